@@ -1,0 +1,2 @@
+CREATE TABLE greetings (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100) NOT NULL);
+INSERT INTO greetings (text) VALUES ('Hello from MySQL');

@@ -1,0 +1,262 @@
+//! Files go from a tree into a root file system, by descriptor: no link leads out of either.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::io::Errno;
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::runtime::root::{Make, Root};
+
+use super::mode::Change;
+use super::tree::{Item, Tree};
+
+/// What copied files get instead of what they have.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// Owner and group; `None`: as in the tree, which is 0:0 for a directory of the host.
+    pub owner: Option<(u32, u32)>,
+    /// Mode.
+    pub mode: Option<Change>,
+}
+
+/// Where files go.
+pub struct Target<'a> {
+    /// The root file system.
+    pub root: &'a Root,
+    /// What they get.
+    pub marks: &'a Marks,
+}
+
+impl Target<'_> {
+    /// Copies items below the path `to`; missing directories on the way are made.
+    ///
+    /// # Errors
+    /// A file is where a directory must go, or the other way round; the disk is full.
+    pub fn copy(&self, tree: &Tree, items: &[Item], to: &Path) -> Result<()> {
+        for item in items {
+            let path =
+                if item.to.as_os_str().is_empty() { to.to_owned() } else { to.join(&item.to) };
+            self.item(tree, item, &path)
+                .context(|| format!("cannot copy {} to {}", item.from.display(), path.display()))?;
+        }
+        // Directories get their times last: what was put into them changed those.
+        for item in items.iter().rev().filter(|item| item.kind() == FileType::Directory) {
+            let path = to.join(&item.to);
+            self.root
+                .open(&path, OFlags::RDONLY | OFlags::DIRECTORY)
+                .and_then(|fd| Ok(rustix::fs::futimens(fd, &times(&item.stat))?))
+                .context(|| format!("cannot set the time of {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn item(&self, tree: &Tree, item: &Item, path: &Path) -> io::Result<()> {
+        if item.kind() == FileType::Directory {
+            return self.directory(tree, item, path);
+        }
+        let (parent, name) = self.place(path)?;
+        remove_file(parent.as_fd(), &name)?;
+        match item.kind() {
+            FileType::RegularFile => self.file(tree, item, parent.as_fd(), &name),
+            FileType::Symlink => {
+                rustix::fs::symlinkat(&item.link[..], &parent, &name)?;
+                self.finish_at(tree, item, parent.as_fd(), &name)
+            }
+            kind => {
+                let mode = Mode::from_raw_mode(item.stat.st_mode & 0o7777);
+                rustix::fs::mknodat(&parent, &name, kind, mode, item.stat.st_rdev)?;
+                self.finish_at(tree, item, parent.as_fd(), &name)
+            }
+        }
+    }
+
+    /// The directory that a file goes into, and its name there.
+    fn place(&self, path: &Path) -> io::Result<(OwnedFd, PathBuf)> {
+        let name = path.file_name().map(PathBuf::from);
+        let name = name.ok_or_else(|| io::Error::from(Errno::ISDIR))?;
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        Ok((self.make_directory(parent)?, name))
+    }
+
+    /// A directory and those above it; new ones belong to whom the copied files belong to.
+    ///
+    /// # Errors
+    /// A file is in the way.
+    pub fn make_directory(&self, path: &Path) -> io::Result<OwnedFd> {
+        let mut missing = Vec::new();
+        for above in path.ancestors() {
+            match self.root.open(above, OFlags::PATH) {
+                Ok(_) => break,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(above),
+                Err(error) => return Err(error),
+            }
+        }
+        let directory = self.root.make(path, Make::Directory)?;
+        if let Some((uid, gid)) = self.marks.owner.filter(|owner| *owner != (0, 0)) {
+            for path in missing {
+                let fd = self.root.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+                rustix::fs::fchown(&fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+            }
+        }
+        Ok(directory)
+    }
+
+    fn directory(&self, tree: &Tree, item: &Item, path: &Path) -> io::Result<()> {
+        let is_destination = item.to.as_os_str().is_empty();
+        if !is_destination {
+            // In the tree itself a link to a directory does not stand for it (Docker).
+            let (parent, name) = self.place(path)?;
+            match rustix::fs::statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::Directory => {
+                    return Err(io::Error::other("cannot copy a directory over a file or link"));
+                }
+                _ => {}
+            }
+        }
+        let exists = self.root.open(path, OFlags::PATH | OFlags::DIRECTORY).is_ok();
+        self.make_directory(path)?;
+        // What a whole tree is copied into keeps its own owner and mode (Docker).
+        if is_destination && exists {
+            return Ok(());
+        }
+        let fd = self.root.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        self.finish(tree, item, fd.as_fd())
+    }
+
+    fn file(
+        &self,
+        tree: &Tree,
+        item: &Item,
+        parent: BorrowedFd<'_>,
+        name: &Path,
+    ) -> io::Result<()> {
+        let mut source = tree.file(&item.from)?;
+        let mut target = create(parent, name)?;
+        io::copy(&mut source, &mut target)?;
+        self.finish(tree, item, target.as_fd())?;
+        if tree.owned {
+            copy_capabilities(source.as_fd(), target.as_fd())?;
+            // Setting an attribute changes no time but that of the change.
+        }
+        Ok(())
+    }
+
+    /// Writes a file with this content.
+    ///
+    /// # Errors
+    /// A directory is in the way, or the disk is full.
+    pub fn write(
+        &self,
+        path: &Path,
+        content: &[u8],
+        mode: u32,
+        time: Option<i64>,
+    ) -> io::Result<()> {
+        let (parent, name) = self.place(path)?;
+        remove_file(parent.as_fd(), &name)?;
+        let mut file = create(parent.as_fd(), &name)?;
+        file.write_all(content)?;
+        let (uid, gid) = self.marks.owner.unwrap_or((0, 0));
+        rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        let mode = self.marks.mode.as_ref().map_or(mode, |change| change.apply(mode, false));
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        if let Some(seconds) = time {
+            let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+            let both = Timestamps { last_access: time, last_modification: time };
+            rustix::fs::futimens(&file, &both)?;
+        }
+        Ok(())
+    }
+
+    fn owner(&self, tree: &Tree, stat: &Stat) -> (Option<Uid>, Option<Gid>) {
+        let kept = if tree.owned { (stat.st_uid, stat.st_gid) } else { (0, 0) };
+        let (uid, gid) = self.marks.owner.unwrap_or(kept);
+        (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+    }
+
+    fn mode(&self, item: &Item) -> Mode {
+        let mode = item.stat.st_mode & 0o7777;
+        let is_directory = item.kind() == FileType::Directory;
+        let changed = self.marks.mode.as_ref().map(|change| change.apply(mode, is_directory));
+        Mode::from_raw_mode(changed.unwrap_or(mode))
+    }
+
+    /// Owner, mode and times of an open file. Owner first: changing it drops set-id bits.
+    fn finish(&self, tree: &Tree, item: &Item, file: BorrowedFd<'_>) -> io::Result<()> {
+        let (uid, gid) = self.owner(tree, &item.stat);
+        rustix::fs::fchown(file, uid, gid)?;
+        rustix::fs::fchmod(file, self.mode(item))?;
+        Ok(rustix::fs::futimens(file, &times(&item.stat))?)
+    }
+
+    /// The same for what cannot be opened.
+    fn finish_at(
+        &self,
+        tree: &Tree,
+        item: &Item,
+        parent: BorrowedFd<'_>,
+        name: &Path,
+    ) -> io::Result<()> {
+        let (uid, gid) = self.owner(tree, &item.stat);
+        let nofollow = AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::chownat(parent, name, uid, gid, nofollow)?;
+        if item.kind() != FileType::Symlink {
+            rustix::fs::chmodat(parent, name, self.mode(item), AtFlags::empty())?;
+        }
+        Ok(rustix::fs::utimensat(parent, name, &times(&item.stat), nofollow)?)
+    }
+}
+
+fn create(parent: BorrowedFd<'_>, name: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o600))?))
+}
+
+/// What is there goes, unless it is a directory.
+fn remove_file(parent: BorrowedFd<'_>, name: &Path) -> io::Result<()> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(Errno::ISDIR) => Err(io::Error::other("cannot copy a file over a directory")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn times(stat: &Stat) -> Timestamps {
+    let time = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
+    Timestamps { last_access: time, last_modification: time }
+}
+
+/// A program's capabilities, if it has some.
+fn copy_capabilities(source: BorrowedFd<'_>, target: BorrowedFd<'_>) -> io::Result<()> {
+    let name = "security.capability";
+    let mut value = [0; 64];
+    match rustix::fs::fgetxattr(source, name, &mut value[..]) {
+        Ok(length) => {
+            let flags = rustix::fs::XattrFlags::empty();
+            Ok(rustix::fs::fsetxattr(target, name, &value[..length], flags)?)
+        }
+        Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where a copy goes: the path that each source gets.
+///
+/// # Errors
+/// [`Kind::Invalid`] when several sources go to one file.
+pub fn is_into_directory(
+    destination: &str,
+    sources: usize,
+    exists_as_directory: bool,
+) -> Result<bool> {
+    let slash = destination.ends_with('/') || destination.ends_with("/.") || destination == ".";
+    if sources > 1 && !slash {
+        let message = format!("several sources need a directory: `{destination}` must end with /");
+        return Err(Error::new(Kind::Invalid, message));
+    }
+    Ok(slash || exists_as_directory)
+}

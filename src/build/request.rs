@@ -1,0 +1,234 @@
+//! What is to be built, and what the builder asks and tells while it builds.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::base::{Error, Result};
+use crate::diag::{Diagnostics, Sources, Style, render};
+use crate::image::{Platform, Reference};
+use crate::resource::Image;
+
+/// What is to be built.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Directory that `COPY` and `ADD` read; `None`: an empty one.
+    pub context: Option<PathBuf>,
+    /// Where the instructions come from.
+    pub dockerfile: Recipe,
+    /// Named contexts by name: for `FROM`, `COPY --from` and mounts.
+    pub contexts: BTreeMap<String, NamedContext>,
+    /// The stage to build; `None`: the last.
+    pub target: Option<String>,
+    /// Values for `ARG`.
+    pub args: BTreeMap<String, String>,
+    /// Labels for the image, besides those of the Dockerfile.
+    pub labels: BTreeMap<String, String>,
+    /// Names for the image.
+    pub names: Vec<Reference>,
+    /// Secrets by id.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Sockets of SSH agents by id.
+    pub ssh: BTreeMap<String, PathBuf>,
+    /// Build every step anew.
+    pub no_cache: bool,
+    /// Stages that are built anew, by name.
+    pub no_cache_filter: Vec<String>,
+    /// Ask the registry for newer base images.
+    pub pull: bool,
+    /// Network of the steps.
+    pub network: Network,
+    /// Lines for `/etc/hosts` of the steps: name and address.
+    pub extra_hosts: Vec<(String, String)>,
+    /// Bytes of `/dev/shm`; `None`: 64 MiB.
+    pub shm_size: Option<u64>,
+    /// Process limits: name as in `nofile`, soft and hard value.
+    pub ulimits: Vec<(String, u64, u64)>,
+    /// All privileges for all steps; otherwise only `RUN --security=insecure` asks for them.
+    pub privileged: bool,
+    /// `RUN --security=insecure` is allowed.
+    pub allow_insecure: bool,
+    /// What the image is for.
+    pub platform: Platform,
+    /// Seconds since 1970: nothing in the image is younger, and two builds are equal.
+    pub epoch: Option<i64>,
+}
+
+impl Request {
+    /// A build of the Dockerfile in `context`, with nothing else asked for.
+    #[must_use]
+    pub fn new(context: PathBuf) -> Request {
+        Request {
+            context: Some(context),
+            dockerfile: Recipe::File(PathBuf::from("Dockerfile")),
+            contexts: BTreeMap::new(),
+            target: None,
+            args: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            names: Vec::new(),
+            secrets: BTreeMap::new(),
+            ssh: BTreeMap::new(),
+            no_cache: false,
+            no_cache_filter: Vec::new(),
+            pull: false,
+            network: Network::Default,
+            extra_hosts: Vec::new(),
+            shm_size: None,
+            ulimits: Vec::new(),
+            privileged: false,
+            allow_insecure: false,
+            platform: Platform::host(),
+            epoch: None,
+        }
+    }
+}
+
+/// Where a Dockerfile comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// A file; relative to the context. No link in the context leads out of it.
+    File(PathBuf),
+    /// This text.
+    Text(String),
+}
+
+/// A context that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedContext {
+    /// A directory of the host.
+    Directory(PathBuf),
+    /// An image, by name or id.
+    Image(String),
+}
+
+/// A secret's value.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// These bytes.
+    Value(Vec<u8>),
+    /// What this file has in it.
+    File(PathBuf),
+}
+
+/// Shows where it comes from, never what it is.
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Secret::Value(_) => f.write_str("Value(…)"),
+            Secret::File(path) => write!(f, "File({})", path.display()),
+        }
+    }
+}
+
+/// Network of build steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// With a way to the outside.
+    #[default]
+    Default,
+    /// Only a loopback device.
+    None,
+    /// The host's.
+    Host,
+}
+
+/// What the builder needs from the world: images and downloads.
+pub trait World: Sync {
+    /// The image with this name, fetched when the store does not have it, or when `pull` says so.
+    ///
+    /// # Errors
+    /// There is none, or no way to it.
+    fn image(&self, name: &str, pull: bool) -> Result<Image>;
+
+    /// Downloads `url` into a file; returns its modification time if the server told it.
+    ///
+    /// # Errors
+    /// The server says no.
+    fn download(&self, url: &str, to: &std::path::Path) -> Result<Option<i64>>;
+}
+
+/// What happens while it builds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event<'a> {
+    /// A step begins; `name` as in `[build 2/5] RUN make`.
+    Started {
+        /// Its number in this build, from 1.
+        step: usize,
+        /// What it is called.
+        name: &'a str,
+    },
+    /// A step's program printed something: whole lines.
+    Output {
+        /// Its number.
+        step: usize,
+        /// The lines.
+        text: &'a [u8],
+    },
+    /// A step is done.
+    Done {
+        /// Its number.
+        step: usize,
+        /// Its result was known from before.
+        cached: bool,
+    },
+    /// A step failed; the build's error says why.
+    Failed {
+        /// Its number.
+        step: usize,
+    },
+}
+
+/// Is told what happens.
+pub trait Progress: Send + Sync {
+    /// Something happened; called from several threads.
+    fn event(&self, event: Event<'_>);
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _: Event<'_>) {}
+}
+
+/// What a build made.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The image.
+    pub image: Image,
+    /// What looks wrong in the Dockerfile, though it could be built.
+    pub warnings: Diagnostics,
+    /// The texts they are about.
+    pub sources: Sources,
+}
+
+/// Why there is no image.
+#[derive(Debug)]
+pub enum Failure {
+    /// The Dockerfile is wrong, or one of its steps failed.
+    Mistakes {
+        /// What, and where.
+        mistakes: Diagnostics,
+        /// The texts.
+        sources: Sources,
+    },
+    /// The world said no.
+    Error(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
+}
+
+impl Failure {
+    /// As people see it.
+    #[must_use]
+    pub fn show(&self, style: Style) -> String {
+        match self {
+            Failure::Mistakes { mistakes, sources } => render(mistakes, sources, style),
+            Failure::Error(error) => error.to_string(),
+        }
+    }
+}

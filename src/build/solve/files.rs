@@ -1,0 +1,388 @@
+//! `COPY`, `ADD` and `WORKDIR`.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::stage::Position;
+use super::{Builder, StepResult};
+use crate::base::{Context, Digest, Error, Kind, Result};
+use crate::build::archive;
+use crate::build::copy::{Marks, Target, is_into_directory};
+use crate::build::dockerfile::{Copy, Instruction, Step, Word, expand, show};
+use crate::build::ignore::Ignore;
+use crate::build::key::Key;
+use crate::build::layer::{self, Draft, Lazy};
+use crate::build::mode::Change;
+use crate::build::request::NamedContext;
+use crate::build::state::State;
+use crate::build::tree::{Item, Tree};
+use crate::image::store::BuildRecord;
+use crate::runtime::root::Root;
+use crate::runtime::{UserSpec, user};
+
+/// A step's layer, and when it was made.
+pub(super) type Made = (Digest, Timestamp);
+
+/// Where files are copied from.
+enum From<'a> {
+    Context(&'a Tree),
+    Other(Tree),
+}
+
+impl From<'_> {
+    fn tree(&self) -> &Tree {
+        match self {
+            From::Context(tree) => tree,
+            From::Other(tree) => tree,
+        }
+    }
+}
+
+/// Everything about a copy that was found out before anything is written.
+struct Prepared {
+    marks: Marks,
+    /// Items, and the path they go below; `None`: of the step's own tree, else of the one
+    /// unpacked or downloaded there.
+    parts: Vec<Part>,
+    /// Files with content from the Dockerfile: path and content.
+    inline: Vec<(PathBuf, String)>,
+}
+
+struct Part {
+    tree: Option<Tree>,
+    items: Vec<Item>,
+    to: PathBuf,
+}
+
+impl Builder<'_> {
+    /// `COPY` and `ADD`.
+    pub(super) fn copy(
+        &self,
+        step: &Step,
+        copy: &Copy,
+        state: &mut State,
+        at: &Position,
+    ) -> StepResult<()> {
+        let from = self.copy_from(step, copy, at)?;
+        let name = self.label(at, &step.text);
+        let made = self.step(&name, |_| {
+            let below: &[Digest] = if copy.link { &[] } else { &state.layers };
+            // For what is downloaded and unpacked; goes when the step is done.
+            let draft = Lazy::new(self.store, below);
+            let prepared = self.prepare(copy, from.tree(), state, &draft)?;
+            let key = self.copy_key(copy, from.tree(), below, &prepared)?;
+            self.cached_or(&key, &step.text, below, at, || {
+                let draft = draft.take()?;
+                self.write(&prepared, from.tree(), &draft)
+                    .map_err(|error| self.blame(step.span, &error))?;
+                Ok(draft.finish(self.store, self.request.epoch)?)
+            })
+        })?;
+        state.record(&step.text, Some(made));
+        Ok(())
+    }
+
+    /// The layer of the step with this key: from an earlier build, or made now.
+    pub(super) fn cached_or(
+        &self,
+        key: &Digest,
+        text: &str,
+        below: &[Digest],
+        at: &Position,
+        make: impl FnOnce() -> StepResult<Digest>,
+    ) -> StepResult<(Made, bool)> {
+        if self.may_use_cache(at)
+            && let Some(record) = self.store.build_record(key)?
+        {
+            return Ok(((record.layer, record.created), true));
+        }
+        let layer = make()?;
+        let created = Timestamp::now();
+        let record = BuildRecord {
+            layer: layer.clone(),
+            below: below.to_vec(),
+            created,
+            text: text.to_owned(),
+        };
+        self.store.keep_build_record(key, &record)?;
+        Ok(((layer, created), false))
+    }
+
+    fn copy_from(&self, step: &Step, copy: &Copy, at: &Position) -> StepResult<From<'_>> {
+        match &copy.from {
+            None => self.context_or_mistake(step).map(From::Context),
+            Some(word) => self.tree_of(word, at.index).map(From::Other),
+        }
+    }
+
+    fn context_or_mistake(&self, step: &Step) -> StepResult<&Tree> {
+        let missing = || self.mistake("no-context", step.span, "this build has no context", |_| ());
+        self.context.as_ref().ok_or_else(missing)
+    }
+
+    /// The tree of a stage, image or named context.
+    pub(super) fn tree_of(&self, word: &Word, stage: usize) -> StepResult<Tree> {
+        match self.layers_of(&word.text, stage, word.span)? {
+            Some(layers) => {
+                let view = layer::view(self.store, &layers)?;
+                Ok(Tree::of_image(view, &format!("`{}`", word.text)))
+            }
+            None => match self.request.contexts.get(&word.text.to_lowercase()) {
+                Some(NamedContext::Directory(path)) => Ok(self.directory_tree(path)?),
+                _ => Err(Error::other(format!("there is no context `{}`", word.text)).into()),
+            },
+        }
+    }
+
+    fn directory_tree(&self, path: &Path) -> Result<Tree> {
+        let ignore = match std::fs::read_to_string(path.join(".dockerignore")) {
+            Ok(text) => Ignore::parse(&text).map_err(|text| Error::new(Kind::Invalid, text))?,
+            Err(_) => Ignore::default(),
+        };
+        Tree::open(path, ignore)
+    }
+
+    fn prepare(
+        &self,
+        copy: &Copy,
+        tree: &Tree,
+        state: &State,
+        draft: &Lazy<'_>,
+    ) -> StepResult<Prepared> {
+        let destination = self.expand(&copy.destination, state)?;
+        let marks = self.marks(copy, state)?;
+        let exclude = self.excludes(copy, state)?;
+        let blame = |word: &Word, error: Error| self.blame(word.span, &error);
+        let (mut local, mut remote) = (Vec::new(), Vec::new());
+        for word in &copy.sources {
+            let text = self.expand(word, state)?;
+            match copy.add && archive::is_remote(&text) {
+                true => remote.push((word, text)),
+                false => {
+                    let sources = tree.sources(&text).map_err(|error| blame(word, error))?;
+                    local.extend(sources.into_iter().map(|source| (word, text.clone(), source)));
+                }
+            }
+        }
+        let count = local.len() + remote.len() + copy.inline.len();
+        let absolute = state.absolute(&destination);
+        let exists = !copy.link && count == 1 && self.is_directory(state, &absolute)?;
+        let into = is_into_directory(&destination, count, exists || copy.parents)
+            .map_err(|error| blame(&copy.destination, error))?;
+        let to = PathBuf::from(&absolute);
+        let mut parts = Vec::new();
+        for (word, text, source) in local {
+            let inner = match (copy.parents, source.is_directory, into) {
+                (true, ..) => archive::below_pivot(&text, &source.path),
+                (false, true, _) | (false, false, false) => PathBuf::new(),
+                (false, false, true) => source.name.clone(),
+            };
+            if copy.add && copy.unpack != Some(false) && !source.is_directory {
+                let unpacked = archive::unpack(tree, &source.path, draft, parts.len());
+                if let Some(unpacked) = unpacked.map_err(|error| blame(word, error))? {
+                    parts.push(Part::all_of(unpacked, to.clone())?);
+                    continue;
+                }
+            }
+            let items =
+                tree.items(&source, &inner, &exclude).map_err(|error| blame(word, error))?;
+            parts.push(Part { tree: None, items, to: to.clone() });
+        }
+        for (word, url) in remote {
+            let part = self.download(copy, &url, &to, into, draft);
+            parts.push(part.map_err(|error| blame(word, error))?);
+        }
+        let inline = self.inline(copy, state, &to, into)?;
+        Ok(Prepared { marks, parts, inline })
+    }
+
+    fn marks(&self, copy: &Copy, state: &State) -> StepResult<Marks> {
+        let mode = match &copy.chmod {
+            None => None,
+            Some(word) => {
+                let text = self.expand(word, state)?;
+                let change = Change::parse(&text);
+                Some(change.ok_or_else(|| {
+                    let message = format!("`{text}` is not a mode");
+                    self.mistake("bad-mode", word.span, message, |_| ())
+                })?)
+            }
+        };
+        let owner = match &copy.chown {
+            None => None,
+            Some(word) => {
+                let text = self.expand(word, state)?;
+                let owner = self.owner(&text, state);
+                Some(owner.map_err(|error| self.blame(word.span, &error))?)
+            }
+        };
+        Ok(Marks { owner, mode })
+    }
+
+    /// Numbers of `user[:group]`; without a group it is the user's number (Docker).
+    fn owner(&self, text: &str, state: &State) -> Result<(u32, u32)> {
+        let (name, group) = text.split_once(':').map_or((text, None), |(a, b)| (a, Some(b)));
+        let numbers = (name.parse::<u32>(), group.map_or(Ok(0), str::parse::<u32>));
+        if let (Ok(uid), Ok(gid)) = numbers {
+            return Ok((uid, if group.is_some() { gid } else { uid }));
+        }
+        let root = Root::new(layer::view(self.store, &state.layers)?);
+        let spec = UserSpec { user: text.to_owned(), groups: Vec::new() };
+        let found = user::resolve(&root, &spec)?;
+        Ok((found.uid, if group.is_some() { found.gid } else { found.uid }))
+    }
+
+    fn excludes(&self, copy: &Copy, state: &State) -> StepResult<Ignore> {
+        let mut patterns = Vec::new();
+        for word in &copy.exclude {
+            patterns.push(self.expand(word, state)?);
+        }
+        Ignore::new(patterns.iter().map(String::as_str)).map_err(|message| {
+            let span = copy.exclude.first().map_or(copy.destination.span, |word| word.span);
+            self.mistake("bad-pattern", span, message, |_| ())
+        })
+    }
+
+    fn is_directory(&self, state: &State, path: &str) -> Result<bool> {
+        if path == "/" {
+            return Ok(true);
+        }
+        let root = Root::new(layer::view(self.store, &state.layers)?);
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY;
+        Ok(root.open(Path::new(path), flags).is_ok())
+    }
+
+    fn inline(
+        &self,
+        copy: &Copy,
+        state: &State,
+        to: &Path,
+        into: bool,
+    ) -> StepResult<Vec<(PathBuf, String)>> {
+        let mut files = Vec::new();
+        for heredoc in &copy.inline {
+            let mut content = heredoc.body();
+            if heredoc.expand {
+                let lookup = |name: &str| state.variable(name);
+                let escape = self.file.directives.escape;
+                content = expand::document(&content, escape, &lookup).map_err(|message| {
+                    self.mistake("bad-substitution", heredoc.span, message, |_| ())
+                })?;
+            }
+            let path = if into { to.join(&heredoc.name) } else { to.to_owned() };
+            files.push((path, content));
+        }
+        Ok(files)
+    }
+
+    fn download(
+        &self,
+        copy: &Copy,
+        url: &str,
+        to: &Path,
+        into: bool,
+        draft: &Lazy<'_>,
+    ) -> Result<Part> {
+        if archive::is_git(url) {
+            return Err(Error::new(Kind::Invalid, "ADD of a git repository is not supported"));
+        }
+        let dir = draft.get()?.scratch("download")?;
+        let name = archive::name_of(url)?;
+        let file = dir.join(&name);
+        let modified = self.world.download(url, &file)?;
+        archive::settle(&file, modified)?;
+        if let Some(wanted) = &copy.checksum {
+            archive::verify(&file, &wanted.text)?;
+        }
+        let tree = Tree::open(&dir, Ignore::default())?;
+        if copy.unpack == Some(true)
+            && let Some(unpacked) = archive::unpack(&tree, Path::new(&name), draft, usize::MAX)?
+        {
+            return Part::all_of(unpacked, to.to_owned());
+        }
+        let inner = if into { PathBuf::from(&name) } else { PathBuf::new() };
+        let mut items = Vec::new();
+        for source in tree.sources(&archive::quoted(&name))? {
+            items.extend(tree.items(&source, &inner, &Ignore::default())?);
+        }
+        Ok(Part { tree: Some(tree), items, to: to.to_owned() })
+    }
+
+    fn copy_key(
+        &self,
+        copy: &Copy,
+        tree: &Tree,
+        below: &[Digest],
+        prepared: &Prepared,
+    ) -> Result<Digest> {
+        let mut key = Key::new("copy");
+        key.layers(below).part(show::instruction(&Instruction::Copy(copy.clone())));
+        key.part(format!("{:?} {:?}", prepared.marks, self.request.epoch));
+        for part in &prepared.parts {
+            let tree = part.tree.as_ref().unwrap_or(tree);
+            key.part(part.to.as_os_str().as_encoded_bytes());
+            tree.add_to(&mut key, &part.items)?;
+        }
+        for (path, content) in &prepared.inline {
+            key.part(path.as_os_str().as_encoded_bytes()).part(content);
+        }
+        Ok(key.finish())
+    }
+
+    fn write(&self, prepared: &Prepared, tree: &Tree, draft: &Draft) -> Result<()> {
+        let root = draft.mount()?;
+        let target = Target { root: &root, marks: &prepared.marks };
+        for part in &prepared.parts {
+            target.copy(part.tree.as_ref().unwrap_or(tree), &part.items, &part.to)?;
+        }
+        for (path, content) in &prepared.inline {
+            target
+                .write(path, content.as_bytes(), 0o644, None)
+                .context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// `WORKDIR`: the directory is made when it is missing.
+    pub(super) fn work_dir(
+        &self,
+        step: &Step,
+        path: &Word,
+        state: &mut State,
+        at: &Position,
+    ) -> StepResult<()> {
+        let path_text = self.expand(path, state)?;
+        let directory = state.set_work_dir(&path_text);
+        let name = self.label(at, &step.text);
+        let made = self.step(&name, |_| {
+            let mut key = Key::new("directory");
+            key.layers(&state.layers).part(&directory).part(format!("{:?}", self.request.epoch));
+            self.cached_or(&key.finish(), &step.text, &state.layers, at, || {
+                let draft = Draft::begin(self.store, &state.layers)?;
+                let root = draft.mount()?;
+                let target = Target { root: &root, marks: &Marks::default() };
+                target
+                    .make_directory(Path::new(&directory))
+                    .context(|| format!("cannot make directory {directory}"))
+                    .map_err(|error| self.blame(path.span, &error))?;
+                drop(root);
+                Ok(draft.finish(self.store, self.request.epoch)?)
+            })
+        })?;
+        state.record(&step.text, Some(made));
+        Ok(())
+    }
+}
+
+impl Part {
+    /// All of a tree.
+    fn all_of(mut tree: Tree, to: PathBuf) -> Result<Part> {
+        tree.owned = true;
+        let mut items = Vec::new();
+        for source in tree.sources("/")? {
+            items.extend(tree.items(&source, Path::new(""), &Ignore::default())?);
+        }
+        Ok(Part { tree: Some(tree), items, to })
+    }
+}

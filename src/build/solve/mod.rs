@@ -1,0 +1,284 @@
+//! Builds: every needed stage in a thread of its own, each waiting for another only where one of
+//! its steps needs it.
+
+mod arguments;
+mod config;
+mod files;
+mod mounts;
+mod recipe;
+mod run;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::base::{Error, Result};
+use crate::diag::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
+use crate::image::Store;
+use crate::state::Roots;
+
+use super::dockerfile::{self, Dockerfile, Instruction, Stage};
+use super::graph::{self, Graph, Origin};
+use super::request::{Event, Failure, Outcome, Progress, Request, World};
+use super::state::State;
+use super::tree::Tree;
+use arguments::{globals, unused_arguments};
+use recipe::{context_tree, read_recipe};
+
+/// Builds an image.
+///
+/// # Errors
+/// The Dockerfile is wrong, a step fails, or the world says no.
+pub fn build(
+    roots: &Roots,
+    request: &Request,
+    world: &dyn World,
+    progress: &dyn Progress,
+) -> Result<Outcome, Failure> {
+    let store = Store::open(roots)?;
+    let _pin = store.pin()?;
+    let recipe = read_recipe(request)?;
+    let mut sources = Sources::default();
+    let source = sources.add(recipe.name.clone(), recipe.text.as_str());
+    let mut out = Diagnostics::default();
+    let file = dockerfile::parse(source, &recipe.text, &mut out);
+    let (globals, bases) = globals(&file, request, &mut out);
+    let contexts: Vec<String> = request.contexts.keys().cloned().collect();
+    let plan = match out.has_errors() {
+        true => None,
+        false => graph::graph(&file, &bases, request.target.as_deref(), &contexts, &mut out),
+    };
+    let Some(plan) = plan.filter(|_| !out.has_errors()) else {
+        return Err(Failure::Mistakes { mistakes: out, sources });
+    };
+    unused_arguments(&file, request, &mut out);
+    let names = graph::names(&file, &mut Diagnostics::default());
+    let context = context_tree(request, &recipe)?;
+    let builder = Builder {
+        store: &store,
+        request,
+        world,
+        progress,
+        file: &file,
+        graph: &plan,
+        names,
+        globals,
+        contexts,
+        context,
+        slots: file.stages.iter().map(|_| Slot::default()).collect(),
+        failed: AtomicBool::new(false),
+        trouble: Mutex::new(Trouble { sources, mistakes: out, error: None }),
+        next_step: AtomicUsize::new(1),
+    };
+    builder.run()
+}
+
+/// One build.
+struct Builder<'a> {
+    store: &'a Store,
+    request: &'a Request,
+    world: &'a dyn World,
+    progress: &'a dyn Progress,
+    file: &'a Dockerfile,
+    graph: &'a Graph,
+    names: BTreeMap<String, usize>,
+    globals: BTreeMap<String, String>,
+    contexts: Vec<String>,
+    context: Option<Tree>,
+    slots: Vec<Slot>,
+    failed: AtomicBool,
+    trouble: Mutex<Trouble>,
+    next_step: AtomicUsize,
+}
+
+/// Where a stage's result appears.
+#[derive(Default)]
+struct Slot {
+    /// `Some(None)`: the stage failed.
+    done: Mutex<Option<Option<Arc<State>>>>,
+    ready: Condvar,
+}
+
+/// What went wrong so far.
+struct Trouble {
+    sources: Sources,
+    mistakes: Diagnostics,
+    error: Option<Error>,
+}
+
+/// Why a stage does not go on.
+enum Stop {
+    /// The Dockerfile is to blame; it is reported already.
+    Mistake,
+    /// The world said no.
+    Error(Error),
+    /// Another stage failed.
+    Cancelled,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Error(error)
+    }
+}
+
+type StepResult<T> = std::result::Result<T, Stop>;
+
+/// A poisoned lock has a panic behind it that is reported elsewhere; its data are whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Builder<'_> {
+    fn run(self) -> Result<Outcome, Failure> {
+        std::thread::scope(|scope| {
+            for index in &self.graph.needed {
+                let builder = &self;
+                scope.spawn(move || builder.build_stage(*index));
+            }
+        });
+        let state = lock(&self.slots[self.graph.target].done).take().flatten();
+        let failed = self.failed.load(Ordering::Relaxed);
+        let (request, store) = (self.request, self.store);
+        let trouble = self.trouble.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Trouble { sources, mistakes, error } = trouble;
+        let state = match state.filter(|_| !failed) {
+            Some(state) => Arc::unwrap_or_clone(state),
+            None => {
+                return Err(match error {
+                    Some(error) => Failure::Error(error),
+                    None => Failure::Mistakes { mistakes, sources },
+                });
+            }
+        };
+        let image = publish(store, request, state)?;
+        Ok(Outcome { image, warnings: mistakes, sources })
+    }
+
+    fn build_stage(&self, index: usize) {
+        let result = self.stage(index);
+        let done = match result {
+            Ok(state) => Some(Arc::new(state)),
+            Err(stop) => {
+                self.failed.store(true, Ordering::Relaxed);
+                if let Stop::Error(error) = stop {
+                    lock(&self.trouble).error.get_or_insert(error);
+                }
+                None
+            }
+        };
+        let slot = &self.slots[index];
+        *lock(&slot.done) = Some(done);
+        slot.ready.notify_all();
+    }
+
+    /// Waits until another stage is built.
+    fn wait_for(&self, index: usize) -> StepResult<Arc<State>> {
+        let slot = &self.slots[index];
+        let mut done = lock(&slot.done);
+        loop {
+            match &*done {
+                Some(Some(state)) => return Ok(Arc::clone(state)),
+                Some(None) => return Err(Stop::Cancelled),
+                None => done = slot.ready.wait(done).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// Reports a mistake and stops the stage.
+    fn mistake(
+        &self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        edit: impl FnOnce(&mut Diagnostic),
+    ) -> Stop {
+        let mut trouble = lock(&self.trouble);
+        edit(trouble.mistakes.report(Severity::Error, code, span, message));
+        Stop::Mistake
+    }
+
+    /// An error of the world that a line of the Dockerfile led to.
+    fn blame(&self, span: Span, error: &Error) -> Stop {
+        self.mistake("step-failed", span, error.to_string(), |mistake| {
+            for hint in error.hints() {
+                mistake.hint(hint);
+            }
+        })
+    }
+
+    fn warn(
+        &self,
+        code: &'static str,
+        span: Span,
+        message: String,
+        edit: impl FnOnce(&mut Diagnostic),
+    ) {
+        edit(lock(&self.trouble).mistakes.report(Severity::Warning, code, span, message));
+    }
+
+    fn add_source(&self, name: &str, text: &str) -> SourceId {
+        lock(&self.trouble).sources.add(name, text)
+    }
+
+    /// Does a step that people see, and tells how it goes.
+    fn step<T>(
+        &self,
+        name: &str,
+        work: impl FnOnce(usize) -> StepResult<(T, bool)>,
+    ) -> StepResult<T> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(Stop::Cancelled);
+        }
+        let step = self.next_step.fetch_add(1, Ordering::Relaxed);
+        self.progress.event(Event::Started { step, name });
+        match work(step) {
+            Ok((value, cached)) => {
+                self.progress.event(Event::Done { step, cached });
+                Ok(value)
+            }
+            Err(stop) => {
+                self.progress.event(Event::Failed { step });
+                Err(stop)
+            }
+        }
+    }
+
+    /// The stage's name for people.
+    fn stage_name(&self, index: usize) -> String {
+        match &self.file.stages[index].name {
+            Some(name) => name.text.clone(),
+            None if self.file.stages.len() == 1 => String::new(),
+            None => format!("stage-{index}"),
+        }
+    }
+
+    /// What a word of `--from` means, seen from a stage.
+    fn origin(&self, word: &str, stage: usize) -> Origin {
+        graph::origin(word, stage, &self.names, &self.contexts)
+    }
+}
+
+/// How many steps of a stage make layers; the `FROM` counts too.
+fn steps_of(stage: &Stage) -> usize {
+    let makes_layer = |instruction: &Instruction| {
+        matches!(instruction, Instruction::Copy(_) | Instruction::Run(_) | Instruction::WorkDir(_))
+    };
+    1 + stage.steps.iter().filter(|step| makes_layer(&step.instruction)).count()
+}
+
+/// The image becomes visible.
+fn publish(store: &Store, request: &Request, mut state: State) -> Result<crate::resource::Image> {
+    state.config.labels.extend(request.labels.clone());
+    let epoch = request.epoch.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let newest = state.created.unwrap_or_else(Timestamp::now);
+    let created = epoch.unwrap_or(newest);
+    for step in &mut state.history {
+        let own = step.created.unwrap_or(created);
+        step.created = Some(if epoch.is_some() { own.min(created) } else { own });
+    }
+    store.create(&state.document(&request.platform, created), &request.names)
+}

@@ -1,0 +1,81 @@
+//! The Dockerfile and its context, as they are on disk.
+
+use std::path::Path;
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::build::dockerfile;
+use crate::build::ignore::Ignore;
+use crate::build::request::{Recipe, Request};
+use crate::build::tree::Tree;
+
+/// A Dockerfile's text, its name for messages, and what its context ignores.
+pub(super) struct ReadRecipe {
+    pub name: String,
+    pub text: String,
+    pub ignore: Ignore,
+}
+
+/// Reads the Dockerfile and the file of what it ignores.
+///
+/// # Errors
+/// One of them cannot be read.
+pub(super) fn read_recipe(request: &Request) -> Result<ReadRecipe> {
+    let (name, text) = match &request.dockerfile {
+        Recipe::Text(text) => ("Dockerfile".to_owned(), text.clone()),
+        Recipe::File(path) => (path.display().to_string(), read_dockerfile(request, path)?),
+    };
+    let mut ignore = Ignore::default();
+    if let Some(context) = &request.context {
+        let own = match &request.dockerfile {
+            Recipe::File(path) => Some(context.join(format!("{}.dockerignore", path.display()))),
+            Recipe::Text(_) => None,
+        };
+        let usual = context.join(".dockerignore");
+        for path in own.into_iter().chain([usual]) {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    ignore = Ignore::parse(&text).map_err(|message| {
+                        Error::new(Kind::Invalid, format!("{}: {message}", path.display()))
+                    })?;
+                    break;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    return Err(error).context(|| format!("cannot read {}", path.display()));
+                }
+            }
+        }
+    }
+    Ok(ReadRecipe { name, text, ignore })
+}
+
+/// A relative path is walked inside the context: a hostile one has links (CVE-2014-9356).
+fn read_dockerfile(request: &Request, path: &Path) -> Result<String> {
+    let describe = || format!("cannot read {}", path.display());
+    let text = match (&request.context, path.is_absolute()) {
+        (Some(context), false) => {
+            let tree = Tree::open(context, Ignore::default())?;
+            let mut text = String::new();
+            tree.file(path)
+                .and_then(|mut file| std::io::Read::read_to_string(&mut file, &mut text))
+                .map(|_| text)
+        }
+        _ => std::fs::read_to_string(path),
+    };
+    let text = text.context(describe)?;
+    match text.len() > dockerfile::MAX_SIZE {
+        true => Err(Error::new(Kind::Invalid, format!("{} is larger than 16 MiB", path.display()))),
+        false => Ok(text),
+    }
+}
+
+/// The build context; `None`: there is none.
+///
+/// # Errors
+/// It is no directory.
+pub(super) fn context_tree(request: &Request, recipe: &ReadRecipe) -> Result<Option<Tree>> {
+    match &request.context {
+        Some(path) => Tree::open(path, recipe.ignore.clone()).map(Some),
+        None => Ok(None),
+    }
+}

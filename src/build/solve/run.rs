@@ -1,0 +1,293 @@
+//! `RUN`.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use super::files::Made;
+use super::mounts::Mounts;
+use super::stage::Position;
+use super::{Builder, StepResult, Stop};
+use crate::base::{Digest, Result};
+use crate::build::dockerfile::{Command, Instruction, Run, RunNetwork, Step, show};
+use crate::build::key::Key;
+use crate::build::layer::Draft;
+use crate::build::request::{Event, Network};
+use crate::build::sandbox::{self, End, Order, Wanted};
+use crate::build::state::State;
+use crate::build::stubs::Stubs;
+use crate::runtime::{Bundle, Content};
+
+/// Lines of a failed step that its error shows.
+const TAIL: usize = 20;
+
+/// Bytes of `/dev/shm` when nobody says.
+const SHM_SIZE: u64 = 64 << 20;
+
+/// Where programs are looked for when the image does not say.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// `/etc/hosts` of every step.
+const HOSTS: &str = "127.0.0.1\tlocalhost buildkitsandbox\n\
+                     ::1\tlocalhost ip6-localhost ip6-loopback\n";
+
+/// What a step runs.
+struct Program {
+    argv: Vec<String>,
+    env: Vec<String>,
+    /// A script of a here-document, as a file.
+    script: Option<Content>,
+}
+
+impl Builder<'_> {
+    /// `RUN`.
+    pub(super) fn run_step(
+        &self,
+        step: &Step,
+        run: &Run,
+        state: &mut State,
+        at: &Position,
+    ) -> StepResult<()> {
+        if run.insecure && !self.request.allow_insecure && !self.request.privileged {
+            let message = "security.insecure is not allowed";
+            let hint = "allow it with --allow security.insecure";
+            return Err(self.mistake("not-allowed", step.span, message, |it| {
+                it.hint(hint);
+            }));
+        }
+        // Other stages are waited for before the step counts as begun.
+        let mounts = self.mounts(run, state, at)?;
+        let program = program(run, state);
+        let name = self.label(at, &step.text);
+        let made: Made = self.step(&name, |number| {
+            let key = self.run_key(run, &program, &mounts, state);
+            self.cached_or(&key, &step.text, &state.layers, at, || {
+                self.execute(step, run, &program, &mounts, state, number)
+            })
+        })?;
+        let text = format!("RUN {}{}", arguments(state), program.argv.join(" "));
+        state.record(&text, Some(made));
+        Ok(())
+    }
+
+    fn network(&self, run: &Run) -> Network {
+        match run.network {
+            None | Some(RunNetwork::Default) => self.request.network,
+            Some(RunNetwork::None) => Network::None,
+            Some(RunNetwork::Host) => Network::Host,
+        }
+    }
+
+    /// Everything that decides what the step leaves behind, as far as it can be known. Proxies and
+    /// secrets are not part of it (Docker).
+    fn run_key(&self, run: &Run, program: &Program, mounts: &Mounts, state: &State) -> Digest {
+        let mut key = Key::new("run");
+        key.layers(&state.layers)
+            .part(show::instruction(&Instruction::Run(run.clone())))
+            .list(&program.argv)
+            .list(&program.env)
+            .part(&state.config.working_dir)
+            .part(&state.config.user)
+            .part(&mounts.key);
+        if let Some(script) = &program.script {
+            key.part(&script.data);
+        }
+        for (name, address) in &self.request.extra_hosts {
+            key.part(name).part(address);
+        }
+        key.part(format!(
+            "{:?} {:?} {:?} {:?} {}",
+            self.network(run),
+            self.request.shm_size,
+            self.request.ulimits,
+            self.request.epoch,
+            self.request.privileged,
+        ));
+        key.finish()
+    }
+
+    fn execute(
+        &self,
+        step: &Step,
+        run: &Run,
+        program: &Program,
+        mounts: &Mounts,
+        state: &State,
+        number: usize,
+    ) -> StepResult<Digest> {
+        let draft = Draft::begin(self.store, &state.layers)?;
+        let fitted = self.fit(mounts, &draft)?;
+        let mut targets = fitted.targets.clone();
+        targets
+            .extend(["/proc", "/sys", "/dev", "/etc/hosts", "/etc/resolv.conf"].map(PathBuf::from));
+        let stubs = Stubs::missing(self.store, &state.layers, &targets)?;
+        let order = Order {
+            bundle: self.bundle(run, program, &fitted, state, &draft)?,
+            grafts: fitted.grafts.clone(),
+            report: draft.scratch("report")?.join("error.json"),
+        };
+        let mut tail = Tail::default();
+        let ended = sandbox::run(&order, &self.failed, &mut |text| {
+            self.progress.event(Event::Output { step: number, text });
+            tail.add(text);
+        });
+        drop(fitted);
+        match ended {
+            Ok(End::Code(0)) => {
+                stubs.remove(&draft.files());
+                Ok(draft.finish(self.store, self.request.epoch)?)
+            }
+            Ok(End::Cancelled) => Err(Stop::Cancelled),
+            Ok(End::Code(code)) => Err(self.exit_code(step, code, &tail)),
+            Err(error) => Err(self.blame(step.span, &error)),
+        }
+    }
+
+    fn exit_code(&self, step: &Step, code: i32, tail: &Tail) -> Stop {
+        let message = format!("the command ended with exit code {code}");
+        self.mistake("step-failed", step.span, message, |mistake| {
+            if !tail.lines.is_empty() {
+                mistake.note(format!("its last output:\n{}", tail.text()));
+            }
+            let why = match code {
+                127 => Some("the image does not have this program, or not in its PATH"),
+                137 => Some("it was killed, probably for lack of memory"),
+                _ => None,
+            };
+            if let Some(why) = why {
+                mistake.hint(why);
+            }
+        })
+    }
+
+    fn bundle(
+        &self,
+        run: &Run,
+        program: &Program,
+        fitted: &super::mounts::Fitted,
+        state: &State,
+        draft: &Draft,
+    ) -> Result<Bundle> {
+        let mut env = program.env.clone();
+        env.extend(self.proxies().iter().map(|(name, value)| format!("{name}={value}")));
+        env.extend(fitted.env.iter().cloned());
+        if !env.iter().any(|entry| entry.starts_with("PATH=")) {
+            env.insert(0, PATH.to_owned());
+        }
+        let mut contents = self.etc();
+        contents.extend(program.script.clone());
+        contents.extend(fitted.contents.iter().cloned());
+        let random = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+        Ok(sandbox::bundle(Wanted {
+            argv: program.argv.clone(),
+            env,
+            cwd: &state.config.working_dir,
+            user: &state.config.user,
+            rootfs: draft.rootfs(),
+            own_network: self.network(run) == Network::None,
+            insecure: run.insecure || self.request.privileged,
+            shm_size: self.request.shm_size.unwrap_or(SHM_SIZE),
+            ulimits: &self.request.ulimits,
+            cgroup: PathBuf::from(format!("compose/build-{random:016x}")),
+            mounts: fitted.mounts.clone(),
+            contents,
+        }))
+    }
+
+    /// `/etc/hosts` and `/etc/resolv.conf` of the step.
+    fn etc(&self) -> Vec<Content> {
+        let mut hosts = HOSTS.to_owned();
+        for (name, address) in &self.request.extra_hosts {
+            // Steps share the host's network: its gateway to itself is the loopback device.
+            let address = if address == "host-gateway" { "127.0.0.1" } else { address };
+            hosts += &format!("{address}\t{name}\n");
+        }
+        // Steps use the host's network, and so its resolvers as they are.
+        let resolvers = std::fs::read("/etc/resolv.conf").unwrap_or_default();
+        let file = |target: &str, data: Vec<u8>| Content {
+            target: PathBuf::from(target),
+            data,
+            uid: 0,
+            gid: 0,
+            mode: 0o644,
+        };
+        vec![file("/etc/hosts", hosts.into_bytes()), file("/etc/resolv.conf", resolvers)]
+    }
+}
+
+/// `|2 A=1 B=2 ` for two arguments (Docker: how history shows them).
+fn arguments(state: &State) -> String {
+    let arguments = state.arguments();
+    match arguments.is_empty() {
+        true => String::new(),
+        false => format!("|{} {} ", arguments.len(), arguments.join(" ")),
+    }
+}
+
+fn program(run: &Run, state: &State) -> Program {
+    let mut env = state.config.env.clone();
+    env.extend(state.arguments());
+    let (argv, script) = match (&run.command, run.heredocs.as_slice()) {
+        (command, []) => (state.argv(command), None),
+        (Command::Shell(line), [only]) if line.trim() == only.mark => script(&only.body(), state),
+        (command, heredocs) => {
+            let mut line = match command {
+                Command::Shell(line) => line.clone(),
+                Command::Exec(words) => words.join(" "),
+            };
+            for heredoc in heredocs {
+                line += &format!("\n{}{}", heredoc.content, heredoc.name);
+            }
+            (state.shell_line(&line), None)
+        }
+    };
+    Program { argv, env, script }
+}
+
+/// A here-document as a whole script: for the shell, or for the program its first line names.
+fn script(body: &str, state: &State) -> (Vec<String>, Option<Content>) {
+    let Some(interpreter) = body.strip_prefix("#!") else { return (state.shell_line(body), None) };
+    let first = interpreter.lines().next().unwrap_or_default().trim();
+    let (path, argument) = first.split_once(char::is_whitespace).unwrap_or((first, ""));
+    let target = "/dev/pipes/script";
+    let mut argv = vec![path.to_owned()];
+    if !argument.trim().is_empty() {
+        argv.push(argument.trim().to_owned());
+    }
+    argv.push(target.to_owned());
+    let content = Content {
+        target: Path::new(target).to_owned(),
+        data: body.as_bytes().to_vec(),
+        uid: 0,
+        gid: 0,
+        mode: 0o755,
+    };
+    (argv, Some(content))
+}
+
+/// The last lines of what a step printed.
+#[derive(Default)]
+struct Tail {
+    lines: VecDeque<String>,
+    /// The last of `lines` does not end yet.
+    open: bool,
+}
+
+impl Tail {
+    fn add(&mut self, text: &[u8]) {
+        for piece in String::from_utf8_lossy(text).split_inclusive('\n') {
+            let line = piece.trim_end_matches(['\n', '\r']);
+            match self.lines.back_mut().filter(|_| self.open) {
+                Some(last) => last.push_str(line),
+                None => self.lines.push_back(line.to_owned()),
+            }
+            self.open = !piece.ends_with('\n');
+            if self.lines.len() > TAIL {
+                self.lines.pop_front();
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        self.lines.iter().cloned().collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,250 @@
+//! What a stage is after some of its steps: layers, configuration, history, arguments. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::base::Digest;
+use crate::image::Platform;
+use crate::image::config::{Document, History, parse_port};
+use crate::resource::image::ImageHealth;
+use crate::resource::{Image, ImageConfig};
+
+use super::dockerfile::{Command, Health};
+
+/// A stage after some of its steps.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Base first.
+    pub layers: Vec<Digest>,
+    /// What the image will say.
+    pub config: ImageConfig,
+    /// How it was made.
+    pub history: Vec<History>,
+    /// When the newest layer was made.
+    pub created: Option<Timestamp>,
+    /// What `ARG` declared, with values where there are some.
+    pub args: BTreeMap<String, Option<String>>,
+    /// `CMD` was set in this stage: `ENTRYPOINT` leaves it alone.
+    pub has_cmd: bool,
+}
+
+/// A shell line runs in this unless `SHELL` says otherwise.
+const SHELL: [&str; 2] = ["/bin/sh", "-c"];
+
+/// Where programs are looked for when the image does not say (Docker).
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl State {
+    /// A stage that begins with an image.
+    #[must_use]
+    pub fn of(image: &Image, document: &Document) -> State {
+        State {
+            layers: image.diff_ids.clone(),
+            config: document.config.clone(),
+            history: document.history.clone(),
+            created: document.created,
+            ..State::default()
+        }
+    }
+
+    /// A stage that begins with nothing.
+    #[must_use]
+    pub fn scratch() -> State {
+        let config = ImageConfig { env: vec![format!("PATH={PATH}")], ..ImageConfig::default() };
+        State { config, ..State::default() }
+    }
+
+    /// A stage that begins where this one ends: everything but its arguments.
+    #[must_use]
+    pub fn based_on(&self) -> State {
+        State { args: BTreeMap::new(), has_cmd: false, ..self.clone() }
+    }
+
+    /// A variable's value: the environment goes before arguments.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let of_env = self.config.env.iter().find_map(|entry| {
+            entry.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+        });
+        of_env.or_else(|| self.args.get(name).cloned().flatten())
+    }
+
+    /// Arguments that have values and that no variable hides, as `NAME=value`.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let visible = |name: &str| {
+            let prefix = format!("{name}=");
+            !self.config.env.iter().any(|entry| entry.starts_with(&prefix))
+        };
+        let args = self.args.iter().filter(|(name, _)| visible(name));
+        args.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect()
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        let line = format!("{name}={value}");
+        let has_name = |entry: &&mut String| entry.split('=').next() == Some(name);
+        match self.config.env.iter_mut().find(has_name) {
+            Some(entry) => *entry = line,
+            None => self.config.env.push(line),
+        }
+    }
+
+    /// The words of a command.
+    #[must_use]
+    pub fn argv(&self, command: &Command) -> Vec<String> {
+        match command {
+            Command::Exec(words) => words.clone(),
+            Command::Shell(line) => self.shell_line(line),
+        }
+    }
+
+    /// The shell with a line.
+    #[must_use]
+    pub fn shell_line(&self, line: &str) -> Vec<String> {
+        let mut words = match self.config.shell.is_empty() {
+            true => SHELL.map(str::to_owned).to_vec(),
+            false => self.config.shell.clone(),
+        };
+        words.push(line.to_owned());
+        words
+    }
+
+    /// `CMD`.
+    pub fn set_cmd(&mut self, command: &Command) {
+        self.config.cmd = self.argv(command);
+        self.has_cmd = true;
+    }
+
+    /// `ENTRYPOINT`: a command of the base image would be arguments for the wrong program.
+    pub fn set_entrypoint(&mut self, command: &Command) {
+        self.config.entrypoint = self.argv(command);
+        if !self.has_cmd {
+            self.config.cmd.clear();
+        }
+    }
+
+    /// `EXPOSE`.
+    ///
+    /// # Errors
+    /// It is not a port.
+    pub fn expose(&mut self, text: &str) -> crate::base::Result<()> {
+        let port = parse_port(&text.to_ascii_lowercase())?;
+        if !self.config.exposed_ports.contains(&port) {
+            self.config.exposed_ports.push(port);
+        }
+        Ok(())
+    }
+
+    /// `HEALTHCHECK`.
+    pub fn set_health(&mut self, health: Option<&Health>) {
+        self.config.health = Some(match health {
+            None => ImageHealth { test: vec!["NONE".to_owned()], ..ImageHealth::default() },
+            Some(health) => {
+                let nanoseconds =
+                    |time: Option<std::time::Duration>| time.map_or(0, |it| it.as_nanos() as u64);
+                ImageHealth {
+                    test: self.health_test(&health.command),
+                    interval: nanoseconds(health.interval),
+                    timeout: nanoseconds(health.timeout),
+                    start_period: nanoseconds(health.start_period),
+                    start_interval: nanoseconds(health.start_interval),
+                    retries: health.retries.unwrap_or(0),
+                }
+            }
+        });
+    }
+
+    fn health_test(&self, command: &Command) -> Vec<String> {
+        match command {
+            Command::Exec(words) => [vec!["CMD".to_owned()], words.clone()].concat(),
+            Command::Shell(line) if self.config.shell.is_empty() => {
+                vec!["CMD-SHELL".to_owned(), line.clone()]
+            }
+            Command::Shell(line) => [vec!["CMD".to_owned()], self.shell_line(line)].concat(),
+        }
+    }
+
+    /// `WORKDIR`: a relative path continues the one before. Returns the new one.
+    pub fn set_work_dir(&mut self, path: &str) -> String {
+        self.config.working_dir = self.absolute(path);
+        self.config.working_dir.clone()
+    }
+
+    /// A path as seen from the working directory; a slash at its end stays.
+    #[must_use]
+    pub fn absolute(&self, path: &str) -> String {
+        let joined = match path.starts_with('/') {
+            true => path.to_owned(),
+            false => format!("{}/{path}", self.config.working_dir),
+        };
+        let clean = super::ignore::clean(&joined);
+        if clean == "." { "/".to_owned() } else { format!("/{clean}") }
+    }
+
+    /// Adds a line to the history; `layer` is what the step made.
+    pub fn record(&mut self, text: &str, layer: Option<(Digest, Timestamp)>) {
+        let empty_layer = layer.is_none();
+        if let Some((digest, created)) = layer {
+            self.layers.push(digest);
+            self.created = Some(created);
+        }
+        self.history.push(History {
+            created: self.created,
+            created_by: text.to_owned(),
+            comment: String::new(),
+            empty_layer,
+        });
+    }
+
+    /// The configuration of the finished image.
+    #[must_use]
+    pub fn document(self, platform: &Platform, created: Timestamp) -> Document {
+        Document {
+            architecture: platform.architecture.clone(),
+            os: platform.os.clone(),
+            variant: platform.variant.clone(),
+            created: Some(created),
+            diff_ids: self.layers,
+            history: self.history,
+            config: self.config,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entrypoint_forgets_the_bases_command_only() {
+        let mut state = State::default();
+        state.config.cmd = vec!["inherited".to_owned()];
+        state.set_entrypoint(&Command::Exec(vec!["/e".to_owned()]));
+        assert!(state.config.cmd.is_empty());
+        state.set_cmd(&Command::Shell("run it".to_owned()));
+        state.set_entrypoint(&Command::Shell("x".to_owned()));
+        assert_eq!(state.config.cmd, ["/bin/sh", "-c", "run it"]);
+    }
+
+    #[test]
+    fn the_environment_hides_arguments() {
+        let mut state = State::default();
+        state.args.insert("A".to_owned(), Some("arg".to_owned()));
+        state.args.insert("B".to_owned(), None);
+        assert_eq!(state.variable("A").as_deref(), Some("arg"));
+        assert_eq!(state.arguments(), ["A=arg"]);
+        state.set_env("A", "env");
+        assert_eq!((state.variable("A").as_deref(), state.arguments().len()), (Some("env"), 0));
+    }
+
+    #[test]
+    fn work_directories_stack() {
+        let mut state = State::default();
+        assert_eq!(state.set_work_dir("a"), "/a");
+        assert_eq!(state.set_work_dir("b/../c/"), "/a/c");
+        assert_eq!(state.set_work_dir("/"), "/");
+        assert_eq!(state.absolute("../.."), "/");
+    }
+}

@@ -1,0 +1,200 @@
+//! All commands, and how arguments become one of them.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::base::Context as _;
+use crate::cli::attach::Attach;
+use crate::cli::build::Build;
+use crate::cli::builder::Builder;
+use crate::cli::config::Config;
+use crate::cli::context::Context;
+use crate::cli::create::{Create, Scale};
+use crate::cli::down::Down;
+use crate::cli::exec::Exec;
+use crate::cli::fmt::Fmt;
+use crate::cli::global::Global;
+use crate::cli::image::Image;
+use crate::cli::images::Images;
+use crate::cli::kill::Kill;
+use crate::cli::lint::Lint;
+use crate::cli::lock::LockImages;
+use crate::cli::login::Login;
+use crate::cli::logout::Logout;
+use crate::cli::logs::Logs;
+use crate::cli::ls::Ls;
+use crate::cli::network::Network;
+use crate::cli::pause::{Pause, Unpause};
+use crate::cli::port::Port;
+use crate::cli::ps::Ps;
+use crate::cli::pull::Pull;
+use crate::cli::push::Push;
+use crate::cli::report::{Exit, Result};
+use crate::cli::restart::Restart;
+use crate::cli::rm::Rm;
+use crate::cli::run::Run;
+use crate::cli::start::Start;
+use crate::cli::stop::Stop;
+use crate::cli::top::Top;
+use crate::cli::up::Up;
+use crate::cli::version::Version;
+use crate::cli::volume::Volume;
+use crate::cli::volumes::Volumes;
+use crate::cli::wait::Wait;
+use crate::engine::Engine;
+
+/// Define and run applications of several containers
+///
+/// Commands act on the project in this directory: its services, networks and volumes.
+#[derive(Parser, Debug)]
+#[command(name = "compose", disable_version_flag = true, infer_long_args = false)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    Attach(Attach),
+    Build(Build),
+    #[command(subcommand)]
+    Builder(Builder),
+    Config(Config),
+    Create(Create),
+    Down(Down),
+    Exec(Exec),
+    Fmt(Fmt),
+    #[command(subcommand)]
+    Image(Image),
+    Images(Images),
+    Kill(Kill),
+    Lint(Lint),
+    Lock(LockImages),
+    Login(Login),
+    Logout(Logout),
+    Logs(Logs),
+    Ls(Ls),
+    #[command(subcommand)]
+    Network(Network),
+    Pause(Pause),
+    Port(Port),
+    Ps(Ps),
+    Pull(Pull),
+    Push(Push),
+    Restart(Restart),
+    Rm(Rm),
+    Run(Run),
+    Scale(Scale),
+    Start(Start),
+    Stop(Stop),
+    Top(Top),
+    Unpause(Unpause),
+    Up(Up),
+    Wait(Wait),
+    Volumes(Volumes),
+    Version(Version),
+    #[command(subcommand)]
+    Volume(Volume),
+}
+
+impl Command {
+    /// Does it. Only those that need one get a runtime for asynchronous work.
+    ///
+    /// # Errors
+    /// Whatever went wrong; not reported yet.
+    pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        match self {
+            Command::Build(command) => wait(command.run(cx)),
+            Command::Builder(command) => wait(command.run(cx)),
+            Command::Attach(command) => wait(command.run(cx)),
+            Command::Config(command) => wait(command.run(cx)),
+            Command::Create(command) => wait(command.run(cx)),
+            Command::Down(command) => wait(command.run(cx)),
+            Command::Exec(command) => wait(command.run(cx)),
+            Command::Fmt(command) => command.run(cx),
+            Command::Image(command) => wait(command.run(cx)),
+            Command::Images(command) => wait(command.run(cx)),
+            Command::Kill(command) => wait(command.run(cx)),
+            Command::Lint(command) => command.run(cx),
+            Command::Lock(command) => wait(command.run(cx)),
+            Command::Login(command) => wait(command.run(cx)),
+            Command::Logout(command) => command.run(cx),
+            Command::Logs(command) => wait(command.run(cx)),
+            Command::Ls(command) => wait(command.run(cx)),
+            Command::Network(command) => wait(command.run(cx)),
+            Command::Pause(command) => wait(command.run(cx)),
+            Command::Port(command) => wait(command.run(cx)),
+            Command::Ps(command) => wait(command.run(cx)),
+            Command::Pull(command) => wait(command.run(cx)),
+            Command::Push(command) => wait(command.run(cx)),
+            Command::Restart(command) => wait(command.run(cx)),
+            Command::Rm(command) => wait(command.run(cx)),
+            Command::Run(command) => wait(command.run(cx)),
+            Command::Scale(command) => wait(command.run(cx)),
+            Command::Start(command) => wait(command.run(cx)),
+            Command::Stop(command) => wait(command.run(cx)),
+            Command::Top(command) => wait(command.run(cx)),
+            Command::Unpause(command) => wait(command.run(cx)),
+            Command::Up(command) => wait(command.run(cx)),
+            Command::Wait(command) => wait(command.run(cx)),
+            Command::Volumes(command) => wait(command.run(cx)),
+            Command::Version(command) => command.run(cx),
+            Command::Volume(command) => wait(command.run(cx)),
+        }
+    }
+}
+
+/// Runs a command's asynchronous work on this thread.
+fn wait(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context(|| "cannot set up asynchronous work".to_owned())?;
+    let result = runtime.block_on(work);
+    // A thread that still reads standard input must not keep us from ending.
+    runtime.shutdown_background();
+    result
+}
+
+/// Reads the arguments, the program's name first.
+///
+/// # Errors
+/// The arguments are wrong, or ask for help: see [`crate::cli::report::usage`].
+pub fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<(Global, Command), clap::Error> {
+    let mut matches = definition().try_get_matches_from(arguments)?;
+    let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
+    Ok((arguments.global, arguments.command))
+}
+
+/// The whole command line as clap knows it.
+#[must_use]
+pub fn definition() -> clap::Command {
+    let root = Arguments::command();
+    let global: Vec<_> = root.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+    let names: Vec<_> = root.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    names.iter().fold(root, |root, name| root.mut_subcommand(name, |sub| make_room(sub, &global)))
+}
+
+/// Gives a command the global options, out of sight in its help, and without the short names that
+/// it has a use of its own for (`logs -f`, `run -p`).
+fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
+    let taken: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_short).collect();
+    let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let command = global.iter().fold(command, |command, arg| {
+        let short = arg.get_short().filter(|short| !taken.contains(short));
+        // clap does not hand down a global argument where one with its id is already, but still
+        // carries that one's value up. Its other names stay in front of the command: `exec` has a
+        // `--workdir` of its own.
+        let arg = arg.clone().short(short).alias(clap::builder::Resettable::Reset);
+        command.arg(arg.hide(true))
+    });
+    names
+        .iter()
+        .fold(command, |command, name| command.mut_subcommand(name, |sub| make_room(sub, global)))
+}

@@ -1,0 +1,177 @@
+//! Talking to a program in a container: keys and pipes in, output out, until it ends.
+
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::base::{Context as _, Error, Kind};
+use crate::cli::Result;
+use crate::cli::output::Output;
+use crate::cli::terminal::{DetachKeys, RawMode, size};
+use crate::engine::{Attachment, Exec, Stream};
+
+/// How long output may follow after a program's end: others may hold its terminal open.
+const AFTERMATH: Duration = Duration::from_millis(300);
+
+/// How talking ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// The program ended with this code.
+    Ended(i32),
+    /// The user typed the detach keys.
+    Detached,
+}
+
+/// Connects the user's terminal with that of a command, until the command ends.
+///
+/// # Errors
+/// The terminal cannot be set up, or the connection broke.
+pub async fn with_terminal(
+    mut exec: impl Exec,
+    master: OwnedFd,
+    output: &Output,
+    keys: DetachKeys,
+) -> Result<Talk> {
+    let clone = || master.try_clone().context(|| "cannot copy a descriptor".to_owned());
+    let _raw = RawMode::enter()?;
+    let mut resized = listen(SignalKind::window_change())?;
+    let (mut hangup, mut terminate) =
+        (listen(SignalKind::hangup())?, listen(SignalKind::terminate())?);
+    let (detach, mut detached) = mpsc::channel(1);
+    let writer = clone()?;
+    let typed = read_input(keys, detach);
+    std::thread::spawn(move || write_to(&writer, typed));
+    let silent = read_from(clone()?, output.clone());
+    let code = loop {
+        tokio::select! {
+            code = exec.wait() => break code?,
+            Some(()) = detached.recv() => return Ok(Talk::Detached),
+            _ = resized.recv() => resize(&master),
+            _ = hangup.recv() => return Err(interrupted()),
+            _ = terminate.recv() => return Err(interrupted()),
+        }
+    };
+    // Either way it is over; what came until now is on the screen.
+    let _ = tokio::time::timeout(AFTERMATH, silent).await;
+    Ok(Talk::Ended(code))
+}
+
+/// Connects our streams with those of a container, until it ends. `terminal`: the container has
+/// one, and ours is to be as good as its own.
+///
+/// # Errors
+/// The terminal cannot be set up, or the connection broke.
+pub async fn with_container(
+    attachment: &mut impl Attachment,
+    output: &Output,
+    stdin: bool,
+    terminal: Option<DetachKeys>,
+) -> Result<Talk> {
+    let _raw = (terminal.is_some() && stdin).then(RawMode::enter).transpose()?;
+    let mut resized = listen(SignalKind::window_change())?;
+    let (detach, mut detached) = mpsc::channel(1);
+    let mut typed = match (stdin, &terminal) {
+        (false, _) => mpsc::channel(1).1,
+        (true, Some(keys)) => read_input(keys.clone(), detach),
+        (true, None) => read_input(DetachKeys::none(), detach),
+    };
+    let mut open = stdin;
+    loop {
+        tokio::select! {
+            piece = attachment.read() => match piece? {
+                Some((Stream::Stdout, bytes)) => output.print(bytes)?,
+                Some((Stream::Stderr, bytes)) => output.say(bytes)?,
+                // Docker: 255 where nobody saw the end.
+                None => return Ok(Talk::Ended(attachment.exit_code().unwrap_or(255))),
+            },
+            Some(()) = detached.recv() => return Ok(Talk::Detached),
+            bytes = typed.recv(), if open => match bytes {
+                Some(bytes) => attachment.write(&bytes).await?,
+                None => { open = false; attachment.close_input().await?; }
+            },
+            _ = resized.recv(), if terminal.is_some() => {
+                if let Some(size) = size() {
+                    attachment.resize(size).await?;
+                }
+            }
+        }
+    }
+}
+
+fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal> {
+    Ok(signal(kind).context(|| "cannot listen for signals".to_owned())?)
+}
+
+fn interrupted() -> crate::cli::Failure {
+    Error::new(Kind::Interrupted, "interrupted").into()
+}
+
+/// Reads standard input on a thread of its own, since reading a terminal blocks. The channel ends
+/// with the input, or with the detach keys, which are told to `detach`.
+fn read_input(mut keys: DetachKeys, detach: mpsc::Sender<()>) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel(16);
+    std::thread::spawn(move || {
+        let (mut stdin, mut buffer) = (std::io::stdin().lock(), vec![0; 16 * 1024]);
+        while let Ok(length @ 1..) = stdin.read(&mut buffer) {
+            let (passed, found) = keys.filter(&buffer[..length]);
+            if !passed.is_empty() && sender.blocking_send(passed).is_err() {
+                return;
+            }
+            if found {
+                // Nobody listens when the program has ended meanwhile.
+                let _ = detach.blocking_send(());
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn write_to(terminal: &OwnedFd, mut typed: mpsc::Receiver<Vec<u8>>) {
+    while let Some(bytes) = typed.blocking_recv() {
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            match rustix::io::write(terminal, rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(rustix::io::Errno::INTR) => {}
+                // The other end is gone, which the command's exit code tells.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Copies what a terminal shows to standard output, on a thread of its own; the receiver learns
+/// when there is no more.
+fn read_from(terminal: OwnedFd, output: Output) -> oneshot::Receiver<()> {
+    let (done, silent) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match rustix::io::read(&terminal, &mut buffer) {
+                Ok(length @ 1..) if output.print(&buffer[..length]).is_ok() => {}
+                Err(rustix::io::Errno::INTR) => {}
+                // End of file, or EIO when the last process has closed the terminal.
+                _ => break,
+            }
+        }
+        // Nobody waits any more when too much time has passed.
+        let _ = done.send(());
+    });
+    silent
+}
+
+fn resize(master: &OwnedFd) {
+    let Some(size) = size() else { return };
+    let size = rustix::termios::Winsize {
+        ws_row: size.rows,
+        ws_col: size.columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // A terminal that is gone needs no size.
+    let _ = rustix::termios::tcsetwinsize(master.as_fd(), size);
+}

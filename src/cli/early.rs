@@ -1,0 +1,20 @@
+//! What runs before clap is built: our own child processes, and `version`, within a millisecond.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::build;
+use crate::cli::version;
+use crate::shim;
+
+/// Does what the arguments ask for, if it is one of these; `None`: go on as usual.
+pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
+    let first = arguments.get(1)?.to_str()?;
+    match first {
+        build::sandbox::ARGUMENT => Some(build::sandbox::main()),
+        shim::ARGUMENT => Some(shim::main(&arguments[2..])),
+        shim::log::compress::ARGUMENT => Some(shim::log::compress::main(&arguments[2..])),
+        "version" | "--version" | "-v" if arguments.len() == 2 => Some(version::print_plain()),
+        _ => None,
+    }
+}

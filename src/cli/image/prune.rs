@@ -1,0 +1,71 @@
+//! `image prune`: remove images that nobody needs.
+
+use jiff::Timestamp;
+
+use crate::cli::options::moment;
+use crate::cli::single::Filters;
+use crate::cli::ui::human;
+use crate::cli::{Context, Exit, Result};
+use crate::engine::Engine;
+
+use super::rm::text;
+
+/// Remove images that nobody needs
+///
+/// Only those without a name, unless asked for all that no container uses.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  compose image prune                        Images without a name, after asking
+  compose image prune -af                    All that no container uses, without asking
+  compose image prune -a --filter until=240h")]
+pub struct Prune {
+    /// Images with a name too
+    #[arg(short, long)]
+    all: bool,
+
+    /// Only images that match: label=KEY[=VALUE] or until=TIME
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
+
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Prune {
+    /// Removes them, and prints what went.
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        let filters = Filters::parse(&self.filter, &["label", "until"])?;
+        let mut until: Option<Timestamp> = None;
+        for text in filters.values("until") {
+            let time = moment(text, Timestamp::now())?;
+            until = Some(until.map_or(time, |until| until.min(time)));
+        }
+        if !self.force {
+            cx.output().say_line(match self.all {
+                true => "WARNING! This will remove all images that no container uses.",
+                false => "WARNING! This will remove all images without a name.",
+            })?;
+            if !cx.ask("Are you sure you want to continue?")? {
+                return Ok(Exit::Success);
+            }
+        }
+        let store = cx.images()?;
+        let usage = cx.image_usage(&store).await?;
+        // One that cannot be read is not removed because of what it might say.
+        let stays = |id: &_| {
+            store.config(id).map_or(true, |it| {
+                let old = until.is_none_or(|until| it.created.is_none_or(|at| at < until));
+                !old || !filters.labels(&it.config.labels)
+            })
+        };
+        let reclaimed = store.prune(self.all, &usage, stays)?;
+        if !reclaimed.removed.is_empty() {
+            cx.output().print(format!("Deleted Images:\n{}\n", text(&reclaimed.removed)))?;
+        }
+        let bytes = human::size(reclaimed.bytes);
+        cx.output().print_line(format!("Total reclaimed space: {bytes}"))?;
+        Ok(Exit::Success)
+    }
+}

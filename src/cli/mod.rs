@@ -1,0 +1,110 @@
+//! The command line: one file per command; the only module that prints.
+//!
+//! [`main`] leaves early for what must start fast, then lets clap read the arguments into a
+//! [`command::Command`], and runs it with a [`Context`]: the project, loaded when first asked for;
+//! the engine, opened when first asked for; and the streams to print to. A command prints through
+//! the context only, so that tests see every byte.
+//!
+//! To add a command: a file with its options and `run`, named after it, and a variant in
+//! [`command`]. A family such as `compose image …` is a directory whose `mod.rs` has an enum of
+//! its commands (`#[derive(clap::Subcommand)]`) with a `run` that hands on to them, and one
+//! variant `#[command(subcommand)]` in [`command`].
+
+mod attach;
+mod attached;
+mod bring;
+mod build;
+mod builder;
+mod carry;
+mod command;
+mod config;
+mod context;
+mod converse;
+mod create;
+mod disk;
+mod down;
+mod early;
+mod environment;
+mod exec;
+mod fmt;
+mod follow;
+mod global;
+mod grammar;
+mod image;
+mod images;
+mod kill;
+mod lint;
+mod lock;
+mod login;
+mod logout;
+mod logs;
+mod ls;
+mod network;
+mod options;
+mod output;
+mod pause;
+mod port;
+mod project;
+mod ps;
+mod pull;
+mod push;
+mod report;
+mod restart;
+mod rm;
+mod run;
+mod signals;
+mod single;
+mod start;
+mod stop;
+mod terminal;
+mod top;
+mod transfer;
+mod up;
+mod version;
+mod volume;
+mod volumes;
+mod wait;
+
+pub mod ui;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::engine::Engine;
+use crate::engine::host::Host;
+use crate::state::Roots;
+
+pub use context::{Context, Surroundings};
+pub use environment::Environment;
+pub use global::{Ansi, Global, ProgressStyle};
+pub use output::{Captured, Output};
+pub use report::{Exit, Failure, Result};
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = early::run(&arguments) {
+        return code;
+    }
+    ExitCode::from(run(arguments, Surroundings::of_process(), Host::open))
+}
+
+/// Runs one command line and returns its exit code. `open` makes the engine, at most once, when
+/// the command needs it.
+pub fn run<E: Engine + 'static>(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    surroundings: Surroundings,
+    open: impl Fn(Roots) -> crate::base::Result<E> + 'static,
+) -> u8 {
+    let output = surroundings.output.clone();
+    let (global, command) = match command::parse(arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => return report::usage(&error, &output),
+    };
+    let style = global.error_style(&surroundings.environment);
+    match Context::new(global, surroundings, open).and_then(|cx| command.run(&cx)) {
+        Ok(exit) => exit.code(),
+        Err(failure) => report::failure(&failure, &output, style),
+    }
+}

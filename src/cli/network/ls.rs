@@ -1,0 +1,87 @@
+//! `network ls`: list networks.
+
+use crate::cli::single::{Filters, join};
+use crate::cli::ui::listing::{JsonStyle, Listing, Row};
+use crate::cli::ui::table::Columns;
+use crate::cli::{Context, Exit, Result};
+use crate::engine::Engine;
+use crate::resource::observed::Scope;
+use crate::resource::{Network, Observed};
+
+use super::users;
+
+/// List networks
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  compose network ls                          All of them
+  compose network ls -qf name=shared          Ids of those with this in their name")]
+pub struct Ls {
+    /// Only networks that match: dangling=true, driver=bridge, id=…, label=KEY[=VALUE] or name=PART
+    #[arg(short, long, value_name = "FILTER")]
+    filter: Vec<String>,
+
+    /// `table`, `table TEMPLATE`, `json` or a Go template
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: String,
+
+    /// Do not cut ids
+    #[arg(long)]
+    no_trunc: bool,
+
+    /// Only ids
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Ls {
+    /// Lists them.
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        let known = ["dangling", "driver", "id", "label", "name"];
+        let filters = Filters::parse(&self.filter, &known)?;
+        let observed = cx.engine()?.observe(&Scope::default()).await?;
+        let networks = observed.networks.values().filter(|it| shows(&filters, it, &observed));
+        if self.quiet {
+            let ids: String = networks.map(|network| format!("{}\n", self.id(network))).collect();
+            cx.output().print(ids)?;
+            return Ok(Exit::Success);
+        }
+        let columns =
+            [("NETWORK ID", "ID"), ("NAME", "Name"), ("DRIVER", "Driver"), ("SCOPE", "Scope")];
+        let list = Listing {
+            columns: columns.to_vec(),
+            rows: networks.map(|network| self.row(network)).collect(),
+            layout: Columns::DOCKER,
+            json: JsonStyle::Lines,
+        };
+        cx.output().print(list.text(&self.format)?)?;
+        Ok(Exit::Success)
+    }
+
+    fn id<'a>(&self, network: &'a Network) -> &'a str {
+        if self.no_trunc { &network.id } else { &network.id[..12] }
+    }
+
+    fn row(&self, network: &Network) -> Row {
+        let spec = &network.spec;
+        Row { labels: spec.labels.clone(), ..Row::default() }
+            .with("CreatedAt", network.created_at.to_string())
+            .with("Driver", super::inspect::driver(spec))
+            .with("ID", self.id(network))
+            .with("IPv4", spec.ipv4.to_string())
+            .with("IPv6", spec.ipv6.to_string())
+            .with("Internal", spec.internal.to_string())
+            .with("Labels", join(&spec.labels))
+            .with("Name", spec.name.as_str())
+            .with("Scope", "local")
+    }
+}
+
+fn shows(filters: &Filters, network: &Network, observed: &Observed) -> bool {
+    let dangling = users(observed, &network.spec.name).next().is_none();
+    filters.any("name", |part| network.spec.name.contains(part))
+        && filters.any("id", |start| network.id.starts_with(start))
+        && filters.any("driver", |driver| driver == super::inspect::driver(&network.spec))
+        && filters.any("dangling", |wanted| matches!(wanted, "true" | "1") == dangling)
+        && filters.labels(&network.spec.labels)
+}

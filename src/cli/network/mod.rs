@@ -1,0 +1,64 @@
+//! `network …`: single networks, whatever project they belong to.
+
+mod create;
+mod inspect;
+mod ls;
+mod prune;
+mod rm;
+
+use crate::base::{self, Error, Kind};
+use crate::cli::{Context, Exit, Result};
+use crate::engine::Engine;
+use crate::resource::network::NetworkMode;
+use crate::resource::{self, Container, Observed};
+
+/// Manage networks
+#[derive(clap::Subcommand, Debug)]
+pub enum Network {
+    Create(create::Create),
+    Inspect(inspect::Inspect),
+    #[command(visible_alias = "list")]
+    Ls(ls::Ls),
+    Prune(prune::Prune),
+    #[command(visible_alias = "remove")]
+    Rm(rm::Rm),
+}
+
+impl Network {
+    /// Hands on to the command.
+    ///
+    /// # Errors
+    /// Whatever went wrong; not reported yet.
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        match self {
+            Network::Create(command) => command.run(cx).await,
+            Network::Inspect(command) => command.run(cx).await,
+            Network::Ls(command) => command.run(cx).await,
+            Network::Prune(command) => command.run(cx).await,
+            Network::Rm(command) => command.run(cx).await,
+        }
+    }
+}
+
+/// The network with this name or id, or the unique beginning of an id.
+fn find<'a>(observed: &'a Observed, text: &str) -> base::Result<&'a resource::Network> {
+    if let Some(network) = observed.networks.get(text) {
+        return Ok(network);
+    }
+    let mut fitting = observed.networks.values().filter(|network| network.id.starts_with(text));
+    match (fitting.next(), fitting.next()) {
+        (Some(network), None) if !text.is_empty() => Ok(network),
+        (Some(_), Some(_)) => {
+            Err(Error::new(Kind::Invalid, format!("network id {text} is ambiguous")))
+        }
+        _ => Err(Error::new(Kind::NotFound, format!("network {text} not found"))),
+    }
+}
+
+/// Containers that want to be attached to the network `name`, running or not.
+fn users<'a>(observed: &'a Observed, name: &str) -> impl Iterator<Item = &'a Container> {
+    observed.containers.iter().filter(move |container| match &container.spec.network {
+        NetworkMode::Networks(endpoints) => endpoints.iter().any(|it| it.network == name),
+        _ => false,
+    })
+}

@@ -1,0 +1,39 @@
+//! `network rm`: remove networks.
+
+use crate::base::Kind;
+use crate::cli::single::each;
+use crate::cli::{Context, Exit, Result};
+use crate::engine::Engine;
+use crate::resource::observed::Scope;
+
+use super::find;
+
+/// Remove networks
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  compose network rm shared    By name, or by id")]
+pub struct Rm {
+    /// Which networks
+    #[arg(required = true)]
+    names: Vec<String>,
+
+    /// A missing network is no error
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Rm {
+    /// Removes them; one that cannot be removed does not keep the others.
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        let engine = cx.engine()?;
+        let observed = engine.observe(&Scope::default()).await?;
+        let force = self.force;
+        each(cx, &self.names, async |name: &str| match find(&observed, name) {
+            Ok(network) => engine.remove_networks(std::slice::from_ref(&network.spec.name)).await,
+            Err(error) if force && error.kind() == Kind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+}

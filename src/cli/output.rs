@@ -1,0 +1,210 @@
+//! Where commands print: data to standard output, talk to standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::{Error, Kind, Result};
+use crate::cli::global::Ansi;
+
+/// The two streams of a command, and what is known of the terminals behind them.
+///
+/// Cloning makes another handle to the same streams. Writers from several threads do not mix
+/// within one call.
+#[derive(Clone)]
+pub struct Output {
+    out: Arc<Mutex<Box<dyn Write + Send>>>,
+    err: Arc<Mutex<Box<dyn Write + Send>>>,
+    out_is_terminal: bool,
+    err_is_terminal: bool,
+    ansi: Ansi,
+}
+
+impl Output {
+    /// This process's streams.
+    #[must_use]
+    pub fn of_process() -> Output {
+        Output {
+            // Not `io::Stdout`: its line buffer would cut our batches into a write a line.
+            out: Arc::new(Mutex::new(Box::new(RawStream(rustix::stdio::stdout())))),
+            err: Arc::new(Mutex::new(Box::new(RawStream(rustix::stdio::stderr())))),
+            out_is_terminal: io::stdout().is_terminal(),
+            err_is_terminal: io::stderr().is_terminal(),
+            ansi: Ansi::Auto,
+        }
+    }
+
+    /// Streams that are kept in memory, for tests.
+    #[must_use]
+    pub fn captured() -> (Output, Captured) {
+        let captured = Captured::default();
+        let output = Output {
+            out: Arc::new(Mutex::new(Box::new(captured.out.clone()))),
+            err: Arc::new(Mutex::new(Box::new(captured.err.clone()))),
+            out_is_terminal: false,
+            err_is_terminal: false,
+            ansi: Ansi::Auto,
+        };
+        (output, captured)
+    }
+
+    /// The same streams, with colours as `ansi` says.
+    #[must_use]
+    pub fn with_ansi(mut self, ansi: Ansi) -> Output {
+        self.ansi = ansi;
+        self
+    }
+
+    /// Writes data to standard output.
+    ///
+    /// # Errors
+    /// What the operating system says; a closed pipe ends the command silently (see
+    /// [`is_closed_pipe`]).
+    pub fn print(&self, text: impl AsRef<[u8]>) -> Result<()> {
+        write(&self.out, text.as_ref(), "standard output")
+    }
+
+    /// Writes data and the end of the line to standard output.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn print_line(&self, text: impl AsRef<str>) -> Result<()> {
+        self.print(format!("{}\n", text.as_ref()))
+    }
+
+    /// Writes to standard error, in one piece.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn say(&self, text: impl AsRef<[u8]>) -> Result<()> {
+        write(&self.err, text.as_ref(), "standard error")
+    }
+
+    /// Writes a line to standard error.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn say_line(&self, text: impl AsRef<str>) -> Result<()> {
+        self.say(format!("{}\n", text.as_ref()))
+    }
+
+    /// Warns on standard error.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn warn(&self, text: impl AsRef<str>) -> Result<()> {
+        let text = text.as_ref();
+        match self.err_has_colour() {
+            true => self.say_line(format!("\x1b[33mwarning\x1b[0m: {text}")),
+            false => self.say_line(format!("warning: {text}")),
+        }
+    }
+
+    /// Standard output is a terminal.
+    #[must_use]
+    pub fn out_is_terminal(&self) -> bool {
+        self.out_is_terminal
+    }
+
+    /// Standard error is a terminal.
+    #[must_use]
+    pub fn err_is_terminal(&self) -> bool {
+        self.err_is_terminal
+    }
+
+    /// Standard output gets colours.
+    #[must_use]
+    pub fn out_has_colour(&self) -> bool {
+        self.ansi == Ansi::Always || self.ansi == Ansi::Auto && self.out_is_terminal
+    }
+
+    /// Standard error gets colours.
+    #[must_use]
+    pub fn err_has_colour(&self) -> bool {
+        self.ansi == Ansi::Always || self.ansi == Ansi::Auto && self.err_is_terminal
+    }
+}
+
+/// What was written to [`Output::captured`].
+#[derive(Clone, Default)]
+pub struct Captured {
+    out: Buffer,
+    err: Buffer,
+}
+
+impl Captured {
+    /// All of standard output so far.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        self.out.text()
+    }
+
+    /// All of standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.err.text()
+    }
+}
+
+/// The reader of our output went away (`compose logs | head`): nothing to report, just the end.
+#[must_use]
+pub fn is_closed_pipe(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::BrokenPipe)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn write(stream: &Mutex<Box<dyn Write + Send>>, text: &[u8], name: &str) -> Result<()> {
+    let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+    stream.write_all(text).map_err(|error| {
+        Error::new(Kind::Other, format!("cannot write to {name}")).with_source(error)
+    })
+}
+
+/// One of the process's streams, unbuffered.
+struct RawStream(std::os::fd::BorrowedFd<'static>);
+
+impl Write for RawStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match rustix::io::write(self.0, bytes) {
+            // Somebody made the terminal non-blocking; a reader that is slow is no error.
+            Err(rustix::io::Errno::AGAIN) => {
+                let mut ready =
+                    [rustix::event::PollFd::new(&self.0, rustix::event::PollFlags::OUT)];
+                rustix::event::poll(&mut ready, None)?;
+                Err(io::ErrorKind::Interrupted.into())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! How a command ends: its exit code, and the one place that reports errors.
+
+use std::fmt::Write as _;
+
+use crate::base::{Error, Kind};
+use crate::cli::global::ProgressStyle;
+use crate::cli::output::{Output, is_closed_pipe};
+
+/// Shorthand for results of commands.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// How a command ended that did what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Exit code 0.
+    Success,
+    /// This exit code: a container's, or that of a check which said no.
+    Code(u8),
+}
+
+impl Exit {
+    /// The exit code of a program in a container, as far as 8 bits carry it.
+    #[must_use]
+    pub fn of_program(code: i32) -> Exit {
+        match code & 0xff {
+            0 => Exit::Success,
+            code => Exit::Code(code as u8),
+        }
+    }
+
+    /// The number that the caller of the process sees.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Code(code) => code,
+        }
+    }
+}
+
+/// Why a command could not do what it was asked to.
+#[derive(Debug)]
+pub enum Failure {
+    /// The world said no.
+    Error(Error),
+    /// The same, with an exit code that says more than 1 (Docker: 125 for `run`).
+    Coded(Error, u8),
+    /// The compose files are wrong: all mistakes, as they are shown.
+    Mistakes(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
+}
+
+/// Reports a failure on standard error, and returns the exit code.
+pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle) -> u8 {
+    let (error, code) = match failure {
+        Failure::Error(error) => (error, code(error.kind())),
+        Failure::Coded(error, code) => (error, *code),
+        Failure::Mistakes(text) => {
+            // Nobody is left to tell that standard error is closed.
+            let _ = output.say(text);
+            return 1;
+        }
+    };
+    if is_closed_pipe(error) {
+        // As if SIGPIPE had ended us, which is what shells expect of `logs | head`.
+        return 141;
+    }
+    let text = match style {
+        ProgressStyle::Json => json(error),
+        _ => plain(error, output.err_has_colour()),
+    };
+    // Nobody is left to tell that standard error is closed.
+    let _ = output.say(text);
+    code
+}
+
+/// Reports wrong arguments, or prints the help that was asked for. Returns the exit code.
+pub fn usage(error: &clap::Error, output: &Output) -> u8 {
+    let text = error.render();
+    let shown = |colour: bool| match colour {
+        true => text.ansi().to_string(),
+        false => text.to_string(),
+    };
+    // Nobody is left to tell that the stream is closed.
+    let _ = match error.use_stderr() {
+        true => output.say(shown(output.err_has_colour())),
+        false => output.print(shown(output.out_has_colour())),
+    };
+    u8::from(error.use_stderr())
+}
+
+/// Exit codes that say what went wrong (Docker: 126 and 127 as shells; 130 as after Ctrl-C).
+fn code(kind: Kind) -> u8 {
+    match kind {
+        Kind::NotExecutable => 126,
+        Kind::NoSuchProgram => 127,
+        Kind::Interrupted => 130,
+        _ => 1,
+    }
+}
+
+fn plain(error: &Error, colour: bool) -> String {
+    let [red, cyan, bold, end] = match colour {
+        true => ["\x1b[1;31m", "\x1b[36m", "\x1b[1m", "\x1b[0m"],
+        false => [""; 4],
+    };
+    let mut text = format!("{red}error{end}{bold}: {error}{end}\n");
+    for hint in error.hints() {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "  {cyan}={end} hint: {hint}");
+    }
+    text
+}
+
+fn json(error: &Error) -> String {
+    let mut line = serde_json::json!({ "error": true, "message": error.to_string() });
+    if !error.hints().is_empty() {
+        line["hints"] = error.hints().into();
+    }
+    format!("{line}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(error: Error, style: ProgressStyle) -> (u8, String) {
+        let (output, captured) = Output::captured();
+        let code = failure(&error.into(), &output, style);
+        (code, captured.stderr())
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_its_hints() {
+        let error = Error::other("no such service: wbe").hint("did you mean `web`?");
+        assert_eq!(
+            report(error, ProgressStyle::Plain),
+            (1, "error: no such service: wbe\n  = hint: did you mean `web`?\n".to_owned())
+        );
+    }
+
+    #[test]
+    fn machines_get_an_object() {
+        let error = Error::new(Kind::NoSuchProgram, "x");
+        let line = "{\"error\":true,\"message\":\"x\"}\n".to_owned();
+        assert_eq!(report(error, ProgressStyle::Json), (127, line));
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_not_reported() {
+        let closed = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let error = Error::other("cannot write").with_source(closed);
+        assert_eq!(report(error, ProgressStyle::Plain), (141, String::new()));
+    }
+}

@@ -1,0 +1,241 @@
+//! `run`: a one-off container of a service.
+
+use std::collections::BTreeMap;
+
+use crate::base::{ContainerId, Error, Kind};
+use crate::cli::bring::{Bring, up_options};
+use crate::cli::carry::Carry;
+use crate::cli::converse::{Talk, with_container};
+use crate::cli::exec::Interactive;
+use crate::cli::options::{PullWhen, incompatible};
+use crate::cli::terminal::{DetachKeys, is_interactive, size};
+use crate::cli::{Context, Exit, Result, grammar};
+use crate::compose::Project;
+use crate::engine::{AttachOptions, Engine, RemoveOptions};
+use crate::plan::{self, RunOptions};
+
+/// Run a command in a new container of a service
+///
+/// Starts what the service depends on first. The exit code is the command's. Ports are not
+/// published, so that this works beside a running service, unless asked for.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  compose run --rm web sh                  A shell in a container of its own
+  compose run --rm web npm test            Tests; exits as they do
+  compose run -d --name job worker import  In the background
+  compose run --rm -p 8080:80 -e DEBUG=1 web")]
+pub struct Run {
+    /// The service
+    service: String,
+
+    /// A command instead of the service's own, and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+
+    /// Run it in the background, and print the container's id
+    #[arg(short, long)]
+    detach: bool,
+
+    /// Remove the container when it ends
+    #[arg(long)]
+    rm: bool,
+
+    /// Name of the container
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    change: Change,
+
+    #[command(flatten)]
+    network: Network,
+
+    #[command(flatten)]
+    around: Around,
+
+    /// Without a terminal, even if there is one here
+    #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
+    no_tty: bool,
+
+    #[command(flatten)]
+    interactive: Interactive,
+}
+
+/// What is different from the service's own containers.
+#[derive(clap::Args, Debug)]
+struct Change {
+    /// Add a capability
+    #[arg(long, value_name = "NAME")]
+    cap_add: Vec<String>,
+
+    /// Drop a capability
+    #[arg(long, value_name = "NAME")]
+    cap_drop: Vec<String>,
+
+    /// A program instead of the service's entrypoint
+    #[arg(long, value_name = "COMMAND")]
+    entrypoint: Option<String>,
+
+    /// Set a variable, as in `NAME=value`; without a value: as it is here
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+
+    /// Add a label
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    label: Vec<String>,
+
+    /// As this user
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+
+    /// Mount a volume or a directory, as in `./data:/data:ro`
+    #[arg(short, long, value_name = "VOLUME")]
+    volume: Vec<String>,
+
+    /// In this directory of the container
+    #[arg(short, long, value_name = "DIRECTORY")]
+    workdir: Option<String>,
+}
+
+/// How it can be reached.
+#[derive(clap::Args, Debug)]
+struct Network {
+    /// Publish a port, as in `8080:80`
+    #[arg(short, long, value_name = "PORT")]
+    publish: Vec<String>,
+
+    /// Publish the service's own ports
+    #[arg(short = 'P', long)]
+    service_ports: bool,
+
+    /// Let others find it by the service's name and aliases
+    #[arg(long)]
+    use_aliases: bool,
+}
+
+/// What happens before.
+#[derive(clap::Args, Debug)]
+struct Around {
+    /// Build the image before
+    #[arg(long)]
+    build: bool,
+
+    /// Show nothing of the building of the image
+    #[arg(long)]
+    quiet_build: bool,
+
+    /// Leave alone what the service depends on
+    #[arg(long)]
+    no_deps: bool,
+
+    /// When to fetch images: always, missing or never [default: as each service says]
+    #[arg(long, value_name = "WHEN")]
+    pull: Option<PullWhen>,
+
+    /// Show nothing of what happens before
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Show nothing of the fetching of images
+    #[arg(long)]
+    quiet_pull: bool,
+
+    /// Remove containers of services that the compose files no longer have
+    #[arg(long)]
+    remove_orphans: bool,
+}
+
+impl Run {
+    /// Makes the container, and connects to it.
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        if self.network.service_ports && !self.network.publish.is_empty() {
+            return Err(incompatible("--service-ports and --publish are incompatible"));
+        }
+        let services = vec![self.service.clone()];
+        let bring = Bring {
+            services: services.clone(),
+            policy: self.around.pull.and_then(PullWhen::policy),
+            quiet_pull: self.around.quiet_pull || self.around.quiet,
+            build: self.around.build.then_some(true),
+            quiet_build: self.around.quiet,
+            ..Bring::default()
+        };
+        let ready = bring.ready(cx).await?;
+        let Some(desired) = ready.desired else { return Ok(Exit::Success) };
+        let options = up_options(cx, &services, self.around.remove_orphans)?;
+        let run = self.options(cx, &ready.project)?;
+        let (plan, name) = plan::run(&desired, &ready.observed, &run, &options)?;
+        let how = Carry { operation: "run", quiet: self.around.quiet, ..Carry::default() };
+        let outcome = cx.carry_out(&plan, how).await?;
+        let Some(id) = outcome.created.get(&name) else { return Ok(Exit::Success) };
+        if self.detach {
+            cx.output().print_line(id.as_str())?;
+            return Ok(Exit::Success);
+        }
+        let talk = self.talk(cx, id, run.tty).await;
+        if self.rm && !matches!(talk, Ok(Talk::Detached)) {
+            let options = RemoveOptions { volumes: true, force: true };
+            cx.engine()?.remove_container(id, &options).await?;
+        }
+        Ok(match talk? {
+            Talk::Ended(code) => Exit::of_program(code),
+            Talk::Detached => Exit::Success,
+        })
+    }
+
+    /// Starts the container with us at the other end of its streams.
+    async fn talk<E: Engine>(&self, cx: &Context<E>, id: &ContainerId, tty: bool) -> Result<Talk> {
+        let engine = cx.engine()?;
+        let stdin = self.interactive.interactive.0;
+        let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
+        let mut attachment = engine.attach(id, &options).await?;
+        let keys = tty.then(DetachKeys::default);
+        let talk = with_container(&mut attachment, cx.output(), stdin, keys);
+        cx.with_signals(id, !tty, talk).await
+    }
+
+    fn options(&self, cx: &Context<impl Engine>, project: &Project) -> Result<RunOptions> {
+        let change = &self.change;
+        let volume = |key: &str| match project.volumes.get(key) {
+            Some(volume) => volume.name.clone(),
+            None => key.to_owned(),
+        };
+        let mounts = change.volume.iter().map(|it| grammar::mounted(it, cx.directory(), volume));
+        let ports = self.network.publish.iter().map(|text| grammar::published(text));
+        let entrypoint = change.entrypoint.as_deref().map(grammar::words).transpose()?;
+        let tty = !self.no_tty && self.interactive.tty.0 && !self.detach && is_interactive();
+        Ok(RunOptions {
+            service: self.service.clone(),
+            name: self.name.clone(),
+            command: self.command.clone(),
+            entrypoint,
+            env: cx.variables(&change.env),
+            user: change.user.clone(),
+            cwd: change.workdir.clone(),
+            mounts: mounts.collect::<Result<_, Error>>()?,
+            labels: labels(&change.label)?,
+            ports: ports.collect::<Result<_, Error>>()?,
+            service_ports: self.network.service_ports,
+            use_aliases: self.network.use_aliases,
+            tty,
+            interactive: self.interactive.interactive.0 && !self.detach,
+            cap_add: change.cap_add.clone(),
+            cap_drop: change.cap_drop.clone(),
+            remove: self.rm,
+            no_deps: self.around.no_deps,
+            detach: self.detach,
+        })
+    }
+}
+
+fn labels(given: &[String]) -> Result<BTreeMap<String, String>> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => {
+            let message = format!("label must be set as KEY=VALUE, not {text:?}");
+            Err(Error::new(Kind::Invalid, message).into())
+        }
+    };
+    given.iter().map(pair).collect()
+}

@@ -1,0 +1,109 @@
+//! What commands on single things share: filters, labels, and doing something to each.
+
+use std::collections::BTreeMap;
+
+use crate::base::{self, Error, Kind};
+use crate::cli::{Context, Exit, Result};
+use crate::engine::Engine;
+
+/// Conditions of `--filter`: those with one key are alternatives, different keys must all hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filters(BTreeMap<String, Vec<String>>);
+
+impl Filters {
+    /// Reads `KEY=VALUE` words; only keys in `known` may stand in them.
+    ///
+    /// # Errors
+    /// A word without `=`, or an unknown key.
+    pub fn parse(words: &[String], known: &[&str]) -> Result<Filters> {
+        let mut filters = Filters::default();
+        for word in words {
+            let Some((key, value)) = word.split_once('=').filter(|(key, _)| known.contains(key))
+            else {
+                let error = Error::new(Kind::Invalid, format!("invalid filter '{word}'"));
+                return Err(error.hint(format!("known filters are {}", known.join(", "))).into());
+            };
+            filters.0.entry(key.to_owned()).or_default().push(value.to_owned());
+        }
+        Ok(filters)
+    }
+
+    /// Whether no value was given for `key`, or one that holds.
+    pub fn any(&self, key: &str, mut holds: impl FnMut(&str) -> bool) -> bool {
+        self.0.get(key).is_none_or(|values| values.iter().any(|value| holds(value)))
+    }
+
+    /// The values given for `key`.
+    #[must_use]
+    pub fn values(&self, key: &str) -> &[String] {
+        self.0.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether these labels have all that was asked for: `KEY`, or `KEY=VALUE`.
+    #[must_use]
+    pub fn labels(&self, labels: &BTreeMap<String, String>) -> bool {
+        let has = |wanted: &String| match wanted.split_once('=') {
+            Some((key, value)) => labels.get(key).is_some_and(|found| found == value),
+            None => labels.contains_key(wanted),
+        };
+        self.0.get("label").is_none_or(|wanted| wanted.iter().all(has))
+    }
+}
+
+/// `KEY=VALUE` words as a map; a word without `=` has an empty value.
+#[must_use]
+pub fn pairs(words: &[String]) -> BTreeMap<String, String> {
+    let pair = |word: &String| {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        (key.to_owned(), value.to_owned())
+    };
+    words.iter().map(pair).collect()
+}
+
+/// Labels in one field, as Docker lists them.
+#[must_use]
+pub fn join(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
+/// Does something to each of `names` and prints those it was done to; what fails is said, and
+/// does not keep the others (Docker: exit code 1 then).
+///
+/// # Errors
+/// Nobody reads the output any more.
+pub async fn each<E: Engine>(
+    cx: &Context<E>,
+    names: &[String],
+    mut work: impl AsyncFnMut(&str) -> base::Result<()>,
+) -> Result<Exit> {
+    let mut exit = Exit::Success;
+    for name in names {
+        match work(name).await {
+            Ok(()) => cx.output().print_line(name)?,
+            Err(error) => {
+                cx.output().say_line(format!("error: {error}"))?;
+                exit = Exit::Code(1);
+            }
+        }
+    }
+    Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_one_key_are_alternatives_and_labels_must_all_fit() {
+        let words = ["name=a", "name=b", "label=x", "label=y=1"].map(str::to_owned);
+        let filters = Filters::parse(&words, &["name", "label"]).unwrap();
+
+        assert!(
+            filters.any("name", |name| name == "b") && !filters.any("name", |name| name == "c")
+        );
+        assert!(filters.any("driver", |_| false), "nothing was asked of the driver");
+        assert!(filters.labels(&pairs(&["x=anything".to_owned(), "y=1".to_owned()])));
+        assert!(!filters.labels(&pairs(&["y=1".to_owned()])));
+        assert!(Filters::parse(&["colour=red".to_owned()], &["name"]).is_err());
+    }
+}

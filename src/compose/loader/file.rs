@@ -1,0 +1,95 @@
+//! One file after the other, each interpolated, checked and merged onto those before it.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::diag::Span;
+
+use super::super::interpolate::Interpolation;
+use super::super::merge;
+use super::super::node::{Mapping, Node, Value};
+use super::super::shape::{Canonical, PROJECT, Shape};
+use super::super::yaml;
+use super::{Loader, Scope};
+
+impl Loader<'_> {
+    /// The documents of a file. `None` after a report that it cannot be read.
+    pub(super) fn documents(&mut self, path: &Path, from: Option<Span>) -> Option<Rc<Vec<Node>>> {
+        if let Some(documents) = self.parsed.get(path) {
+            return Some(documents.clone());
+        }
+        let source = self.source(path, from, "the compose file")?;
+        let before = self.out.len();
+        let documents = Rc::new(yaml::read(source, &self.sources, &mut self.out));
+        if documents.is_empty() && self.out.len() == before {
+            let message = format!("the compose file `{}` is empty", self.display(path));
+            self.out.error("empty-file", None, message).hint("begin with a line `services:`");
+        }
+        self.parsed.insert(path.to_owned(), documents.clone());
+        Some(documents)
+    }
+
+    /// The files of a project or of an included one, merged. `None` if none could be read.
+    pub(super) fn model(&mut self, files: &[PathBuf], scope: &Scope) -> Option<Node> {
+        let mut merged: Option<Node> = None;
+        for file in files {
+            let Some(documents) = self.documents(file, None) else { continue };
+            for document in documents.iter() {
+                let Some(tree) = self.tree(document.clone(), file, scope) else { continue };
+                let base = merged.get_or_insert_with(|| Node {
+                    span: tree.span,
+                    ..Node::mapping(Mapping::new())
+                });
+                merge::merge(base, tree, &Shape::Fields(&PROJECT), &mut self.out);
+            }
+        }
+        let mut merged = merged?;
+        merge::strip(&mut merged);
+        Some(merged)
+    }
+
+    /// One document: interpolated, in canonical form, with all that it includes and extends.
+    fn tree(&mut self, mut tree: Node, file: &Path, scope: &Scope) -> Option<Node> {
+        if !matches!(tree.value, Value::Mapping(_)) {
+            let message = format!("a compose file is a mapping, not {}", tree.kind_name());
+            self.out.error("wrong-type", tree.span, message).hint("begin with a line `services:`");
+            return None;
+        }
+        self.interpolate(&mut tree, scope);
+        let raw = !self.request.options.interpolate;
+        Canonical::new(&mut self.out, &self.sources, raw).node(&mut tree, &Shape::Fields(&PROJECT));
+        self.version(&mut tree, file);
+        let imported = self.include(&mut tree, file, scope);
+        self.extends(&mut tree, imported.as_ref(), file, scope);
+        match imported {
+            None => Some(tree),
+            Some(mut imported) => {
+                let shape = Shape::Fields(&PROJECT);
+                merge::merge_keeping_tags(&mut imported, tree, &shape, &mut self.out);
+                Some(imported)
+            }
+        }
+    }
+
+    /// Replaces variables, unless they are to stay.
+    pub(super) fn interpolate(&mut self, tree: &mut Node, scope: &Scope) {
+        if self.request.options.interpolate {
+            Interpolation {
+                environment: scope.environment,
+                sources: &self.sources,
+                unset: &mut self.unset,
+                out: &mut self.out,
+            }
+            .tree(tree);
+        }
+    }
+
+    fn version(&mut self, tree: &mut Node, _: &Path) {
+        let entry = tree.as_mapping_mut().and_then(|it| it.shift_remove("version"));
+        if let Some(entry) = entry {
+            self.out
+                .warning("obsolete-version", entry.key, "`version` has no meaning any more")
+                .hint("remove this line");
+        }
+    }
+}

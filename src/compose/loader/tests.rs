@@ -1,0 +1,237 @@
+//! Loading small projects from memory.
+
+use std::collections::BTreeMap;
+
+use crate::compose::{LoadRequest, Loaded, Memory, Project, config, load};
+use crate::diag::{Style, render};
+
+fn request() -> LoadRequest {
+    let environment = BTreeMap::from([("HOME".to_owned(), "/home/u".to_owned())]);
+    LoadRequest { working_dir: "/p".into(), environment, ..LoadRequest::default() }
+}
+
+fn files(list: &[(&str, &str)]) -> Memory {
+    let below =
+        |path: &str| if path.starts_with('/') { path.to_owned() } else { format!("/p/{path}") };
+    list.iter().fold(Memory::new(), |files, (path, text)| files.with(below(path), *text))
+}
+
+fn said(loaded: &Loaded) -> String {
+    render(&loaded.diagnostics, &loaded.sources, Style::default())
+}
+
+fn project_with(list: &[(&str, &str)], request: &LoadRequest) -> Project {
+    let loaded = load(request, &files(list));
+    let said = said(&loaded);
+    loaded.project.unwrap_or_else(|| panic!("{said}"))
+}
+
+fn project(list: &[(&str, &str)]) -> Project {
+    project_with(list, &request())
+}
+
+fn yaml(project: &Project, service: &str) -> String {
+    let mut only = project.clone();
+    only.services.retain(|name, _| name == service);
+    let text = config::to_yaml(&only);
+    let start = text.find("services:\n").unwrap();
+    let end = text.find("\nnetworks:\n").unwrap_or(text.len()).max(start);
+    text[start..end].to_owned()
+}
+
+#[test]
+fn files_are_merged_key_by_key_and_lists_are_appended() {
+    let project = project(&[
+        (
+            "compose.yaml",
+            "services:\n  web:\n    image: a\n    command: one\n    environment: [A=1, B=1]\n    ports: ['1:1']\n    cap_add: [X11, ALL]\n    network_mode: host\n",
+        ),
+        (
+            "compose.override.yaml",
+            "services:\n  web:\n    command: [two]\n    environment: {B: 2, C: }\n    expose: [9]\n    cap_add: [ALL, KILL]\n    image:\n",
+        ),
+    ]);
+    let web = &project.services["web"];
+    assert_eq!(web.image.as_deref(), Some("a"), "a key without a value says nothing");
+    assert_eq!(web.command.as_deref(), Some(&["two".to_owned()][..]));
+    let environment: Vec<_> =
+        web.environment.iter().map(|(k, v)| (k.as_str(), v.as_deref())).collect();
+    assert_eq!(environment, [("A", Some("1")), ("B", Some("2")), ("C", None)]);
+    assert_eq!(web.cap_add, ["X11", "ALL", "KILL"]);
+}
+
+#[test]
+fn reset_and_override_change_what_earlier_files_say() {
+    let base = "services:\n  web:\n    image: a\n    ports: ['1:1', '2:2']\n    environment: {A: 1, B: 2}\n    labels: {x: y}\n    healthcheck: {test: 'true', retries: 3}\n  db: {image: b}\n";
+    let over = "services:\n  web:\n    ports: !override ['3:3']\n    environment: {A: !reset null}\n    labels: !reset\n    healthcheck: {retries: !reset 0}\n  db: !reset {}\n";
+    let project = project(&[("compose.yaml", base), ("compose.override.yaml", over)]);
+    assert_eq!(project.services.len(), 1);
+    let text = yaml(&project, "web");
+    for gone in ["labels", "A:", "retries", "target: 1\n"] {
+        assert!(!text.contains(gone), "{gone} in {text}");
+    }
+    assert!(text.contains("target: 3\n") && text.contains("B: '2'"), "{text}");
+}
+
+#[test]
+fn extending_copies_and_tags_reach_through_it() {
+    let common = "services:\n  base:\n    extends: root\n    build: ./app\n    env_file: base.env\n    ports: ['1:1']\n  root:\n    init: true\n    labels: {from: root}\n";
+    let main = "services:\n  web:\n    extends: {file: sub/common.yaml, service: base}\n    image: web\n    ports: !override ['2:2']\n    labels: {own: web}\n";
+    let over = "services:\n  web:\n    labels: {from: !reset null}\n";
+    let project = project(&[
+        ("compose.yaml", main),
+        ("compose.override.yaml", over),
+        ("sub/common.yaml", common),
+        ("sub/base.env", "A=1\n"),
+    ]);
+    let web = &project.services["web"];
+    assert_eq!(web.build.as_ref().unwrap().context, "/p/sub/app");
+    assert_eq!((web.init, web.ports.len(), web.ports[0].target), (Some(true), 1, 2));
+    assert_eq!(web.environment["A"].as_deref(), Some("1"));
+    assert_eq!(web.labels.keys().collect::<Vec<_>>(), ["own"]);
+}
+
+#[test]
+fn a_reset_in_an_extending_service_reaches_its_base_and_earlier_files() {
+    let first = "services:\n  web: {image: a, ports: ['1:1']}\n";
+    let second = "services:\n  web:\n    extends: base\n    ports: !reset []\n  base: {image: b, ports: ['2:2']}\n";
+    let project = project(&[("compose.yaml", first), ("compose.override.yaml", second)]);
+    assert!(project.services["web"].ports.is_empty());
+    assert_eq!(project.services["base"].ports.len(), 1);
+}
+
+#[test]
+fn an_included_project_keeps_its_directory_and_environment() {
+    let project = project(&[
+        (
+            "compose.yaml",
+            "include:\n  - sub/compose.yaml\n  - path: [other.yaml, other.override.yaml]\n    env_file: other.env\nservices:\n  db:\n    ports: ['9:9']\n  web:\n    image: web:${TAG:-none}\n    depends_on: [db]\n",
+        ),
+        (
+            "sub/compose.yaml",
+            "name: ignored\nservices:\n  db:\n    image: db:${TAG}\n    volumes: ['./data:/data']\n    environment: [TAG]\n",
+        ),
+        ("sub/.env", "TAG=sub\n"),
+        ("other.yaml", "services:\n  cache: {image: \"redis:${REDIS}\"}\n"),
+        ("other.override.yaml", "services:\n  cache: {tty: true}\n"),
+        ("other.env", "REDIS=7\n"),
+    ]);
+    assert_eq!(project.name, "p");
+    let db = &project.services["db"];
+    assert_eq!(db.image.as_deref(), Some("db:sub"));
+    assert_eq!(db.volumes[0].source.as_deref(), Some("/p/sub/data"));
+    assert_eq!(db.environment["TAG"].as_deref(), Some("sub"));
+    assert_eq!(db.ports.len(), 1, "the including file adds to it");
+    assert_eq!(project.services["web"].image.as_deref(), Some("web:none"));
+    let cache = &project.services["cache"];
+    assert_eq!((cache.image.as_deref(), cache.tty), (Some("redis:7"), true));
+}
+
+#[test]
+fn the_environment_has_its_precedence() {
+    let list = [
+        (
+            "compose.yaml",
+            "services:\n  web:\n    image: '${A} ${B} ${C}'\n    env_file: [one.env, two.env]\n    environment: {X: 1, Y: , Z: }\n",
+        ),
+        (".env", "A=dotenv\nB=dotenv\nC=${B}-${HOME}\nY=project\n"),
+        ("one.env", "X=file\nY=file\nZ=file\nV=one\nW=${A}\n"),
+        ("two.env", "V=two\n"),
+    ];
+    let mut request = request();
+    request.environment.insert("A".to_owned(), "process".to_owned());
+    let project = project_with(&list, &request);
+    let web = &project.services["web"];
+    assert_eq!(web.image.as_deref(), Some("process dotenv dotenv-/home/u"));
+    let environment: Vec<_> =
+        web.environment.iter().map(|(k, v)| (k.as_str(), v.as_deref())).collect();
+    let expected = [
+        ("V", Some("two")),
+        ("W", Some("process")),
+        ("X", Some("1")),
+        ("Y", Some("project")),
+        ("Z", None),
+    ];
+    assert_eq!(environment, expected);
+}
+
+#[test]
+fn files_and_names_come_from_the_environment_too() {
+    let list = [
+        (
+            ".env",
+            "COMPOSE_FILE=a.yaml:sub/b.yaml\nCOMPOSE_PROJECT_NAME=fromdotenv\nCOMPOSE_PROFILES=dev, x\n",
+        ),
+        ("a.yaml", "services:\n  web: {image: a}\n  tool: {image: t, profiles: [dev]}\n"),
+        ("sub/b.yaml", "services:\n  web: {build: ./x}\n"),
+    ];
+    let project = project(&list);
+    assert_eq!(
+        (project.name.as_str(), project.profiles.as_slice()),
+        ("fromdotenv", &["dev".to_owned(), "x".to_owned()][..])
+    );
+    assert_eq!(project.services.len(), 2);
+    // All paths are relative to the project directory, which is that of the first file.
+    assert_eq!(project.services["web"].build.as_ref().unwrap().context, "/p/x");
+    let request = LoadRequest { project_name: Some("given".into()), ..request() };
+    assert_eq!(project_with(&list, &request).name, "given");
+    let request = LoadRequest { project_name: Some("Not.Good".into()), ..self::request() };
+    assert!(said(&load(&request, &files(&list))).contains("use `notgood`"));
+}
+
+#[test]
+fn services_of_other_profiles_are_off_until_they_are_named() {
+    let list = [
+        (
+            "compose.yaml",
+            "services:\n  web: {image: a}\n  mail: {image: b, profiles: [dev], env_file: mail.env}\n  test: {image: c, profiles: [ci], env_file: none.env}\n",
+        ),
+        ("mail.env", "M=1\n"),
+    ];
+    let project = project(&list);
+    assert_eq!(project.services.keys().collect::<Vec<_>>(), ["web"]);
+    let named = project.select(&["mail".into()], true).unwrap();
+    assert_eq!(named.services["mail"].environment["M"].as_deref(), Some("1"));
+    let request = LoadRequest { profiles: vec!["*".into()], ..request() };
+    let loaded = load(&request, &files(&list));
+    assert!(said(&loaded).contains("cannot read the file of variables `none.env`"));
+}
+
+#[test]
+fn standard_input_and_several_documents_are_files() {
+    let request = LoadRequest { files: vec!["-".into()], ..request() };
+    let text = "services: {web: {image: a}}\n---\nservices: {web: {tty: true}}\n";
+    let loaded = load(&request, &Memory::new().with("-", text));
+    let project = loaded.project.unwrap();
+    assert_eq!((project.services["web"].tty, project.working_dir.to_str()), (true, Some("/p")));
+}
+
+#[test]
+fn without_interpolation_the_tree_keeps_its_variables() {
+    let mut request = request();
+    request.options.interpolate = false;
+    let text = "services:\n  web:\n    image: a:${TAG}\n    ports: ['${PORT}:80', '1:2']\n    scale: ${N}\n    ulimits: {nofile: 5}\n";
+    let loaded = load(&request, &files(&[("compose.yaml", text)]));
+    let text = config::document_yaml(&loaded.document);
+    for kept in ["a:${TAG}", "${PORT}:80", "${N}", "nofile: 5", "target: 2", "name: p_default"] {
+        assert!(text.contains(kept), "{kept} in {text}{}", said(&loaded));
+    }
+    assert!(loaded.diagnostics.is_empty());
+}
+
+#[test]
+fn a_mount_that_replaces_another_of_the_same_file_is_worth_a_warning() {
+    let text =
+        "services:\n  web:\n    image: a\n    volumes: ['./x:/data', './y:/data', './y:/data']\n";
+    let loaded = load(&request(), &files(&[("compose.yaml", text)]));
+    assert_eq!(said(&loaded).matches("replaced-item").count(), 1, "{}", said(&loaded));
+    assert_eq!(loaded.project.unwrap().services["web"].volumes.len(), 1);
+}
+
+#[test]
+fn warnings_can_be_made_errors() {
+    let list = [("compose.yaml", "version: '3'\nservices: {web: {image: a}}\n")];
+    assert!(load(&request(), &files(&list)).project.is_some());
+    let strict = LoadRequest { strict: true, ..request() };
+    assert!(load(&strict, &files(&list)).project.is_none());
+}

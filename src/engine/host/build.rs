@@ -1,0 +1,70 @@
+//! Building: the builder blocks, and has a thread of its own; this is its way to the world.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::build::{Failure, Outcome, Progress, Request, World, build as build_image};
+use crate::image::{self, Reference};
+use crate::resource::Image;
+
+use super::Host;
+
+/// Builds an image.
+pub(super) async fn build(
+    host: &Host,
+    request: Request,
+    progress: Arc<dyn Progress>,
+) -> Result<Outcome, Failure> {
+    let host = host.clone();
+    let built = tokio::task::spawn_blocking(move || {
+        let world = Outside { host: &host, platform: request.platform.clone() };
+        build_image(host.roots(), &request, &world, &*progress)
+    });
+    built.await.unwrap_or_else(|error| {
+        Err(Error::other("the build ended early").with_source(error).into())
+    })
+}
+
+struct Outside<'a> {
+    host: &'a Host,
+    platform: image::Platform,
+}
+
+impl Outside<'_> {
+    /// Waits for work of the registry client.
+    fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .context(|| "cannot set up asynchronous work".to_owned())?;
+        runtime.block_on(work)
+    }
+}
+
+impl World for Outside<'_> {
+    fn image(&self, name: &str, pull: bool) -> Result<Image> {
+        let found = self.host.store().find(name)?;
+        if let Some(image) = found.filter(|_| !pull) {
+            return Ok(image);
+        }
+        let reference: Reference = name.parse()?;
+        let options = image::PullOptions {
+            policy: if pull { image::Policy::Always } else { image::Policy::Missing },
+            platform: Some(self.platform.clone()),
+            ..image::PullOptions::new(super::images::settings()?)
+        };
+        let pulled = self.wait(image::pull(self.host.store(), &reference, &options, &image::Quiet));
+        pulled.map(|pulled| pulled.image).map_err(|error| match error.kind() {
+            // A base image that was built here has no registry to ask (Docker: `--pull` fails too).
+            Kind::NotFound if pull => error.hint("without --pull, images of this machine are used"),
+            _ => error,
+        })
+    }
+
+    fn download(&self, url: &str, to: &Path) -> Result<Option<i64>> {
+        let settings = super::images::settings()?;
+        self.wait(image::download(&settings, url, to))
+    }
+}

@@ -1,0 +1,194 @@
+//! The engine on this machine: records on disk, and one shim process for each running container.
+//!
+//! No state is kept in memory between calls, so that any number of command lines may work at the
+//! same time, and each may die at any moment: a record is written in one step, a name is one
+//! symbolic link, and what runs is known from locks that the kernel releases.
+
+mod build;
+mod containers;
+mod images;
+mod names;
+mod networks;
+mod observe;
+mod reconcile;
+mod start;
+mod streams;
+mod volumes;
+
+use std::sync::Arc;
+
+use crate::base::{ContainerId, Digest, Error, Result};
+use crate::image::Store;
+use crate::resource::container::{ContainerSpec, Status};
+use crate::resource::observed::Scope;
+use crate::resource::process::ExecSpec;
+use crate::resource::{Image, Network, NetworkSpec, Observed, Volume, VolumeSpec};
+use crate::state::Roots;
+
+use super::{
+    AttachOptions, Engine, ExecStdio, LogOptions, Progress, PullOptions, RemoveOptions, StopOptions,
+};
+
+pub use images::Relay;
+pub use streams::{HostAttachment, HostExec, HostLogs, HostWatch};
+
+/// This machine as an [`Engine`].
+#[derive(Clone, Debug)]
+pub struct Host(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    roots: Roots,
+    store: Store,
+}
+
+impl Host {
+    /// The engine with its state below `roots`, after cleaning up what dead processes left.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn open(roots: Roots) -> Result<Host> {
+        let store = Store::open(&roots)?;
+        let host = Host(Arc::new(Inner { roots, store }));
+        reconcile::all(&host)?;
+        Ok(host)
+    }
+
+    /// Where its state is.
+    #[must_use]
+    pub fn roots(&self) -> &Roots {
+        &self.0.roots
+    }
+
+    /// Its images.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Runs `work`, which may block, beside the command's own thread.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Host) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let host = self.clone();
+        tokio::task::spawn_blocking(move || work(&host))
+            .await
+            .map_err(|error| Error::other("a task of the engine ended early").with_source(error))?
+    }
+}
+
+impl Engine for Host {
+    type Watch = HostWatch;
+    type Exec = HostExec;
+    type Attachment = HostAttachment;
+    type Logs = HostLogs;
+
+    async fn observe(&self, scope: &Scope) -> Result<Observed> {
+        // A snapshot is a handful of small reads: faster here than on its way to another thread.
+        observe::observe(self, scope)
+    }
+
+    async fn pull(
+        &self,
+        image: &str,
+        options: &PullOptions,
+        progress: &dyn Progress,
+    ) -> Result<Image> {
+        images::pull(self, image, options, progress).await
+    }
+
+    async fn resolve(&self, image: &str) -> Result<Digest> {
+        images::resolve(image).await
+    }
+
+    async fn build(
+        &self,
+        request: &crate::build::Request,
+        progress: Arc<dyn crate::build::Progress>,
+    ) -> Result<crate::build::Outcome, crate::build::Failure> {
+        build::build(self, request.clone(), progress).await
+    }
+
+    async fn create_network(&self, spec: &NetworkSpec) -> Result<Network> {
+        let spec = spec.clone();
+        self.blocking(move |host| networks::create(host, &spec)).await
+    }
+
+    async fn remove_networks(&self, names: &[String]) -> Result<()> {
+        let names = names.to_vec();
+        self.blocking(move |host| networks::remove(host, &names)).await
+    }
+
+    async fn create_volume(&self, spec: &VolumeSpec) -> Result<Volume> {
+        let spec = spec.clone();
+        self.blocking(move |host| volumes::create(host.roots(), &spec)).await
+    }
+
+    async fn remove_volume(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        self.blocking(move |host| volumes::remove(host, &name)).await
+    }
+
+    async fn remove_image(&self, image: &str) -> Result<()> {
+        let image = image.to_owned();
+        self.blocking(move |host| images::remove(host, &image)).await
+    }
+
+    async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId> {
+        let spec = spec.clone();
+        self.blocking(move |host| containers::create(host, spec)).await
+    }
+
+    async fn start_container(&self, id: &ContainerId) -> Result<Status> {
+        let id = id.clone();
+        self.blocking(move |host| start::start(host, &id, None)).await
+    }
+
+    async fn stop_container(&self, id: &ContainerId, options: &StopOptions) -> Result<()> {
+        let (id, options) = (id.clone(), options.clone());
+        self.blocking(move |host| containers::stop(host, &id, &options)).await
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: &str) -> Result<()> {
+        let (id, signal) = (id.clone(), signal.to_owned());
+        self.blocking(move |host| containers::kill(host, &id, signal)).await
+    }
+
+    async fn pause_container(&self, id: &ContainerId, paused: bool) -> Result<()> {
+        let id = id.clone();
+        self.blocking(move |host| containers::pause(host, &id, paused)).await
+    }
+
+    async fn remove_container(&self, id: &ContainerId, options: &RemoveOptions) -> Result<()> {
+        let (id, options) = (id.clone(), *options);
+        self.blocking(move |host| containers::remove(host, &id, options)).await
+    }
+
+    async fn rename_container(&self, id: &ContainerId, name: &str) -> Result<()> {
+        let (id, name) = (id.clone(), name.to_owned());
+        self.blocking(move |host| containers::rename(host, &id, &name)).await
+    }
+
+    async fn watch(&self, id: &ContainerId) -> Result<HostWatch> {
+        streams::watch(self, id)
+    }
+
+    async fn exec(&self, id: &ContainerId, spec: &ExecSpec, stdio: ExecStdio) -> Result<HostExec> {
+        let (id, spec) = (id.clone(), spec.clone());
+        self.blocking(move |host| streams::exec(host, &id, &spec, stdio)).await
+    }
+
+    async fn attach(&self, id: &ContainerId, options: &AttachOptions) -> Result<HostAttachment> {
+        let (id, options) = (id.clone(), *options);
+        self.blocking(move |host| streams::attach(host, &id, options)).await
+    }
+
+    async fn logs(&self, id: &ContainerId, options: &LogOptions) -> Result<HostLogs> {
+        streams::logs(self, id, options)
+    }
+
+    async fn processes(&self, id: &ContainerId) -> Result<Vec<i32>> {
+        containers::processes(self, id)
+    }
+}

@@ -1,0 +1,55 @@
+//! Networks: records now, bridges when the first container needs them.
+
+use crate::base::{ContainerId, Kind, Result};
+use crate::network::{self, names};
+use crate::resource::network::{Endpoint, NetworkMode};
+use crate::resource::{ContainerSpec, Network, NetworkSpec};
+
+use super::Host;
+
+/// Makes the record of a network; an existing one of that name stays as it is.
+pub(super) fn create(host: &Host, spec: &NetworkSpec) -> Result<Network> {
+    network::create(host.roots(), spec)
+}
+
+/// Removes networks in one go; those that are gone already count as removed.
+pub(super) fn remove(host: &Host, names: &[String]) -> Result<()> {
+    let mut existing = network::list(host.roots())?;
+    existing.retain(|network| names.contains(&network.spec.name));
+    let names: Vec<&str> = existing.iter().map(|network| network.spec.name.as_str()).collect();
+    match names.is_empty() {
+        true => Ok(()),
+        false => network::remove_many(host.roots(), &names),
+    }
+}
+
+/// Makes a container's names known in its networks, so that nobody asks the outside for them
+/// before it starts.
+pub(super) fn register_names(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<()> {
+    for endpoint in endpoints(spec) {
+        let own = [spec.name.clone(), id.short().to_owned()];
+        let known = own.into_iter().chain(endpoint.aliases.iter().cloned()).collect::<Vec<_>>();
+        let network = network::get(host.roots(), &endpoint.network)?;
+        names::register(host.roots(), &network, id, &known)?;
+    }
+    Ok(())
+}
+
+/// Takes a removed container's names out of its networks, as far as those still exist.
+pub(super) fn forget_names(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<()> {
+    for endpoint in endpoints(spec) {
+        match network::get(host.roots(), &endpoint.network) {
+            Ok(network) => names::forget(host.roots(), &network, id)?,
+            Err(error) if error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn endpoints(spec: &ContainerSpec) -> &[Endpoint] {
+    match &spec.network {
+        NetworkMode::Networks(endpoints) => endpoints,
+        _ => &[],
+    }
+}

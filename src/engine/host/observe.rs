@@ -1,0 +1,126 @@
+//! One snapshot of what exists: records, and the status that living shims wrote.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{ContainerId, Context, Result};
+use crate::network;
+use crate::resource::container::{Container, ContainerSpec, State, Status};
+use crate::resource::labels;
+use crate::resource::observed::{Observed, Scope};
+use crate::state::{self, ContainerDir, Roots, lock};
+
+use super::{Host, volumes};
+
+/// The format of container records that this version writes.
+pub(super) const FORMAT: u32 = 1;
+
+/// How long the start of a container may take before others stop waiting for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A container as `create` wrote it. A shim reads the same file as a [`ContainerSpec`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// When the container was created.
+    pub created_at: Timestamp,
+    /// What was asked for.
+    #[serde(flatten)]
+    pub spec: ContainerSpec,
+}
+
+/// What exists within `scope`.
+pub(super) fn observe(host: &Host, scope: &Scope) -> Result<Observed> {
+    let roots = host.roots();
+    let mut observed = Observed::default();
+    for id in ids(roots)? {
+        let dir = roots.container(&id);
+        let Some(record) = state::read::<Record>(&dir.spec())? else { continue };
+        let project = record.spec.labels.get(labels::PROJECT);
+        if scope.project.is_none() || scope.project.as_ref() == project {
+            let status = status(&dir)?;
+            let (created_at, spec) = (record.created_at, record.spec);
+            observed.containers.push(Container { id, spec, created_at, status });
+        }
+    }
+    observed.containers.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    observed.networks = by_name(network::list(roots)?, |network| &network.spec.name);
+    observed.volumes = by_name(volumes::list(roots)?, |volume| &volume.spec.name);
+    for name in &scope.images {
+        if let Some(image) = host.store().find(name)? {
+            observed.images.insert(name.clone(), image);
+        }
+    }
+    Ok(observed)
+}
+
+/// Ids of all containers.
+pub(super) fn ids(roots: &Roots) -> Result<Vec<ContainerId>> {
+    ids_in(&roots.containers())
+}
+
+/// Ids of containers that have, or had, a shim since the machine was booted.
+pub(super) fn live_ids(roots: &Roots) -> Result<Vec<ContainerId>> {
+    ids_in(&roots.containers_live())
+}
+
+/// Names of entries that are ids.
+fn ids_in(dir: &Path) -> Result<Vec<ContainerId>> {
+    let entries = fs::read_dir(dir).context(|| "cannot list containers".to_owned())?;
+    let mut ids = Vec::new();
+    for entry in entries {
+        let name = entry.context(|| "cannot list containers".to_owned())?.file_name();
+        ids.extend(name.to_str().and_then(|name| name.parse::<ContainerId>().ok()));
+    }
+    Ok(ids)
+}
+
+/// Specifications of all containers.
+pub(super) fn specs(roots: &Roots) -> Result<Vec<(ContainerId, ContainerSpec)>> {
+    let mut specs = Vec::new();
+    for id in ids(roots)? {
+        let record = state::read::<Record>(&roots.container(&id).spec())?;
+        specs.extend(record.map(|record| (id, record.spec)));
+    }
+    Ok(specs)
+}
+
+/// What a container is doing: its living shim's word, or else its last exit record.
+pub(super) fn status(dir: &ContainerDir) -> Result<Status> {
+    if lock::is_held(&dir.alive())?
+        && let Some(status) = state::read(&dir.status())?
+    {
+        return Ok(status);
+    }
+    // A shim without a status is about to start its container, or has just recorded its end.
+    if let Some(status) = state::read::<Status>(&dir.exit())? {
+        return Ok(status);
+    }
+    // No shim and no exit record: never started, or the machine went down under it.
+    let status = state::read::<Status>(&dir.status())?.unwrap_or_default();
+    Ok(match status.state.is_active() {
+        true => Status { state: State::Dead, pid: None, ..status },
+        false => status,
+    })
+}
+
+/// As [`status`], once a shim that is starting the container has come to an end of that. Such a
+/// shim may belong to a command that was killed.
+pub(super) fn settled(dir: &ContainerDir) -> Result<Status> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end && lock::is_held(&dir.alive())? && !dir.status().exists() {
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    status(dir)
+}
+
+/// Things by their names.
+fn by_name<T>(things: Vec<T>, name: impl Fn(&T) -> &String) -> BTreeMap<String, T> {
+    things.into_iter().map(|thing| (name(&thing).clone(), thing)).collect()
+}

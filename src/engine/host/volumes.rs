@@ -1,0 +1,98 @@
+//! Volumes: a directory with a record beside it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+
+use jiff::Timestamp;
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::resource::mount::MountSource;
+use crate::resource::{ContainerSpec, Volume, VolumeSpec};
+use crate::state::{self, Durability, Lock, Roots, roots::make_dir};
+
+use super::containers::random_id;
+use super::{Host, observe};
+
+/// Makes a volume; an existing one of that name stays as it is. Without a name it gets one of 64
+/// random digits.
+pub(super) fn create(roots: &Roots, spec: &VolumeSpec) -> Result<Volume> {
+    let mut spec = spec.clone();
+    if spec.name.is_empty() {
+        spec.name = random_id()?.to_string();
+    }
+    check(&spec)?;
+    let _lock = Lock::wait(&roots.lock("volumes"))?;
+    if let Some(volume) = state::read(&roots.volume_record(&spec.name))? {
+        return Ok(volume);
+    }
+    let data = roots.volume_data(&spec.name);
+    make_dir(&roots.volumes().join(&spec.name))?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&data);
+    made.context(|| format!("cannot make volume {}", spec.name))?;
+    // The creator's umask must not decide who may read a volume's root.
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&data, open).context(|| format!("cannot make volume {}", spec.name))?;
+    let volume = Volume { spec, created_at: Timestamp::now() };
+    let record = roots.volume_record(&volume.spec.name);
+    state::write(&record, &volume, Durability::Machine)?;
+    Ok(volume)
+}
+
+/// Every volume that has a record.
+pub(super) fn list(roots: &Roots) -> Result<Vec<Volume>> {
+    let mut volumes = Vec::new();
+    let entries = fs::read_dir(roots.volumes()).context(|| "cannot list volumes".to_owned())?;
+    for entry in entries {
+        let entry = entry.context(|| "cannot list volumes".to_owned())?;
+        if let Some(name) = entry.file_name().to_str() {
+            volumes.extend(state::read::<Volume>(&roots.volume_record(name))?);
+        }
+    }
+    Ok(volumes)
+}
+
+/// Removes a volume and the data in it.
+pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
+    let roots = host.roots();
+    let _lock = Lock::wait(&roots.lock("volumes"))?;
+    let user = observe::specs(roots)?.into_iter().find(|(_, spec)| uses(spec, name));
+    if let Some((id, _)) = user {
+        return Err(Error::new(
+            Kind::Conflict,
+            format!("remove {name}: volume is in use - [{id}]"),
+        ));
+    }
+    let gone = roots.gc().join(format!("volume-{name}-{}", std::process::id()));
+    match fs::rename(roots.volumes().join(name), &gone) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).context(|| format!("cannot remove volume {name}")),
+        Ok(()) => fs::remove_dir_all(&gone).context(|| format!("cannot delete volume {name}")),
+    }
+}
+
+/// Whether a container mounts the volume `name`.
+fn uses(spec: &ContainerSpec, name: &str) -> bool {
+    spec.mounts.iter().any(
+        |mount| matches!(&mount.source, MountSource::Volume { name: used, .. } if used == name),
+    )
+}
+
+/// Names become directories (Docker: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`).
+fn check(spec: &VolumeSpec) -> Result<()> {
+    let mut letters = spec.name.bytes();
+    let first = letters.next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if !(first && spec.name.len() <= 255 && letters.all(inner)) {
+        let message = format!("`{}` is not a volume name", spec.name);
+        return Err(Error::new(Kind::Invalid, message)
+            .hint("volume names have letters, digits, `_`, `.` and `-` only"));
+    }
+    match spec.driver.as_str() {
+        "" | "local" => Ok(()),
+        driver => Err(Error::new(
+            Kind::Invalid,
+            format!("volume {}: there is no driver `{driver}`, only `local`", spec.name),
+        )),
+    }
+}

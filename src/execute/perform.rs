@@ -1,0 +1,121 @@
+//! One step, one engine call.
+
+use std::future::Future;
+
+use tokio::time::timeout_at;
+
+use crate::base::{ContainerId, Context, Error, Kind, Result, duration};
+use crate::engine::{Engine, PullOptions, PullPolicy, RemoveOptions, StopOptions, Watch};
+use crate::plan::{Action, Await, Fetch, Target};
+
+use super::Shared;
+use super::verdict::{DEPENDENCY_FAILED, verdict};
+
+/// The failure of an optional step, as a warning.
+pub(super) fn as_warning(action: &Action, error: Error) -> Error {
+    let Action::WaitFor(wait) = action else { return error };
+    let text = error.to_string();
+    let cause = text.strip_prefix(DEPENDENCY_FAILED).unwrap_or(&text);
+    let message = format!("optional dependency \"{}\" failed to start: {cause}", wait.service);
+    error.hints().iter().fold(Error::new(error.kind(), message), Error::hint)
+}
+
+impl<E: Engine> Shared<'_, E> {
+    /// Does what a step says. Only waiting and fetching end early when the run is interrupted:
+    /// everything else is short, and would be left half done.
+    pub(super) async fn perform(&self, action: &Action) -> Result<()> {
+        let engine = self.engine;
+        match action {
+            Action::Pull { image, fetch, platform } => {
+                self.until_cancelled(self.pull(image, *fetch, platform.clone())).await
+            }
+            Action::CreateNetwork(spec) => engine.create_network(spec).await.map(drop),
+            Action::RemoveNetworks(names) => engine.remove_networks(names).await,
+            Action::CreateVolume(spec) => engine.create_volume(spec).await.map(drop),
+            Action::RemoveVolume(name) => engine.remove_volume(name).await,
+            Action::RemoveImage(name) => engine.remove_image(name).await,
+            Action::CreateContainer(spec) => {
+                let id = engine.create_container(spec).await?;
+                self.made.borrow_mut().containers.insert(spec.name.clone(), id);
+                Ok(())
+            }
+            Action::WaitFor(wait) => self.until_cancelled(self.wait(wait)).await,
+            other => self.perform_on_container(other).await,
+        }
+    }
+
+    async fn perform_on_container(&self, action: &Action) -> Result<()> {
+        let engine = self.engine;
+        let Some(container) = action.container() else {
+            return Err(Error::other(format!("nothing does `{action}`")));
+        };
+        let id = self.id(container)?;
+        match action {
+            Action::StartContainer(_) => engine.start_container(&id).await.map(drop),
+            Action::StopContainer { grace, .. } => {
+                let options = StopOptions { grace: *grace, signal: None };
+                engine.stop_container(&id, &options).await
+            }
+            Action::KillContainer { signal, .. } => engine.kill_container(&id, signal).await,
+            Action::PauseContainer { paused, .. } => engine.pause_container(&id, *paused).await,
+            Action::RemoveContainer { volumes, force, .. } => {
+                let options = RemoveOptions { volumes: *volumes, force: *force };
+                engine.remove_container(&id, &options).await
+            }
+            Action::RenameContainer { name, .. } => engine.rename_container(&id, name).await,
+            other => Err(Error::other(format!("nothing does `{other}`"))),
+        }
+    }
+
+    /// The id of a container that exists, or that a step before this one made.
+    fn id(&self, container: &Target) -> Result<ContainerId> {
+        let made = || self.made.borrow().containers.get(&container.name).cloned();
+        container.id.clone().or_else(made).ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("container {} was not created", container.name))
+        })
+    }
+
+    async fn pull(&self, image: &str, fetch: Fetch, platform: Option<String>) -> Result<()> {
+        let policy = match fetch {
+            Fetch::Missing => PullPolicy::Missing,
+            Fetch::Always => PullPolicy::Always,
+        };
+        let options = PullOptions { policy, platform };
+        let found = self.engine.pull(image, &options, self.progress).await?;
+        self.made.borrow_mut().images.insert(image.to_owned(), found);
+        Ok(())
+    }
+
+    /// Waits until a container is as others need it, or can no longer become so.
+    async fn wait(&self, wait: &Await) -> Result<()> {
+        let id = self.id(&wait.container)?;
+        let Some((deadline, timeout)) = self.deadline else { return self.watch(&id, wait).await };
+        let limited = timeout_at(deadline.into(), self.watch(&id, wait)).await;
+        limited.unwrap_or_else(|_| {
+            let after = duration::print(timeout);
+            Err(Error::new(Kind::TimedOut, format!("application not healthy after {after}")))
+        })
+    }
+
+    async fn watch(&self, id: &ContainerId, wait: &Await) -> Result<()> {
+        let name = &wait.container.name;
+        let mut watch =
+            self.engine.watch(id).await.context(|| format!("cannot watch container {name}"))?;
+        let mut last = None;
+        while let Some(status) = watch.next().await? {
+            if let Some(verdict) = verdict(wait, &status, false) {
+                return verdict;
+            }
+            last = Some(status);
+        }
+        // Its shim has ended: what it said last is final.
+        verdict(wait, &last.unwrap_or_default(), true).unwrap_or(Ok(()))
+    }
+
+    async fn until_cancelled(&self, work: impl Future<Output = Result<()>>) -> Result<()> {
+        tokio::select! {
+            result = work => result,
+            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted")),
+        }
+    }
+}

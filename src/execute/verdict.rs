@@ -1,0 +1,147 @@
+//! Whether a container is as others need it, can still become so, or failed them.
+
+use crate::base::{Error, Kind, Result};
+use crate::plan::{Await, Condition};
+use crate::resource::container::{Health, HealthStatus, State, Status};
+
+/// `None`: it may still become so. `is_final`: no other status will follow.
+///
+/// The sentences are those of Docker Compose; hints say where to look.
+pub(super) fn verdict(wait: &Await, status: &Status, is_final: bool) -> Option<Result<()>> {
+    if is_final && !matches!(status.state, State::Exited | State::Dead) {
+        return Some(Err(ended(wait, status)));
+    }
+    match (wait.condition, status.state) {
+        (Condition::CompletedSuccessfully, State::Exited) if status.exit_code == Some(0) => {
+            Some(Ok(()))
+        }
+        (Condition::CompletedSuccessfully, State::Exited | State::Dead) => {
+            let code = status.exit_code.unwrap_or(-1);
+            let message =
+                format!("service \"{}\" didn't complete successfully: exit {code}", wait.service);
+            Some(Err(Error::new(Kind::Other, message).hint(logs_hint(wait))))
+        }
+        (_, State::Exited | State::Dead) => Some(Err(ended(wait, status))),
+        (Condition::Started, State::Running | State::Paused) => Some(Ok(())),
+        (Condition::Healthy, State::Running | State::Paused) => health(wait, status),
+        _ => None,
+    }
+}
+
+fn health(wait: &Await, status: &Status) -> Option<Result<()>> {
+    let Some(health) = &status.health else {
+        let error = failure(wait, "has no healthcheck configured")
+            .hint("add a healthcheck, or depend on it with service_started");
+        return Some(Err(error));
+    };
+    match health.status {
+        HealthStatus::Starting => None,
+        HealthStatus::Healthy => Some(Ok(())),
+        HealthStatus::Unhealthy => {
+            let error = failure(wait, "is unhealthy");
+            Some(Err(with_probe(error, health).hint(logs_hint(wait))))
+        }
+    }
+}
+
+/// How sentences about dependencies begin.
+pub(super) const DEPENDENCY_FAILED: &str = "dependency failed to start: ";
+
+/// `dependency failed to start: container demo-db-1 is unhealthy`
+fn failure(wait: &Await, what: &str) -> Error {
+    let before = if wait.dependency { DEPENDENCY_FAILED } else { "" };
+    Error::new(Kind::Other, format!("{before}container {} {what}", wait.container.name))
+}
+
+fn ended(wait: &Await, status: &Status) -> Error {
+    let error = match status.exit_code {
+        Some(code) => failure(wait, &format!("exited ({code})")),
+        None => failure(wait, &format!("is {}", status.state.as_str())),
+    };
+    match status.error.as_str() {
+        "" => error.hint(logs_hint(wait)),
+        cause => error.hint(cause),
+    }
+}
+
+/// Adds what the last probe found.
+fn with_probe(error: Error, health: &Health) -> Error {
+    let Some(probe) = health.log.last() else { return error };
+    let output = probe.output.trim();
+    let output = if output.is_empty() { "it printed nothing" } else { output };
+    error.hint(format!("its last health check ended with {}: {output}", probe.exit_code))
+}
+
+fn logs_hint(wait: &Await) -> String {
+    format!("`compose logs {}` shows what it printed", wait.service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Target;
+    use crate::resource::container::Probe;
+
+    fn wait(condition: Condition, dependency: bool) -> Await {
+        let container = Target::created("p-db-1");
+        Await { container, service: "db".into(), condition, dependency }
+    }
+
+    fn say(wait: &Await, status: &Status) -> String {
+        match verdict(wait, status, false) {
+            None => "pending".to_owned(),
+            Some(Ok(())) => "fine".to_owned(),
+            Some(Err(error)) => format!("{error} [{}]", error.hints().join("; ")),
+        }
+    }
+
+    fn status(state: State) -> Status {
+        Status { state, ..Status::default() }
+    }
+
+    #[test]
+    fn a_started_dependency_is_one_that_runs() {
+        let wait = wait(Condition::Started, true);
+        assert_eq!(say(&wait, &status(State::Running)), "fine");
+        assert_eq!(say(&wait, &status(State::Restarting)), "pending");
+        let exited = Status { exit_code: Some(1), ..status(State::Exited) };
+        assert_eq!(
+            say(&wait, &exited),
+            "dependency failed to start: container p-db-1 exited (1) \
+             [`compose logs db` shows what it printed]"
+        );
+    }
+
+    #[test]
+    fn an_unhealthy_dependency_shows_its_last_probe() {
+        let wait = wait(Condition::Healthy, true);
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        let probe = Probe { start: time, end: time, exit_code: 7, output: "no route\n".into() };
+        let mut health = Health { log: vec![probe], ..Health::default() };
+        let mut running = status(State::Running);
+        assert!(say(&wait, &running).contains("has no healthcheck configured"));
+        running.health = Some(health.clone());
+        assert_eq!(say(&wait, &running), "pending");
+        health.status = HealthStatus::Unhealthy;
+        running.health = Some(health);
+        assert_eq!(
+            say(&wait, &running),
+            "dependency failed to start: container p-db-1 is unhealthy [its last health check \
+             ended with 7: no route; `compose logs db` shows what it printed]"
+        );
+    }
+
+    #[test]
+    fn a_job_must_end_with_zero() {
+        let wait = wait(Condition::CompletedSuccessfully, true);
+        let mut status = status(State::Running);
+        assert_eq!(say(&wait, &status), "pending");
+        status.state = State::Exited;
+        status.exit_code = Some(0);
+        assert_eq!(say(&wait, &status), "fine");
+        status.exit_code = Some(3);
+        assert!(
+            say(&wait, &status).starts_with("service \"db\" didn't complete successfully: exit 3")
+        );
+    }
+}

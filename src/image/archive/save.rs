@@ -1,0 +1,142 @@
+//! Writing images of the store into an archive.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use serde_json::{Value, json};
+
+use crate::base::{Context, Digest, Error, Result};
+use crate::image::manifest::media;
+use crate::image::push::manifest_for;
+use crate::image::{Reference, Store, hash};
+use crate::resource::Image;
+
+use super::{DOCKER_LIST, FULL_NAME, OCI_LIST, OCI_MARK, REF_NAME, blob_name};
+
+/// An image to save, and the names that go with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// The image.
+    pub image: Image,
+    /// Its names; may be empty.
+    pub names: Vec<Reference>,
+}
+
+/// What `texts` mean: a name, a repository with all its tags here, or an id, which goes without a
+/// name (Docker: the same).
+///
+/// # Errors
+/// There is no such image.
+pub fn choose(store: &Store, texts: &[String]) -> Result<Vec<Chosen>> {
+    let mut chosen: Vec<Chosen> = Vec::new();
+    let mut add = |image: Image, name: Option<Reference>| {
+        let at = chosen.iter().position(|it| it.image.id == image.id).unwrap_or_else(|| {
+            chosen.push(Chosen { image, names: Vec::new() });
+            chosen.len() - 1
+        });
+        let names = &mut chosen[at].names;
+        names.extend(name.filter(|name| !names.contains(name)));
+    };
+    for text in texts {
+        let reference = text.parse::<Reference>().ok().filter(|name| name.digest().is_none());
+        let names = match reference {
+            Some(name) if name.tag().is_some() => vec![name],
+            Some(name) => store.tags_of(&name)?,
+            None => Vec::new(),
+        };
+        let mut found = false;
+        for name in names {
+            if let Some(image) = store.named(&name)? {
+                found = true;
+                add(image, Some(name));
+            }
+        }
+        if !found {
+            add(store.get(text)?, None);
+        }
+    }
+    Ok(chosen)
+}
+
+/// Writes `images` as one archive. The same images make the same archive, byte for byte.
+///
+/// # Errors
+/// A layer's archive is not in the store, or `output` cannot be written to.
+pub fn save<W: Write>(store: &Store, images: &[Chosen], output: W) -> Result<()> {
+    let _pin = store.pin()?;
+    let mut writer = Writer { tar: tar::Builder::new(output), written: BTreeSet::new() };
+    let (mut listed, mut docker) = (Vec::new(), Vec::new());
+    for Chosen { image, names } in images {
+        let (manifest, bytes, media_type) = manifest_for(store, image)?;
+        let digest = hash::sha256(&bytes);
+        for layer in &manifest.layers {
+            writer.blob(store, &layer.digest)?;
+        }
+        writer.blob(store, &manifest.config.digest)?;
+        writer.bytes(&blob_name(&digest), &bytes)?;
+        let mut descriptor = json!({
+            "mediaType": media_type,
+            "digest": digest,
+            "size": bytes.len(),
+            "platform": {"architecture": image.architecture, "os": image.os},
+        });
+        if names.is_empty() {
+            listed.push(descriptor.clone());
+        }
+        for name in names {
+            descriptor["annotations"] =
+                json!({FULL_NAME: name.to_string(), REF_NAME: name.tag().unwrap_or_default()});
+            listed.push(descriptor.clone());
+        }
+        let tags: Vec<String> = names.iter().map(Reference::familiar).collect();
+        let layers = manifest.layers.iter().map(|layer| blob_name(&layer.digest));
+        docker.push(json!({
+            "Config": blob_name(&manifest.config.digest),
+            "RepoTags": if tags.is_empty() { Value::Null } else { json!(tags) },
+            "Layers": layers.collect::<Vec<_>>(),
+        }));
+    }
+    let index = json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": listed});
+    writer.bytes(OCI_LIST, index.to_string().as_bytes())?;
+    writer.bytes(DOCKER_LIST, json!(docker).to_string().as_bytes())?;
+    writer.bytes(OCI_MARK, json!({"imageLayoutVersion": "1.0.0"}).to_string().as_bytes())?;
+    writer.tar.into_inner().and_then(|mut output| output.flush()).map_err(cannot_write)
+}
+
+struct Writer<W: Write> {
+    tar: tar::Builder<W>,
+    written: BTreeSet<String>,
+}
+
+impl<W: Write> Writer<W> {
+    /// A blob of the store, once.
+    fn blob(&mut self, store: &Store, digest: &Digest) -> Result<()> {
+        let failed = || format!("cannot read blob {digest}");
+        let file = File::open(store.blob_path(digest)).context(failed)?;
+        let size = file.metadata().context(failed)?.len();
+        self.entry(&blob_name(digest), size, file)
+    }
+
+    fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.entry(name, bytes.len() as u64, bytes)
+    }
+
+    fn entry(&mut self, name: &str, size: u64, content: impl Read) -> Result<()> {
+        if !self.written.insert(name.to_owned()) {
+            return Ok(());
+        }
+        let mut header = tar::Header::new_ustar();
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        self.tar.append_data(&mut header, name, content).map_err(cannot_write)
+    }
+}
+
+/// The cause stays: a closed pipe is no failure to report.
+fn cannot_write(error: io::Error) -> Error {
+    Error::other("cannot write the archive").with_source(error)
+}

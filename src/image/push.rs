@@ -1,0 +1,188 @@
+//! Pushing: an image of the store, to a repository.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt};
+
+use crate::base::{Digest, Error, Kind, Result};
+use crate::resource::Image;
+
+use super::manifest::{self, Descriptor, Manifest, media};
+use super::progress::{Line, Phase, Progress, Quiet};
+use super::registry::{Access, Placed, Registry, Sent, Settings, Upload, blocking};
+use super::{Reference, Store};
+
+/// What a push did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// Digest of the manifest, at the registry.
+    pub digest: Digest,
+    /// Bytes of the manifest.
+    pub size: u64,
+}
+
+/// Pushes the image that has the name `reference` to where the name says. An image that was pulled
+/// goes with the manifest it came with, so its digest stays.
+///
+/// # Errors
+/// There is no such image, [`Kind::Unauthorized`], or the registry or disk fails.
+pub async fn push(
+    store: &Store,
+    reference: &Reference,
+    settings: &Arc<Settings>,
+    progress: &dyn Progress,
+) -> Result<Pushed> {
+    let reference = reference.clone().or_latest();
+    let Some(tag) = reference.tag().map(str::to_owned) else {
+        return Err(Error::new(Kind::Invalid, "cannot push a digest reference"));
+    };
+    let missing = || {
+        let message =
+            format!("An image does not exist locally with the tag: {}", reference.familiar_name());
+        Error::new(Kind::NotFound, message)
+    };
+    let image = store.named(&reference)?.ok_or_else(missing)?;
+    let (owned, id) = (store.clone(), image.clone());
+    let _pin = blocking({
+        let store = store.clone();
+        move || store.pin()
+    })
+    .await?;
+    let (manifest, bytes, media_type) = blocking(move || manifest_for(&owned, &id)).await?;
+    let registry = Registry::connect(settings, &reference, Access::Push).await?;
+    let sources = sources(store, &image, &reference)?;
+
+    let registry = Arc::new(registry);
+    let mut seen = BTreeSet::new();
+    let blobs = manifest.layers.iter().filter(|layer| seen.insert(layer.digest.clone()));
+    let uploads = blobs.map(|layer| {
+        let line = Line { progress, digest: layer.digest.clone(), total: layer.size };
+        line.say(Phase::Waiting, 0);
+        place(
+            Arc::clone(&registry),
+            store.blob_path(&layer.digest),
+            layer.clone(),
+            sources.clone(),
+            line,
+        )
+    });
+    let uploads: Vec<_> = uploads.collect();
+    futures_util::stream::iter(uploads)
+        .buffer_unordered(settings.parallel)
+        .try_collect::<()>()
+        .await?;
+    let config = manifest.config.clone();
+    let unheard = Line { progress: &Quiet, digest: config.digest.clone(), total: config.size };
+    let file = store.blob_path(&config.digest);
+    place(Arc::clone(&registry), file, config, sources, unheard).await?;
+
+    let digest = registry.put_manifest(&tag, &bytes, &media_type).await?;
+    let (store, size) = (store.clone(), bytes.len() as u64);
+    blocking(move || {
+        let kept = store.keep_blob(&bytes)?;
+        store.publish(&image.id, Some(kept), &[reference.pinned(digest.clone())])?;
+        Ok(Pushed { digest, size })
+    })
+    .await
+}
+
+/// The image's manifest: the one it came with, or a new one of its layers' archives.
+pub(super) fn manifest_for(store: &Store, image: &Image) -> Result<(Manifest, Vec<u8>, String)> {
+    if let Some((manifest, bytes)) = store.manifest(&image.id)?
+        && manifest.layers.iter().all(|layer| store.blob_path(&layer.digest).exists())
+    {
+        let media_type = media_type(&bytes);
+        return Ok((manifest, bytes, media_type));
+    }
+    let mut layers = Vec::new();
+    for diff_id in &image.diff_ids {
+        let blob = store.layer(diff_id)?.and_then(|record| record.blob);
+        let blob = blob.filter(|blob| store.blob_path(&blob.digest).exists()).ok_or_else(|| {
+            Error::other(format!("the archive of layer {} is not in the store", diff_id.short()))
+                .hint("pull or import the image again")
+        })?;
+        layers.push(descriptor(&blob.media_type, &blob.digest, blob.size));
+    }
+    let size = store.config_bytes(&image.id)?.len() as u64;
+    let manifest = Manifest { config: descriptor(media::OCI_CONFIG, &image.id, size), layers };
+    let bytes = manifest::print(&manifest);
+    Ok((manifest, bytes, media::OCI_MANIFEST.to_owned()))
+}
+
+fn descriptor(media_type: &str, digest: &Digest, size: u64) -> Descriptor {
+    Descriptor {
+        media_type: media_type.to_owned(),
+        digest: digest.clone(),
+        size,
+        platform: None,
+        annotations: Default::default(),
+    }
+}
+
+/// What a manifest says it is; OCI's need not say it.
+fn media_type(bytes: &[u8]) -> String {
+    let value: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    let own = value.and_then(|value| Some(value.get("mediaType")?.as_str()?.to_owned()));
+    own.unwrap_or_else(|| media::OCI_MANIFEST.to_owned())
+}
+
+/// Repositories of the same registry that the image is known in: its blobs can be mounted.
+fn sources(store: &Store, image: &Image, reference: &Reference) -> Result<Vec<String>> {
+    let refs = store.refs()?;
+    let known = refs.digests.iter().filter(|(_, id)| {
+        // Any image that shares a layer would do; those of the same image surely have them.
+        **id == image.id
+    });
+    let names = known.filter_map(|(name, _)| name.parse::<Reference>().ok());
+    let same = names.filter(|name| name.registry() == reference.registry());
+    let paths: BTreeSet<String> = same.map(|name| name.path().to_owned()).collect();
+    Ok(paths.into_iter().collect())
+}
+
+/// Sees to it that one blob is at the registry.
+async fn place(
+    registry: Arc<Registry>,
+    file: PathBuf,
+    blob: Descriptor,
+    sources: Vec<String>,
+    line: Line<'_>,
+) -> Result<()> {
+    let counter = Arc::new(Counter::default());
+    let sent: Arc<dyn Sent> = Arc::clone(&counter) as Arc<dyn Sent>;
+    let upload = Upload { digest: &blob.digest, size: blob.size, file: &file, sources: &sources };
+    let mut placing = std::pin::pin!(registry.place_blob(&upload, &sent));
+    let placed = loop {
+        match tokio::time::timeout(TELL_EVERY, &mut placing).await {
+            Ok(placed) => break placed?,
+            // A repeated piece counts once at most.
+            Err(_) => match counter.0.load(Ordering::Relaxed) {
+                0 => {}
+                bytes => line.say(Phase::Pushing, bytes.min(line.total)),
+            },
+        }
+    };
+    let phase = match placed {
+        Placed::Existed => Phase::Exists,
+        Placed::Mounted(_) => Phase::Mounted,
+        Placed::Uploaded => Phase::Pushed,
+    };
+    line.say(phase, blob.size);
+    Ok(())
+}
+
+/// How often an upload's bytes are told.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// Adds up what went out.
+#[derive(Debug, Default)]
+struct Counter(AtomicU64);
+
+impl Sent for Counter {
+    fn sent(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+}

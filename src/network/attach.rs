@@ -1,0 +1,173 @@
+//! A container's end of its networks: veth pairs, addresses, routes.
+
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+
+use crate::base::{Context, Error, Kind, Result, id::hex};
+use crate::resource::container::AttachedEndpoint;
+use crate::sys::netlink::route::{self, Veth};
+use crate::sys::netlink::{Failure, Message, Socket};
+use crate::sys::netns;
+
+use super::address::{Lease, print_mac};
+use super::{bridge, options};
+
+/// Gives a network namespace its interfaces, in the order of `leases`: `eth0` first.
+///
+/// The loopback device is switched on, also when there are no leases. The default route is that of
+/// the endpoint with the highest priority whose network is not internal. The interfaces vanish
+/// with the namespace: there is nothing to undo. Call it with one thread, outside the namespace.
+///
+/// # Errors
+/// A bridge is missing ([`super::ensure`] makes it), or an interface name is taken.
+pub fn attach(leases: &[Lease], namespace: BorrowedFd<'_>) -> Result<Vec<AttachedEndpoint>> {
+    let mut inner = netns::inside(namespace, || {
+        settings(leases)?;
+        bridge::open()
+    })
+    .context(|| "cannot enter the container's network".to_owned())??;
+    let mut outer = bridge::open()?;
+    let endpoints = leases.iter().enumerate().map(describe).collect::<Result<Vec<_>>>()?;
+    let mut messages = vec![route::up(LOOPBACK)];
+    let mut outside = Vec::new();
+    let first = default_route(leases);
+    for (number, (lease, endpoint)) in leases.iter().zip(&endpoints).enumerate() {
+        let name = plug(&mut outer, lease, endpoint, namespace)?;
+        outside.push(name);
+        let index = index(&mut inner, &endpoint.interface)?;
+        messages.extend(addresses(lease, endpoint, index));
+        messages.push(route::up(index));
+        messages.push(route::get_link(&endpoint.interface));
+        if first == Some(number) {
+            let gateways =
+                [endpoint.gateway_v4.map(IpAddr::V4), endpoint.gateway_v6.map(IpAddr::V6)];
+            let routes = gateways.into_iter().flatten();
+            messages.extend(routes.map(|gateway| route::default_route(index, gateway)));
+        }
+    }
+    inner.exchange(&messages).map_err(|failure| {
+        Error::other("cannot set up the container's interfaces").with_source(failure)
+    })?;
+    // Asking for a link, here and above, makes the kernel (6.8 and later) act on its new carrier
+    // at once; else the container's first packets would be dropped until a work queue gets to it.
+    // A bridge itself has a carrier only since its first port has one.
+    let bridges = leases.iter().map(|lease| &lease.network.bridge);
+    let questions: Vec<Message> =
+        outside.iter().chain(bridges).map(|name| route::get_link(name)).collect();
+    outer.exchange(&questions).map_err(|failure| {
+        Error::other("cannot look at the container's interfaces").with_source(failure)
+    })?;
+    Ok(endpoints)
+}
+
+/// Number of the loopback device in every namespace.
+const LOOPBACK: u32 = 1;
+
+/// Kernel settings of a container's namespace; the calling thread is inside.
+fn settings(leases: &[Lease]) -> Result<()> {
+    // Docker: containers may ping and listen on low ports without capabilities.
+    bridge::set("ipv4/ping_group_range", "0\t2147483647")?;
+    bridge::set("ipv4/ip_unprivileged_port_start", "0")?;
+    // Announce an address when its interface comes up: the last holder's may still be cached.
+    bridge::set("ipv4/conf/default/arp_notify", "1")?;
+    bridge::set("ipv6/conf/default/accept_ra", "0")?;
+    let any_ipv6 = leases.iter().any(|lease| lease.ipv6.is_some());
+    bridge::set("ipv6/conf/default/disable_ipv6", if any_ipv6 { "0" } else { "1" })
+}
+
+/// The endpoint as it will be, before anything is made.
+fn describe((number, lease): (usize, &Lease)) -> Result<AttachedEndpoint> {
+    let prefix = |v4: bool| {
+        let of = |(gateway, prefix): (IpAddr, u8)| (gateway.is_ipv4() == v4).then_some(prefix);
+        bridge::gateways(&lease.network).find_map(of).unwrap_or_default()
+    };
+    let gateways = || bridge::gateways(&lease.network).map(|(gateway, _)| gateway);
+    let interface = lease.endpoint.interface.clone().unwrap_or_else(|| format!("eth{number}"));
+    Ok(AttachedEndpoint {
+        network: lease.network.spec.name.clone(),
+        interface,
+        ipv4: lease.ipv4,
+        ipv4_prefix: prefix(true),
+        ipv6: lease.ipv6,
+        ipv6_prefix: prefix(false),
+        gateway_v4: gateways().find_map(|gateway| match gateway {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        }),
+        gateway_v6: gateways().find_map(|gateway| match gateway {
+            IpAddr::V6(address) => Some(address),
+            IpAddr::V4(_) => None,
+        }),
+        mac: print_mac(lease.mac()?),
+        names: lease.endpoint.aliases.clone(),
+    })
+}
+
+/// Makes the pair of interfaces, and returns the outer one's name.
+fn plug(
+    outer: &mut Socket,
+    lease: &Lease,
+    endpoint: &AttachedEndpoint,
+    namespace: BorrowedFd<'_>,
+) -> Result<String> {
+    let network = &lease.network;
+    let bridge = bridge::find(outer, &network.bridge)?.ok_or_else(|| {
+        let message = format!("network {} has no bridge", network.spec.name);
+        Error::new(Kind::NotFound, message)
+    })?;
+    // Random: the last run's pair may still be on its way out.
+    let mut random = [0; 5];
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::other("cannot get random bytes").with_source(error))?;
+    let name = format!("cmpv{}", hex(&random));
+    let isolated = !options::containers_reach_each_other(&network.spec);
+    let veth = Veth {
+        name: &name,
+        bridge: bridge.index,
+        isolated,
+        namespace,
+        peer: &endpoint.interface,
+        mac: lease.mac()?,
+        mtu: options::mtu(&network.spec),
+    };
+    let mut messages = vec![route::new_veth(&veth)];
+    messages.extend(isolated.then(|| route::isolate_port(&name)));
+    outer.exchange(&messages).map_err(|failure| plug_error(endpoint, failure))?;
+    Ok(name)
+}
+
+fn plug_error(endpoint: &AttachedEndpoint, failure: Failure) -> Error {
+    let (interface, network) = (&endpoint.interface, &endpoint.network);
+    Error::other(format!("cannot make interface {interface} to network {network}"))
+        .with_source(failure)
+}
+
+/// The number of an interface in the container.
+fn index(inner: &mut Socket, name: &str) -> Result<u32> {
+    let link = bridge::find(inner, name)?;
+    let missing = || Error::new(Kind::NotFound, format!("interface {name} vanished"));
+    link.map(|link| link.index).ok_or_else(missing)
+}
+
+/// The messages that give an interface its addresses.
+fn addresses(lease: &Lease, endpoint: &AttachedEndpoint, index: u32) -> Vec<Message> {
+    let local = lease
+        .endpoint
+        .link_local
+        .iter()
+        .map(|address| (*address, if address.is_ipv4() { 16 } else { 64 }));
+    let v4 = endpoint.ipv4.map(|address| (IpAddr::V4(address), endpoint.ipv4_prefix));
+    let v6 = endpoint.ipv6.map(|address| (IpAddr::V6(address), endpoint.ipv6_prefix));
+    let all = v4.into_iter().chain(v6).chain(local);
+    all.map(|(address, prefix)| route::new_address(index, address, prefix)).collect()
+}
+
+/// Which endpoint has the default route: the highest priority; among equals the first by network
+/// name (Docker). Internal networks lead nowhere.
+fn default_route(leases: &[Lease]) -> Option<usize> {
+    let open = leases.iter().enumerate().filter(|(_, lease)| !lease.network.spec.internal);
+    let best = open.min_by_key(|(_, lease)| {
+        (std::cmp::Reverse(lease.endpoint.gateway_priority), &lease.network.spec.name)
+    });
+    best.map(|(number, _)| number)
+}

@@ -1,0 +1,96 @@
+//! Removes what dead processes have left in the kernel and on tmpfs.
+
+use std::collections::HashSet;
+
+use crate::base::{ContainerId, Context, Result};
+use crate::resource::Network;
+use crate::state::{Lock, Roots, lock};
+use crate::sys::netlink::nft::Element;
+
+use super::firewall::Firewall;
+use super::{address, bridge, record, ruleset};
+
+/// Compares what carries our mark in the kernel with what is recorded and alive, and removes the
+/// rest: bridges and rules of networks that have no record, ports and addresses of containers
+/// whose shim is dead, names of containers that are gone. Cheap when there is nothing to do.
+///
+/// # Errors
+/// The kernel cannot be asked, or refuses.
+pub fn reconcile(roots: &Roots) -> Result<()> {
+    // Nobody takes an address or publishes a port meanwhile.
+    let _lock = Lock::wait(&record::lock_path(roots))?;
+    let networks = record::list(roots)?;
+    live_state(roots, &networks)?;
+    let mut route = bridge::open()?;
+    let mut bridges = bridge::bridges(roots, &mut route)?;
+    let mut firewall = Firewall::open(roots)?;
+    match (networks.is_empty(), firewall.is_current()?) {
+        (_, None) => {}
+        (true, Some(_)) => bridge::remove_table(&mut route, &mut firewall, &bridges)?,
+        (false, Some(_)) => {
+            let dead = dead_elements(roots, &networks, &mut firewall)?;
+            firewall.delete(&dead)?;
+        }
+    }
+    bridges.retain(|link| !networks.iter().any(|network| network.bridge == link.name));
+    bridge::delete(&mut route, &bridges)
+}
+
+/// Elements of networks without record, and of containers without a living shim.
+fn dead_elements(
+    roots: &Roots,
+    networks: &[Network],
+    firewall: &mut Firewall,
+) -> Result<Vec<Element>> {
+    let known: HashSet<&str> = networks.iter().map(|network| network.id.as_str()).collect();
+    let mut dead = Vec::new();
+    for set in ruleset::NETWORK_SETS {
+        let elements = firewall.elements(set)?.into_iter();
+        dead.extend(elements.filter(|element| !known.contains(element.comment.as_str())));
+    }
+    for set in ruleset::PORT_SETS {
+        for element in firewall.elements(set)? {
+            let alive = match element.comment.parse::<ContainerId>() {
+                Ok(owner) => lock::is_held(&roots.container(&owner).alive())?,
+                Err(_) => false,
+            };
+            dead.extend((!alive).then_some(element));
+        }
+    }
+    Ok(dead)
+}
+
+/// Files on tmpfs.
+fn live_state(roots: &Roots, networks: &[Network]) -> Result<()> {
+    for id in entries(&roots.networks_live())? {
+        let live = roots.network(&id);
+        address::sweep(&live.addresses())?;
+        for name in entries(&live.names())? {
+            // Names of other shapes are records being written.
+            let Ok(container) = name.parse::<ContainerId>() else { continue };
+            if !roots.container(&container).data().exists() {
+                let path = live.name_record(&container);
+                std::fs::remove_file(&path)
+                    .context(|| format!("cannot remove {}", path.display()))?;
+            }
+        }
+        let known = networks.iter().any(|network| network.id == id);
+        if !known && !record::has_live_address(roots, &id)? {
+            let path = live.root();
+            std::fs::remove_dir_all(path)
+                .context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Names in a directory; none when it does not exist.
+fn entries(path: &std::path::Path) -> Result<Vec<String>> {
+    match std::fs::read_dir(path) {
+        Ok(entries) => {
+            Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).context(|| format!("cannot read {}", path.display())),
+    }
+}

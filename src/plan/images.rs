@@ -1,0 +1,111 @@
+//! Which images must be fetched before containers can be lowered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::base::{Error, Kind, Result};
+use crate::compose::model::PullPolicy;
+use crate::compose::{Project, Service};
+use crate::resource::Observed;
+
+use super::lower::image_of;
+use super::step::{Action, Fetch, Plan};
+
+/// How images are fetched.
+#[derive(Clone, Debug, Default)]
+pub struct ImageOptions {
+    /// For all services, whatever they say (`--pull`); `None`: as each says.
+    pub policy: Option<PullPolicy>,
+    /// Fetch images of services that could be built, too (`pull` does, `up` does not).
+    pub include_buildable: bool,
+    /// What is known about earlier fetches; `None`: nothing, so that `pull_policy: daily` and its
+    /// like only fetch what is missing.
+    pub refresh: Option<Refresh>,
+}
+
+/// What is needed to decide about `pull_policy: daily` and its like.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    /// The present time.
+    pub now: Timestamp,
+    /// When images were last asked for, by name.
+    pub last: BTreeMap<String, Timestamp>,
+}
+
+/// The images of all services, by name: what a snapshot must look up.
+#[must_use]
+pub fn image_names(project: &Project) -> BTreeSet<String> {
+    let services = project.services.values().filter(|service| service.provider.is_none());
+    services.map(|service| image_of(project, service)).collect()
+}
+
+/// Plans what to fetch, one step an image.
+///
+/// # Errors
+/// `Kind::NotFound` for an image that is not there and must not be fetched, or would have to be
+/// built.
+pub fn images(project: &Project, observed: &Observed, options: &ImageOptions) -> Result<Plan> {
+    let mut wanted: BTreeMap<String, (Option<Fetch>, Option<String>, String)> = BTreeMap::new();
+    for service in project.services.values().filter(|service| service.provider.is_none()) {
+        let image = image_of(project, service);
+        let (fetch, reason) = decide(service, &image, observed, options)?;
+        let entry = wanted.entry(image).or_insert((None, service.platform.clone(), reason.clone()));
+        // One service that always wants the newest decides for all with the same image.
+        if fetch == Some(Fetch::Always) || entry.0.is_none() {
+            *entry = (fetch, service.platform.clone(), reason);
+        }
+    }
+    let mut plan = Plan::default();
+    for (image, (fetch, platform, reason)) in wanted {
+        match fetch {
+            Some(fetch) => drop(plan.push(Action::Pull { image, fetch, platform }, reason, [])),
+            None => plan.kept.push(image),
+        }
+    }
+    Ok(plan)
+}
+
+/// Whether a service's image is fetched, and why.
+fn decide(
+    service: &Service,
+    image: &str,
+    observed: &Observed,
+    options: &ImageOptions,
+) -> Result<(Option<Fetch>, String)> {
+    let policy = options.policy.or(service.pull_policy).unwrap_or(PullPolicy::Missing);
+    let is_there = observed.images.contains_key(image);
+    if service.build.is_some() && !options.include_buildable && !is_there {
+        let message = format!("image {image} of service {} must be built", service.name);
+        return Err(Error::new(Kind::NotFound, message).hint("build it with `compose build`"));
+    }
+    let missing = (!is_there).then_some(Fetch::Missing);
+    let refresh = |age: Duration| is_older(options, image, age).then_some(Fetch::Always);
+    let day = Duration::from_secs(24 * 3600);
+    let fetch = match policy {
+        PullPolicy::Always => Some(Fetch::Always),
+        PullPolicy::Missing | PullPolicy::Refresh => missing,
+        PullPolicy::Every(age) => missing.or_else(|| refresh(age)),
+        PullPolicy::Daily => missing.or_else(|| refresh(day)),
+        PullPolicy::Weekly => missing.or_else(|| refresh(7 * day)),
+        PullPolicy::Never | PullPolicy::Build if is_there => None,
+        PullPolicy::Never | PullPolicy::Build => {
+            let message = format!("no such image: {image}");
+            let hint = format!("service {} has pull_policy {policy}", service.name);
+            return Err(Error::new(Kind::NotFound, message).hint(hint));
+        }
+    };
+    let reason = match fetch {
+        Some(Fetch::Always) => format!("pull_policy {policy}"),
+        _ => "is not in the store".to_owned(),
+    };
+    Ok((fetch, reason))
+}
+
+/// Whether an image was last asked for this long ago, or never.
+fn is_older(options: &ImageOptions, image: &str, age: Duration) -> bool {
+    let Some(refresh) = &options.refresh else { return false };
+    let Some(last) = refresh.last.get(image) else { return true };
+    refresh.now.duration_since(*last).unsigned_abs() >= age
+}

@@ -1,0 +1,198 @@
+//! `start`, `stop`, `restart`, `kill`, `pause`: containers that exist, in the order that their
+//! labels tell, so that these commands need no compose file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::resource::container::State;
+use crate::resource::{Container, Observed, labels};
+
+use super::desired::{Dependency, parse_dependencies};
+use super::gate::{Gates, Peer};
+use super::order::in_order;
+use super::project::{containers_of, is_one_off, label, needs, number_of, service_of};
+use super::step::{Action, Plan, StepId, Target};
+
+/// Which containers a command is about; those of `run` never are.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// The project's name.
+    pub project: String,
+    /// Only these services; empty: all.
+    pub services: BTreeSet<String>,
+}
+
+/// `stop`: what runs is stopped, those first that depend on others.
+#[must_use]
+pub fn stop(observed: &Observed, selection: &Selection, timeout: Option<Duration>) -> Plan {
+    let (mut plan, standing) = (Plan::default(), Standing::new(observed, selection));
+    standing
+        .stop(&mut plan, timeout, |container| format!("is {}", container.status.state.as_str()));
+    plan
+}
+
+/// `start`: what does not run is started, in order, after its dependencies.
+#[must_use]
+pub fn start(observed: &Observed, selection: &Selection) -> Plan {
+    let (mut plan, standing) = (Plan::default(), Standing::new(observed, selection));
+    standing.start(&mut plan, &BTreeMap::new());
+    plan.kept = standing.names(State::is_active);
+    plan
+}
+
+/// `restart`: stopped if need be, and started; with those whose dependency says `restart: true`,
+/// unless `no_deps`.
+#[must_use]
+pub fn restart(
+    observed: &Observed,
+    selection: &Selection,
+    timeout: Option<Duration>,
+    no_deps: bool,
+) -> Plan {
+    let mut selection = selection.clone();
+    if !no_deps && !selection.services.is_empty() {
+        add_restarted_dependents(observed, &mut selection);
+    }
+    let (mut plan, standing) = (Plan::default(), Standing::new(observed, &selection));
+    let stopped = standing.stop(&mut plan, timeout, |_| "restart was asked for".to_owned());
+    standing.start(&mut plan, &stopped);
+    plan
+}
+
+/// `kill`: a signal for what runs, in no order.
+#[must_use]
+pub fn kill(observed: &Observed, selection: &Selection, signal: &str) -> Plan {
+    let mut plan = Plan::default();
+    for container in Standing::new(observed, selection).containers {
+        if container.status.state.is_active() {
+            let (target, signal) = (Target::existing(container), signal.to_owned());
+            let action = Action::KillContainer { container: target, signal };
+            plan.push(action, format!("is {}", container.status.state.as_str()), []);
+        }
+    }
+    plan
+}
+
+/// `pause` (`paused`) and `unpause`.
+#[must_use]
+pub fn pause(observed: &Observed, selection: &Selection, paused: bool) -> Plan {
+    let mut plan = Plan::default();
+    let from = if paused { State::Running } else { State::Paused };
+    for container in Standing::new(observed, selection).containers {
+        if container.status.state == from {
+            let action = Action::PauseContainer { container: Target::existing(container), paused };
+            plan.push(action, format!("is {}", from.as_str()), []);
+        }
+    }
+    plan
+}
+
+/// Adds services with a `restart: true` dependency on those selected, and so on.
+fn add_restarted_dependents(observed: &Observed, selection: &mut Selection) {
+    loop {
+        let before = selection.services.len();
+        for container in containers_of(observed, &selection.project) {
+            let restarts = dependencies(container)
+                .iter()
+                .any(|(name, it)| it.restart && selection.services.contains(name));
+            if restarts {
+                selection.services.insert(service_of(container).to_owned());
+            }
+        }
+        if selection.services.len() == before {
+            return;
+        }
+    }
+}
+
+fn dependencies(container: &Container) -> BTreeMap<String, Dependency> {
+    parse_dependencies(label(container, labels::DEPENDS_ON))
+}
+
+/// The selected containers in dependency order, and all others of the project beside them.
+struct Standing<'a> {
+    containers: Vec<&'a Container>,
+    needs: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    all: Vec<&'a Container>,
+}
+
+impl<'a> Standing<'a> {
+    fn new(observed: &'a Observed, selection: &Selection) -> Standing<'a> {
+        let replicas = containers_of(observed, &selection.project);
+        let mut all: Vec<&Container> = replicas.filter(|it| !is_one_off(it)).collect();
+        all.sort_by_key(|container| number_of(container));
+        let needs = needs(&all);
+        let chosen =
+            |service: &&str| selection.services.is_empty() || selection.services.contains(*service);
+        let order = in_order(&needs).into_iter().filter(chosen);
+        let of = |service| all.iter().filter(move |it| service_of(it) == service).copied();
+        Standing { containers: order.flat_map(of).collect(), needs, all }
+    }
+
+    fn names(&self, state: impl Fn(State) -> bool) -> Vec<String> {
+        let chosen = self.containers.iter().filter(|it| state(it.status.state));
+        chosen.map(|it| it.spec.name.clone()).collect()
+    }
+
+    /// Stops what is active, dependents first. Returns the steps by container name.
+    fn stop(
+        &self,
+        plan: &mut Plan,
+        timeout: Option<Duration>,
+        reason: impl Fn(&Container) -> String,
+    ) -> BTreeMap<&'a str, StepId> {
+        let mut stopped = BTreeMap::new();
+        let mut by_service: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+        for container in self.containers.iter().rev() {
+            if !container.status.state.is_active() {
+                continue;
+            }
+            let service = service_of(container);
+            let dependents = self.needs.iter().filter(|(_, before)| before.contains(service));
+            let before: Vec<StepId> = dependents
+                .filter_map(|(name, _)| by_service.get(name))
+                .flatten()
+                .copied()
+                .collect();
+            let target = Target::existing(container);
+            let action = Action::StopContainer { container: target, grace: timeout };
+            let step = plan.push(action, reason(container), before);
+            by_service.entry(service).or_default().push(step);
+            stopped.insert(container.spec.name.as_str(), step);
+        }
+        stopped
+    }
+
+    /// Starts what does not run or was stopped by a step before.
+    fn start(&self, plan: &mut Plan, stopped: &BTreeMap<&str, StepId>) {
+        let mut gates = Gates::default();
+        for container in &self.containers {
+            let own = stopped.get(container.spec.name.as_str()).copied();
+            if container.status.state.is_active() && own.is_none() {
+                continue;
+            }
+            let service = service_of(container);
+            let mut after: BTreeSet<StepId> = own.into_iter().collect();
+            for (name, dependency) in dependencies(container) {
+                for other in self.all.iter().filter(|it| service_of(it) == name) {
+                    let stays = !stopped.contains_key(other.spec.name.as_str());
+                    let untouched =
+                        Some(*other).filter(|_| stays && other.status.state.is_active());
+                    let peer = Peer {
+                        target: Target::existing(other),
+                        service: service_of(other),
+                        untouched,
+                    };
+                    after.extend(gates.wait(plan, &peer, dependency, service));
+                }
+            }
+            let reason = match own {
+                Some(_) => "restart was asked for".to_owned(),
+                None => format!("is {}", container.status.state.as_str()),
+            };
+            let target = Target::existing(container);
+            let step = plan.push(Action::StartContainer(target.clone()), reason, after);
+            gates.started(target, step);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The last round: what comes and what starts, each as soon as what it needs is there.
+
+use std::collections::BTreeSet;
+
+use crate::plan::desired::{Condition, Dependency};
+use crate::plan::gate::{Gates, Peer, goal};
+use crate::plan::step::{Action, StepId, Target};
+
+use super::fate::{Fate, Replica};
+use super::{Kind, OneOff, Planner};
+
+/// Creates and starts containers, in dependency order.
+pub(super) fn replicas(
+    planner: &mut Planner<'_>,
+    replicas: &[Replica<'_>],
+    one_off: Option<OneOff<'_>>,
+) {
+    let mut gates = Gates::default();
+    for replica in replicas.iter().filter(|replica| replica.stays()) {
+        let ready = make(planner, replica, replicas);
+        let starts = matches!(
+            replica.fate,
+            Fate::Create | Fate::Replace | Fate::Start | Fate::Restart | Fate::Unpause
+        );
+        if starts && planner.options.start {
+            start(planner, &mut gates, replica, replicas, ready);
+        }
+    }
+    if planner.options.start && planner.options.wait {
+        wait_for_all(planner, &mut gates, replicas);
+    }
+    if let Some(one_off) = one_off {
+        bring_one_off(planner, &mut gates, replicas, one_off);
+    }
+}
+
+/// Creates the container if need be. Returns the steps after which it could start.
+fn make(
+    planner: &mut Planner<'_>,
+    replica: &Replica<'_>,
+    replicas: &[Replica<'_>],
+) -> BTreeSet<StepId> {
+    let mut after = planner.ground_of(&replica.spec);
+    after.extend(replica.existing.and_then(|existing| planner.gone.get(&existing.id)));
+    let reason = match replica.fate {
+        Fate::Create => replica.reason.as_str(),
+        Fate::Replace => "replaced",
+        Fate::Keep | Fate::Start | Fate::Unpause | Fate::Restart | Fate::Remove => return after,
+    };
+    let parents = &planner.desired.services[replica.service].parents;
+    let parents = replicas.iter().filter(|other| parents.contains(other.service));
+    let names = parents.map(|parent| (Kind::Container, parent.spec.name.clone()));
+    after.extend(names.filter_map(|key| planner.made.get(&key)));
+    let action = Action::CreateContainer(Box::new(replica.spec.clone()));
+    let step = planner.plan.push(action, reason, after);
+    planner.made.insert((Kind::Container, replica.spec.name.clone()), step);
+    BTreeSet::from([step])
+}
+
+/// Starts (or thaws) a container once its dependencies are as it needs them.
+fn start(
+    planner: &mut Planner<'_>,
+    gates: &mut Gates,
+    replica: &Replica<'_>,
+    replicas: &[Replica<'_>],
+    mut after: BTreeSet<StepId>,
+) {
+    let service = &planner.desired.services[replica.service];
+    let implied = service.parents.iter().map(|parent| (parent, Dependency::implied()));
+    let needed = service.depends_on.iter().map(|(name, dependency)| (name, *dependency));
+    after.extend(wait(planner, gates, replicas, replica.service, needed.chain(implied)));
+    let container = target(replica);
+    let (action, reason) = match replica.fate {
+        Fate::Unpause => (
+            Action::PauseContainer { container: container.clone(), paused: false },
+            &*replica.reason,
+        ),
+        Fate::Create => (Action::StartContainer(container.clone()), "new"),
+        Fate::Replace => (Action::StartContainer(container.clone()), "replaced"),
+        _ => (Action::StartContainer(container.clone()), &*replica.reason),
+    };
+    let step = planner.plan.push(action, reason, after);
+    gates.started(container, step);
+}
+
+/// Steps after which what `service` needs is as it needs it.
+fn wait<'n>(
+    planner: &mut Planner<'_>,
+    gates: &mut Gates,
+    replicas: &[Replica<'_>],
+    service: &str,
+    needed: impl Iterator<Item = (&'n String, Dependency)>,
+) -> Vec<StepId> {
+    let mut steps = Vec::new();
+    for (name, dependency) in needed {
+        for other in replicas.iter().filter(|other| other.service == name && other.stays()) {
+            steps.extend(gates.wait(&mut planner.plan, &peer(other), dependency, service));
+        }
+    }
+    steps
+}
+
+/// The container of `run`. Its dependencies are waited for before it is created, since who called
+/// starts it when all of the plan is done.
+fn bring_one_off(
+    planner: &mut Planner<'_>,
+    gates: &mut Gates,
+    replicas: &[Replica<'_>],
+    one_off: OneOff<'_>,
+) {
+    let needed = one_off.depends_on.iter().map(|(name, dependency)| (name, *dependency));
+    let waits = wait(planner, gates, replicas, one_off.service, needed);
+    let after = planner.ground_of(&one_off.spec).into_iter().chain(waits);
+    let (target, reason) = (Target::created(&one_off.spec.name), "one-off container");
+    let create = Action::CreateContainer(Box::new(one_off.spec));
+    let create = planner.plan.push(create, reason, after);
+    if one_off.start {
+        planner.plan.push(Action::StartContainer(target), reason, [create]);
+    }
+}
+
+/// `--wait`: goes on until everything runs or is healthy, and jobs have ended.
+fn wait_for_all(planner: &mut Planner<'_>, gates: &mut Gates, replicas: &[Replica<'_>]) {
+    let services = planner.desired.services.values();
+    let jobs: BTreeSet<&str> = services
+        .flat_map(|service| &service.depends_on)
+        .filter(|(_, dependency)| dependency.condition == Condition::CompletedSuccessfully)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    for replica in replicas.iter().filter(|replica| replica.stays()) {
+        let goal = goal(&replica.spec, jobs.contains(replica.service));
+        gates.wait_for_user(&mut planner.plan, &peer(replica), goal);
+    }
+}
+
+/// The container after the plan.
+fn target(replica: &Replica<'_>) -> Target {
+    match replica.existing.filter(|_| replica.fate != Fate::Replace) {
+        Some(existing) => Target::existing(existing),
+        None => Target::created(&replica.spec.name),
+    }
+}
+
+fn peer<'a>(replica: &Replica<'a>) -> Peer<'a> {
+    let untouched = replica.existing.filter(|_| replica.fate == Fate::Keep);
+    Peer { target: target(replica), service: replica.service, untouched }
+}

@@ -1,0 +1,23 @@
+//! The nouns that the compiler side and the runtime side share.
+//!
+//! Plain data without behaviour beyond what its own fields say. A [`ContainerSpec`] is what is
+//! wanted, with nothing left to decide; a [`Container`] is what exists. Everything here is
+//! written to disk as JSON, so new fields need a `serde(default)`.
+
+pub mod container;
+pub mod image;
+pub mod labels;
+pub mod limits;
+pub mod log;
+pub mod mount;
+pub mod network;
+pub mod observed;
+pub mod process;
+pub mod volume;
+
+pub use container::{Container, ContainerSpec, State, Status};
+pub use image::{Image, ImageConfig};
+pub use mount::Mount;
+pub use network::{Endpoint, Network, NetworkSpec};
+pub use observed::Observed;
+pub use volume::{Volume, VolumeSpec};

@@ -1,0 +1,285 @@
+//! Limits as the kernel's files want them: pure, one list for v1 and one for v2.
+
+use std::fmt::Display;
+
+use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources, LinuxThrottleDevice};
+
+use crate::base::{Error, Kind, Result};
+
+/// One value to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The controller that has the file.
+    pub controller: &'static str,
+    /// The file; where kernels differ, the first one that exists of several with `|` between.
+    pub file: String,
+    /// What is written.
+    pub value: String,
+}
+
+#[derive(Default)]
+struct Writes(Vec<Write>);
+
+impl Writes {
+    fn add(&mut self, controller: &'static str, file: impl Into<String>, value: impl Display) {
+        self.0.push(Write { controller, file: file.into(), value: format!("{value}") });
+    }
+
+    fn add_some(
+        &mut self,
+        controller: &'static str,
+        file: impl Into<String>,
+        value: Option<impl Display>,
+    ) {
+        if let Some(value) = value {
+            self.add(controller, file, value);
+        }
+    }
+}
+
+/// Files of v1 controllers.
+///
+/// # Errors
+/// [`Kind::Invalid`] for `unified` values, which v1 does not have.
+pub fn v1(resources: &LinuxResources) -> Result<Vec<Write>> {
+    let mut writes = Writes::default();
+    if let Some(memory) = resources.memory() {
+        v1_memory(&mut writes, memory);
+    }
+    if let Some(cpu) = resources.cpu() {
+        v1_cpu(&mut writes, cpu);
+    }
+    if let Some(pids) = resources.pids() {
+        writes.add("pids", "pids.max", max(pids.limit()));
+    }
+    if let Some(io) = resources.block_io() {
+        v1_io(&mut writes, io);
+    }
+    for page in resources.hugepage_limits().iter().flatten() {
+        let file = format!("hugetlb.{}.limit_in_bytes", page.page_size());
+        writes.add("hugetlb", file, page.limit());
+    }
+    if resources.unified().as_ref().is_some_and(|unified| !unified.is_empty()) {
+        let message = "`unified` resources need cgroup v2, which this machine does not use";
+        return Err(Error::new(Kind::Invalid, message));
+    }
+    Ok(writes.0)
+}
+
+fn v1_memory(writes: &mut Writes, memory: &LinuxMemory) {
+    writes.add_some("memory", "memory.limit_in_bytes", memory.limit());
+    writes.add_some("memory", "memory.memsw.limit_in_bytes", memory.swap());
+    writes.add_some("memory", "memory.soft_limit_in_bytes", memory.reservation());
+    writes.add_some("memory", "memory.swappiness", memory.swappiness());
+    if memory.disable_oom_killer() == Some(true) {
+        writes.add("memory", "memory.oom_control", 1);
+    }
+}
+
+fn v1_cpu(writes: &mut Writes, cpu: &LinuxCpu) {
+    writes.add_some("cpu", "cpu.shares", cpu.shares());
+    writes.add_some("cpu", "cpu.cfs_period_us", cpu.period());
+    writes.add_some("cpu", "cpu.cfs_quota_us", cpu.quota());
+    writes.add_some("cpu", "cpu.cfs_burst_us", cpu.burst());
+    writes.add_some("cpu", "cpu.rt_period_us", cpu.realtime_period());
+    writes.add_some("cpu", "cpu.rt_runtime_us", cpu.realtime_runtime());
+    writes.add_some("cpu", "cpu.idle", cpu.idle());
+    writes.add_some("cpuset", "cpuset.cpus", cpu.cpus().as_ref().filter(|cpus| !cpus.is_empty()));
+    writes.add_some("cpuset", "cpuset.mems", cpu.mems().as_ref().filter(|mems| !mems.is_empty()));
+}
+
+fn v1_io(writes: &mut Writes, io: &LinuxBlockIo) {
+    writes.add_some("blkio", "blkio.weight|blkio.bfq.weight", io.weight());
+    writes.add_some("blkio", "blkio.leaf_weight", io.leaf_weight());
+    for device in io.weight_device().iter().flatten() {
+        let value =
+            device.weight().map(|weight| format!("{}:{} {weight}", device.major(), device.minor()));
+        writes.add_some("blkio", "blkio.weight_device|blkio.bfq.weight_device", value);
+    }
+    for (file, devices) in throttles(io) {
+        for device in devices {
+            let value = format!("{}:{} {}", device.major(), device.minor(), device.rate());
+            writes.add("blkio", format!("blkio.throttle.{file}_device"), value);
+        }
+    }
+}
+
+fn throttles(io: &LinuxBlockIo) -> [(&'static str, &[LinuxThrottleDevice]); 4] {
+    [
+        ("read_bps", io.throttle_read_bps_device().as_deref().unwrap_or_default()),
+        ("write_bps", io.throttle_write_bps_device().as_deref().unwrap_or_default()),
+        ("read_iops", io.throttle_read_iops_device().as_deref().unwrap_or_default()),
+        ("write_iops", io.throttle_write_iops_device().as_deref().unwrap_or_default()),
+    ]
+}
+
+/// Files of the unified hierarchy.
+///
+/// # Errors
+/// [`Kind::Invalid`] for a swap limit below the memory limit.
+pub fn v2(resources: &LinuxResources) -> Result<Vec<Write>> {
+    let mut writes = Writes::default();
+    if let Some(memory) = resources.memory() {
+        v2_memory(&mut writes, memory)?;
+    }
+    if let Some(cpu) = resources.cpu() {
+        v2_cpu(&mut writes, cpu);
+    }
+    if let Some(pids) = resources.pids() {
+        writes.add("pids", "pids.max", max(pids.limit()));
+    }
+    if let Some(io) = resources.block_io() {
+        v2_io(&mut writes, io);
+    }
+    for page in resources.hugepage_limits().iter().flatten() {
+        writes.add("hugetlb", format!("hugetlb.{}.max", page.page_size()), max(page.limit()));
+    }
+    let mut unified: Vec<(&String, &String)> = resources.unified().iter().flatten().collect();
+    unified.sort();
+    for (file, value) in unified {
+        if file.contains('/') || !file.contains('.') {
+            return Err(Error::new(Kind::Invalid, format!("`{file}` is not a cgroup file")));
+        }
+        writes.add("", file.as_str(), value);
+    }
+    Ok(writes.0)
+}
+
+fn v2_memory(writes: &mut Writes, memory: &LinuxMemory) -> Result<()> {
+    writes.add_some("memory", "memory.max", memory.limit().map(max));
+    let swap = match (memory.swap(), memory.limit()) {
+        (Some(swap), _) if swap < 0 => Some("max".to_owned()),
+        // v1 counts memory and swap together, v2 swap alone.
+        (Some(swap), Some(limit)) if limit >= 0 => {
+            let alone = swap.checked_sub(limit).filter(|alone| *alone >= 0).ok_or_else(|| {
+                Error::new(Kind::Invalid, "memory+swap limit should be at least the memory limit")
+            })?;
+            Some(alone.to_string())
+        }
+        _ => None,
+    };
+    writes.add_some("memory", "memory.swap.max", swap);
+    writes.add_some("memory", "memory.low", memory.reservation().map(max));
+    Ok(())
+}
+
+fn v2_cpu(writes: &mut Writes, cpu: &LinuxCpu) {
+    if let Some(shares) = cpu.shares().filter(|shares| *shares != 0) {
+        writes.add("cpu", "cpu.weight", weight_of_shares(shares));
+    }
+    if cpu.quota().is_some() || cpu.period().is_some() {
+        let quota = cpu.quota().filter(|quota| *quota > 0).map(|quota| quota.to_string());
+        let quota = quota.unwrap_or_else(|| "max".to_owned());
+        writes.add("cpu", "cpu.max", format!("{quota} {}", cpu.period().unwrap_or(100_000)));
+    }
+    writes.add_some("cpu", "cpu.max.burst", cpu.burst());
+    writes.add_some("cpu", "cpu.idle", cpu.idle());
+    writes.add_some("cpuset", "cpuset.cpus", cpu.cpus().as_ref().filter(|cpus| !cpus.is_empty()));
+    writes.add_some("cpuset", "cpuset.mems", cpu.mems().as_ref().filter(|mems| !mems.is_empty()));
+}
+
+fn v2_io(writes: &mut Writes, io: &LinuxBlockIo) {
+    let weight = io.weight().filter(|weight| *weight != 0).map(weight_of_blkio);
+    writes.add_some("io", "io.bfq.weight|io.weight", weight);
+    for device in io.weight_device().iter().flatten() {
+        let value = device.weight().map(|weight| {
+            format!("{}:{} {}", device.major(), device.minor(), weight_of_blkio(weight))
+        });
+        writes.add_some("io", "io.bfq.weight|io.weight", value);
+    }
+    let names = ["rbps", "wbps", "riops", "wiops"];
+    for ((_, devices), name) in throttles(io).into_iter().zip(names) {
+        for device in devices {
+            let rate =
+                if device.rate() == 0 { "max".to_owned() } else { device.rate().to_string() };
+            writes.add(
+                "io",
+                "io.max",
+                format!("{}:{} {name}={rate}", device.major(), device.minor()),
+            );
+        }
+    }
+}
+
+/// Not positive is unlimited.
+fn max(limit: i64) -> String {
+    match limit > 0 {
+        true => limit.to_string(),
+        false => "max".to_owned(),
+    }
+}
+
+/// 2..=262144 to 1..=10000 (runc, crun: the same line).
+fn weight_of_shares(shares: u64) -> u64 {
+    1 + (shares.clamp(2, 262_144) - 2) * 9999 / 262_142
+}
+
+/// 10..=1000 to 1..=10000.
+fn weight_of_blkio(weight: u16) -> u64 {
+    1 + (u64::from(weight.clamp(10, 1000)) - 10) * 9999 / 990
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resources() -> LinuxResources {
+        serde_json::from_str(
+            r#"{
+                "memory": {"limit": 67108864, "swap": 134217728, "reservation": 1048576},
+                "cpu": {"shares": 1024, "quota": 150000, "period": 100000, "cpus": "0-1"},
+                "pids": {"limit": -1},
+                "blockIO": {"weight": 500, "throttleReadBpsDevice":
+                    [{"major": 8, "minor": 0, "rate": 1048576}]}
+            }"#,
+        )
+        .unwrap()
+    }
+
+    fn shown(writes: &[Write]) -> Vec<String> {
+        writes.iter().map(|write| format!("{}={}", write.file, write.value)).collect()
+    }
+
+    #[test]
+    fn files_of_v1() {
+        assert_eq!(
+            shown(&v1(&resources()).unwrap()),
+            [
+                "memory.limit_in_bytes=67108864",
+                "memory.memsw.limit_in_bytes=134217728",
+                "memory.soft_limit_in_bytes=1048576",
+                "cpu.shares=1024",
+                "cpu.cfs_period_us=100000",
+                "cpu.cfs_quota_us=150000",
+                "cpuset.cpus=0-1",
+                "pids.max=max",
+                "blkio.weight|blkio.bfq.weight=500",
+                "blkio.throttle.read_bps_device=8:0 1048576",
+            ]
+        );
+    }
+
+    #[test]
+    fn files_of_v2() {
+        assert_eq!(
+            shown(&v2(&resources()).unwrap()),
+            [
+                "memory.max=67108864",
+                "memory.swap.max=67108864",
+                "memory.low=1048576",
+                "cpu.weight=39",
+                "cpu.max=150000 100000",
+                "cpuset.cpus=0-1",
+                "pids.max=max",
+                "io.bfq.weight|io.weight=4950",
+                "io.max=8:0 rbps=1048576",
+            ]
+        );
+    }
+
+    #[test]
+    fn weights_keep_their_ends() {
+        assert_eq!((weight_of_shares(2), weight_of_shares(262_144)), (1, 10_000));
+        assert_eq!((weight_of_blkio(10), weight_of_blkio(1000)), (1, 10_000));
+    }
+}

@@ -1,0 +1,318 @@
+//! Control groups: limits, accounting, and reaching all processes of a container at once.
+//!
+//! Works with what is mounted: v1 controllers, the unified hierarchy, or both. A container's group
+//! has the same path in each. Nothing is mounted, remounted or moved; controllers of the unified
+//! hierarchy are switched on for the directories above a group when it is made.
+
+mod devices;
+mod hierarchy;
+mod limits;
+mod signal;
+mod stats;
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::LinuxResources;
+use rustix::fs::{Mode, OFlags};
+use rustix::process::Pid;
+
+use crate::base::{Context, Error, Kind, Result};
+
+use devices::Access;
+use hierarchy::Hierarchy;
+use limits::Write;
+pub use stats::Stats;
+
+/// A container's control group, in every hierarchy that this machine has.
+#[derive(Debug)]
+pub struct Cgroup {
+    groups: Vec<Group>,
+    warnings: Vec<String>,
+}
+
+/// The group in one hierarchy.
+#[derive(Debug)]
+struct Group {
+    /// Where its hierarchy is mounted.
+    mount: PathBuf,
+    path: PathBuf,
+    controllers: Vec<String>,
+    unified: bool,
+}
+
+impl Cgroup {
+    /// Makes the group `path` (as in `compose/<id>`) and sets its limits. A group that is left
+    /// over from before is used again if it is empty.
+    ///
+    /// Devices are denied but for those that `resources` allows, also when it names none.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] when the group has processes; a limit that the kernel refuses, named.
+    pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
+        let mut cgroup = Cgroup { groups: Vec::new(), warnings: Vec::new() };
+        for hierarchy in hierarchy::detect()? {
+            let made = make(&hierarchy, path);
+            let group = made.context(|| {
+                format!("cannot make cgroup {} in {}", path.display(), hierarchy.mount.display())
+            })?;
+            cgroup.groups.push(group);
+        }
+        if cgroup.groups.iter().any(Group::is_busy) {
+            let message = format!("cgroup {} is in use by other processes", path.display());
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        let set = cgroup.set(resources).and_then(|()| cgroup.limit_devices(resources));
+        match set {
+            Ok(()) => Ok(cgroup),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = cgroup.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// The existing group `path`; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// The hierarchies cannot be found.
+    pub fn open(path: &Path) -> Result<Option<Cgroup>> {
+        let groups: Vec<Group> = hierarchy::detect()?
+            .into_iter()
+            .map(|hierarchy| Group::new(&hierarchy, path))
+            .filter(|group| group.path.is_dir())
+            .collect();
+        Ok((!groups.is_empty()).then_some(Cgroup { groups, warnings: Vec::new() }))
+    }
+
+    /// Limits that were asked for and that this machine's kernel does not have, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Changes limits; what is `None` stays. Devices stay as they are.
+    ///
+    /// # Errors
+    /// As [`Cgroup::create`].
+    pub fn update(&mut self, resources: &LinuxResources) -> Result<()> {
+        self.set(resources)
+    }
+
+    fn set(&mut self, resources: &LinuxResources) -> Result<()> {
+        let legacy = self.groups.iter().any(|group| !group.unified);
+        let writes = if legacy { limits::v1(resources)? } else { limits::v2(resources)? };
+        // Memory and swap limit each other: lowering goes one way round, raising the other.
+        let mut late = Vec::new();
+        for write in &writes {
+            match self.write(write) {
+                Err(_) if write.file.starts_with("memory.") => late.push(write),
+                result => result?,
+            }
+        }
+        for write in late.into_iter().rev() {
+            self.write(write)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, write: &Write) -> Result<()> {
+        let group = self.groups.iter().find(|group| match write.controller {
+            "" => group.unified,
+            controller => group.controllers.iter().any(|other| other == controller),
+        });
+        let file = group.and_then(|group| {
+            write.file.split('|').map(|file| group.path.join(file)).find(|path| path.exists())
+        });
+        let Some(file) = file else {
+            let name = write.file.split('|').next().unwrap_or_default();
+            self.warnings.push(format!("this kernel has no {name}, so that limit has no effect"));
+            return Ok(());
+        };
+        fs::write(&file, &write.value).context(|| {
+            format!(
+                "cannot set {} to {}",
+                write.file.split('|').next().unwrap_or_default(),
+                write.value
+            )
+        })
+    }
+
+    fn limit_devices(&self, resources: &LinuxResources) -> Result<()> {
+        let access = Access::new(resources.devices().as_deref().unwrap_or_default())?;
+        let has_devices = |group: &&Group| group.controllers.iter().any(|name| name == "devices");
+        if let Some(group) = self.groups.iter().find(has_devices) {
+            for (file, line) in access.lines() {
+                fs::write(group.path.join(file), &line)
+                    .context(|| format!("cannot limit devices: {file}: {line}"))?;
+            }
+            return Ok(());
+        }
+        match self.unified() {
+            Some(group) => {
+                let directory = group.open().context(|| "cannot limit devices".to_owned())?;
+                crate::sys::bpf::attach_device_program(&access.program(), directory.as_fd())
+                    .context(|| "cannot limit devices".to_owned())
+            }
+            None => Err(Error::other("cannot limit devices: no cgroup can")),
+        }
+    }
+
+    /// The hierarchies it is in: name of the mount point, controllers, whether it is unified.
+    pub(super) fn hierarchies(&self) -> Vec<(String, &[String], bool)> {
+        let name = |group: &Group| {
+            let name = group.mount.file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        };
+        let all = self.groups.iter();
+        all.map(|group| (name(group), &group.controllers[..], group.unified)).collect()
+    }
+
+    fn unified(&self) -> Option<&Group> {
+        self.groups.iter().find(|group| group.unified)
+    }
+
+    /// What a child enters: the unified group's directory if it is the only one, to be cloned
+    /// into; else the `cgroup.procs` files it writes itself to.
+    pub(super) fn doors(&self) -> Result<Doors> {
+        if let [group] = &self.groups[..]
+            && group.unified
+        {
+            let directory = group.open().context(|| "cannot open the cgroup".to_owned())?;
+            return Ok(Doors { directory: Some(directory), files: Vec::new() });
+        }
+        let open = |group: &Group| {
+            let path = group.path.join("cgroup.procs");
+            rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+                .map_err(io::Error::from)
+                .context(|| format!("cannot open {}", path.display()))
+        };
+        let files = self.groups.iter().map(open).collect::<Result<Vec<OwnedFd>>>()?;
+        Ok(Doors { directory: None, files })
+    }
+
+    /// Moves a process into the group.
+    ///
+    /// # Errors
+    /// The process does not exist.
+    pub fn add(&self, pid: Pid) -> Result<()> {
+        for group in &self.groups {
+            fs::write(group.path.join("cgroup.procs"), pid.as_raw_nonzero().to_string())
+                .context(|| format!("cannot move a process into {}", group.path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Ids of all processes in it and in groups below it, as this process sees them.
+    ///
+    /// # Errors
+    /// The group is gone.
+    pub fn processes(&self) -> Result<Vec<Pid>> {
+        let group = self.unified().or(self.groups.first());
+        let Some(group) = group else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        signal::collect(&group.path, &mut found)
+            .context(|| format!("cannot read processes of {}", group.path.display()))?;
+        Ok(found)
+    }
+
+    /// Removes the group and those below it; fine if it is gone. Waits for processes that are
+    /// just ending, at most a second.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] while processes are in it.
+    pub fn remove(self) -> Result<()> {
+        for group in &self.groups {
+            signal::remove(&group.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a child enters its control group by.
+pub(super) struct Doors {
+    /// To be cloned into.
+    pub directory: Option<OwnedFd>,
+    /// To be written to.
+    pub files: Vec<OwnedFd>,
+}
+
+impl Group {
+    fn new(hierarchy: &Hierarchy, path: &Path) -> Group {
+        Group {
+            mount: hierarchy.mount.clone(),
+            path: hierarchy.mount.join(path),
+            controllers: hierarchy.controllers.clone(),
+            unified: hierarchy.unified,
+        }
+    }
+
+    fn open(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(rustix::fs::open(&self.path, flags, Mode::empty())?)
+    }
+
+    fn is_busy(&self) -> bool {
+        // Unreadable as in a threaded group: then limits fail to be set, which tells why.
+        fs::read(self.path.join("cgroup.procs")).is_ok_and(|processes| !processes.is_empty())
+    }
+}
+
+/// Makes `path` below the root of `hierarchy`.
+fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<Group> {
+    let group = Group::new(hierarchy, path);
+    // Somebody may be removing the last other group, and the directory above with it.
+    for _ in 0..100 {
+        match fs::create_dir(&group.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_parents(hierarchy, path)?;
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => result?,
+        }
+        break;
+    }
+    if group.controllers.iter().any(|name| name == "cpuset") && !group.unified {
+        inherit_cpuset(&group.path)?;
+    }
+    Ok(group)
+}
+
+/// Makes the directories above `path`, ready to have limited groups in them.
+fn make_parents(hierarchy: &Hierarchy, path: &Path) -> io::Result<()> {
+    let mut parents: Vec<&Path> = path.ancestors().skip(1).collect();
+    parents.reverse();
+    for parent in parents {
+        let directory = hierarchy.mount.join(parent);
+        match fs::create_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => result?,
+        }
+        if hierarchy.unified {
+            for controller in &hierarchy.controllers {
+                // A controller that cannot be switched on is missed when its limit is set.
+                let _ =
+                    fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}"));
+            }
+        } else if hierarchy.controllers.iter().any(|name| name == "cpuset") {
+            inherit_cpuset(&directory)?;
+        }
+    }
+    Ok(())
+}
+
+/// A new cpuset of v1 has neither CPUs nor memory, and takes no process before it has.
+fn inherit_cpuset(directory: &Path) -> io::Result<()> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let own = fs::read_to_string(directory.join(file))?;
+        if own.trim().is_empty() {
+            let parent = directory.parent().unwrap_or(directory);
+            fs::write(directory.join(file), fs::read(parent.join(file))?)?;
+        }
+    }
+    Ok(())
+}

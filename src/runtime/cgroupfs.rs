@@ -1,0 +1,66 @@
+//! `/sys/fs/cgroup` inside a container: the same hierarchies as outside, from its group down.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::base::{Context, Result};
+use crate::sys::mount::{self, Attributes, FileSystem};
+
+use super::cgroup::Cgroup;
+use super::options::Options;
+use super::root::{Make, Root};
+
+/// Mounts the hierarchies that `cgroup` is in at `target`.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn mount(root: &Root, target: &Path, options: &Options, cgroup: &Cgroup) -> Result<()> {
+    let attributes = options.attributes.set | options.recursive.set;
+    let mounted = match cgroup.hierarchies().as_slice() {
+        [(_, _, true)] => unified(root, target, attributes),
+        several => separate(root, target, attributes, several),
+    };
+    mounted.context(|| format!("cannot mount control groups on {}", target.display()))
+}
+
+fn unified(root: &Root, target: &Path, attributes: u64) -> io::Result<()> {
+    let made = FileSystem::new("cgroup2")?.mount(attributes)?;
+    mount::attach(made.as_fd(), root.make(target, Make::Directory)?.as_fd())
+}
+
+/// A directory for each hierarchy, in a tmpfs.
+fn separate(
+    root: &Root,
+    target: &Path,
+    attributes: u64,
+    hierarchies: &[(String, &[String], bool)],
+) -> io::Result<()> {
+    let tmpfs = FileSystem::new("tmpfs")?;
+    tmpfs.set("mode", "755")?;
+    let directory = tmpfs.mount(attributes & !libc::MOUNT_ATTR_RDONLY)?;
+    mount::attach(directory.as_fd(), root.make(target, Make::Directory)?.as_fd())?;
+    for (name, controllers, unified) in hierarchies {
+        let system = FileSystem::new(if *unified { "cgroup2" } else { "cgroup" })?;
+        if !unified {
+            for controller in *controllers {
+                system.flag(controller)?;
+            }
+        }
+        let made = system.mount(attributes)?;
+        rustix::fs::mkdirat(&directory, name.as_str(), Mode::from_raw_mode(0o755))?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let place = rustix::fs::openat(&directory, name.as_str(), flags, Mode::empty())?;
+        mount::attach(made.as_fd(), place.as_fd())?;
+        // Controllers that share a hierarchy are also found by their single names.
+        if controllers.len() > 1 {
+            for controller in controllers.iter().filter(|controller| *controller != name) {
+                rustix::fs::symlinkat(name.as_str(), &directory, controller.as_str())?;
+            }
+        }
+    }
+    let locked = Attributes::set(attributes & libc::MOUNT_ATTR_RDONLY);
+    if locked.is_empty() { Ok(()) } else { mount::change(directory.as_fd(), false, locked) }
+}

@@ -1,0 +1,137 @@
+//! How a child tells its parent what happened before it became the program.
+//!
+//! A pair of sockets that `execve` closes: the end of the conversation after [`Message::Ready`]
+//! means that the program runs.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+
+use crate::base::{Error, Kind};
+
+/// Longest message; longer text is cut.
+const MAX_MESSAGE: usize = 4096;
+
+/// One end of the conversation.
+#[derive(Debug)]
+pub struct Channel(OwnedFd);
+
+/// What a child says.
+#[derive(Debug)]
+pub enum Message {
+    /// Everything is set up; what follows is `execve`.
+    Ready,
+    /// Something could not be done as asked, but goes on.
+    Warning(String),
+    /// It is over.
+    Failed(Error),
+    /// The terminal's other end.
+    Terminal(OwnedFd),
+}
+
+/// The kinds of errors that a child may meet, by their number in a message.
+const KINDS: [Kind; 5] =
+    [Kind::Other, Kind::Invalid, Kind::NotFound, Kind::NotExecutable, Kind::NoSuchProgram];
+
+impl Channel {
+    /// Both ends.
+    ///
+    /// # Errors
+    /// Too many open files.
+    pub fn pair() -> io::Result<(Channel, Channel)> {
+        let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
+        let (one, other) = socketpair(AddressFamily::UNIX, kind, flags, None)?;
+        Ok((Channel(one), Channel(other)))
+    }
+
+    /// Says something.
+    ///
+    /// # Errors
+    /// The parent is gone.
+    pub fn send(&self, message: &Message) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let mut bytes = match message {
+            Message::Ready => vec![b'R'],
+            Message::Warning(text) => [b"W", text.as_bytes()].concat(),
+            Message::Failed(error) => {
+                let kind = KINDS.iter().position(|kind| *kind == error.kind()).unwrap_or(0);
+                [b"F", &[kind as u8], error.to_string().as_bytes()].concat()
+            }
+            Message::Terminal(_) => vec![b'T'],
+        };
+        bytes.truncate(MAX_MESSAGE);
+        let fds = match message {
+            Message::Terminal(fd) => [fd.as_fd()],
+            _ => [self.0.as_fd()],
+        };
+        if matches!(message, Message::Terminal(_)) {
+            ancillary.push(SendAncillaryMessage::ScmRights(&fds));
+        }
+        sendmsg(&self.0, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// Waits for the next message; `None`: there will be no more.
+    ///
+    /// # Errors
+    /// A message that is none.
+    pub fn receive(&self) -> io::Result<Option<Message>> {
+        let mut bytes = [0; MAX_MESSAGE];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let length = loop {
+            let mut slices = [IoSliceMut::new(&mut bytes)];
+            match recvmsg(&self.0, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => break result?.bytes,
+            }
+        };
+        let fd = ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+            _ => None,
+        });
+        let text = |from: usize| String::from_utf8_lossy(&bytes[from..length]).into_owned();
+        match (bytes.first().filter(|_| length > 0), fd) {
+            (None, _) => Ok(None),
+            (Some(b'R'), _) => Ok(Some(Message::Ready)),
+            (Some(b'W'), _) => Ok(Some(Message::Warning(text(1)))),
+            (Some(b'F'), _) if length > 1 => {
+                let kind = KINDS.get(usize::from(bytes[1])).copied().unwrap_or(Kind::Other);
+                Ok(Some(Message::Failed(Error::new(kind, text(2)))))
+            }
+            (Some(b'T'), Some(fd)) => Ok(Some(Message::Terminal(fd))),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_arrive_as_they_were_sent_and_then_end() {
+        let (child, parent) = Channel::pair().unwrap();
+        let terminal = rustix::stdio::stderr().try_clone_to_owned().unwrap();
+        child.send(&Message::Warning("careful".to_owned())).unwrap();
+        child.send(&Message::Terminal(terminal)).unwrap();
+        child.send(&Message::Failed(Error::new(Kind::NoSuchProgram, "no `x`"))).unwrap();
+        drop(child);
+
+        let mut seen = Vec::new();
+        while let Some(message) = parent.receive().unwrap() {
+            seen.push(match message {
+                Message::Terminal(_) => "terminal".to_owned(),
+                Message::Failed(error) => format!("{error:?}"),
+                other => format!("{other:?}"),
+            });
+        }
+        assert_eq!(seen, [r#"Warning("careful")"#, "terminal", "NoSuchProgram: no `x`"]);
+    }
+}

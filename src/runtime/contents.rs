@@ -1,0 +1,66 @@
+//! Files with given content (secrets, configs): in a tmpfs of the container's own.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{Gid, Mode, OFlags, Uid};
+
+use crate::base::{Context, Result};
+use crate::sys::mount::{self, Attributes, FileSystem};
+
+use super::bundle::Content;
+use super::root::{Make, Root};
+
+/// Writes `contents` and mounts each on its target, read-only.
+///
+/// # Errors
+/// A target that cannot be made, such as one below a file.
+pub fn mount(root: &Root, contents: &[Content]) -> Result<()> {
+    if contents.is_empty() {
+        return Ok(());
+    }
+    let store = make_store(root).context(|| "cannot make a tmpfs for secrets".to_owned())?;
+    for (index, content) in contents.iter().enumerate() {
+        put(root, &store, index, content)
+            .context(|| format!("cannot put a file on {}", content.target.display()))?;
+    }
+    hide_store(&store).context(|| "cannot detach the tmpfs for secrets".to_owned())
+}
+
+/// A tmpfs, attached over the root directory while files of it are mounted elsewhere: before
+/// Linux 6.15 a mount can only be copied while it is attached.
+fn make_store(root: &Root) -> io::Result<OwnedFd> {
+    let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+    let tmpfs = FileSystem::new("tmpfs")?;
+    tmpfs.set("mode", "700")?;
+    let store = match tmpfs.flag("noswap") {
+        Ok(()) => tmpfs.mount(attributes)?,
+        // Before Linux 6.4.
+        Err(_) => FileSystem::new("tmpfs")?.mount(attributes)?,
+    };
+    mount::attach(store.as_fd(), root.as_fd())?;
+    Ok(store)
+}
+
+fn put(root: &Root, store: &OwnedFd, index: usize, content: &Content) -> io::Result<()> {
+    let name = index.to_string();
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(store, &name, flags, Mode::from_raw_mode(0o600))?;
+    let (uid, gid) = (Uid::from_raw(content.uid), Gid::from_raw(content.gid));
+    let mut file = std::fs::File::from(file);
+    file.write_all(&content.data)?;
+    rustix::fs::fchown(&file, Some(uid), Some(gid))?;
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(content.mode & 0o7777))?;
+    drop(file);
+    let one = mount::copy(store.as_fd(), &name, false)?;
+    mount::change(one.as_fd(), false, Attributes::set(libc::MOUNT_ATTR_RDONLY))?;
+    let target = root.make(&Path::new("/").join(&content.target), Make::File)?;
+    mount::attach(one.as_fd(), target.as_fd())
+}
+
+fn hide_store(store: &OwnedFd) -> io::Result<()> {
+    rustix::process::fchdir(store)?;
+    rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH)?;
+    Ok(rustix::process::chdir("/")?)
+}

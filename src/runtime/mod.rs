@@ -1,0 +1,40 @@
+//! A bundle becomes a process.
+//!
+//! [`start`] clones a child into new namespaces; the child assembles the container's mounts,
+//! gives up its privileges and executes the program. [`exec`] does the same inside a container
+//! that runs. Both return when the program was executed, or with what went wrong before.
+//!
+//! The caller has one thread: between clone and execve the child runs ordinary code. All mounts
+//! are made detached and attached inside the child's own mount namespace, so nothing shows in the
+//! host's mount table and nothing is left when the container's processes end.
+//!
+//! Nothing here knows about images, networks or Compose, and nothing here waits for the program
+//! to end: that is the caller's loop.
+
+pub mod bundle;
+pub mod caps;
+pub mod cgroup;
+mod cgroupfs;
+mod channel;
+mod child;
+mod contents;
+mod copyup;
+mod dev;
+mod masks;
+mod mounts;
+mod namespaces;
+mod options;
+mod program;
+mod reaper;
+pub mod root;
+pub mod rootfs;
+mod search;
+pub mod seccomp;
+pub mod start;
+mod sysctl;
+mod terminal;
+pub mod user;
+
+pub use bundle::{Bundle, Content, Rootfs, Seccomp, UserSpec};
+pub use cgroup::Cgroup;
+pub use start::{ExecSpec, Namespace, Setup, Size, Started, Stdio, exec, start};

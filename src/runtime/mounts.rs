@@ -1,0 +1,206 @@
+//! The mounts of a bundle: sources taken before the root changes, attached inside it after.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Mount;
+use rustix::fs::{CWD, OFlags};
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::sys::mount::{self, Attributes, FileSystem};
+
+use super::cgroup::Cgroup;
+use super::copyup;
+use super::options::Options;
+use super::root::{Make, Root, is_directory};
+
+/// `PROC_SUPER_MAGIC` of `linux/magic.h`.
+pub const PROC_MAGIC: u64 = 0x9fa0;
+
+/// What may be mounted inside `/proc`: files that LXCFS and its like replace (runc's list).
+const OVER_PROC: &[&str] = &[
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/uptime",
+    "/proc/loadavg",
+    "/proc/slabinfo",
+    "/proc/net/dev",
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/sys/crypto/fips_enabled",
+];
+
+/// One mount, ready to be attached.
+#[derive(Debug)]
+pub struct Prepared {
+    target: PathBuf,
+    kind: String,
+    options: Options,
+    /// The detached mount; `None`: control groups, which are several.
+    mount: Option<OwnedFd>,
+    /// For messages.
+    source: PathBuf,
+}
+
+/// Makes all mounts detached, with the sources' paths as the host has them.
+///
+/// # Errors
+/// A source that does not exist, or a file system that the kernel refuses.
+pub fn prepare(mounts: &[Mount]) -> Result<Vec<Prepared>> {
+    mounts.iter().map(prepare_one).collect()
+}
+
+fn prepare_one(mount: &Mount) -> Result<Prepared> {
+    let options = Options::parse(mount.options().as_deref().unwrap_or_default())?;
+    let target = Path::new("/").join(mount.destination());
+    let source = mount.source().clone().unwrap_or_default();
+    let kind = mount.typ().clone().unwrap_or_default();
+    let bind = options.bind || kind == "bind";
+    let made = if bind {
+        Some(bind_source(&source, &target, &options)?)
+    } else if kind == "cgroup" || kind == "cgroup2" {
+        None
+    } else {
+        let made = file_system(&kind, &source, &options);
+        Some(made.context(|| format!("cannot mount {kind} on {}", target.display()))?)
+    };
+    let kind = if bind { "bind".to_owned() } else { kind };
+    Ok(Prepared { target, kind, options, mount: made, source })
+}
+
+fn bind_source(source: &Path, target: &Path, options: &Options) -> Result<OwnedFd> {
+    let failed = || format!("cannot mount {} on {}", source.display(), target.display());
+    let copied = mount::copy(CWD, source, options.bind_recursive);
+    let copied = match copied {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let message = format!("bind source path does not exist: {}", source.display());
+            return Err(Error::new(Kind::NotFound, message)).context(failed);
+        }
+        result => result.context(failed)?,
+    };
+    // Where nothing is said, mounts of host and container do not see each other's.
+    let (propagation, recursively) = match options.propagation {
+        0 => (libc::MS_PRIVATE, true),
+        asked => (asked, options.propagation_recursive),
+    };
+    let propagation = Attributes { propagation, ..Attributes::default() };
+    mount::change(copied.as_fd(), recursively, propagation).context(failed)?;
+    Ok(copied)
+}
+
+fn file_system(kind: &str, source: &Path, options: &Options) -> io::Result<OwnedFd> {
+    let system = FileSystem::new(kind)?;
+    if !source.as_os_str().is_empty() {
+        system.set("source", source)?;
+    }
+    for (key, value) in &options.data {
+        match value {
+            Some(value) => system.set(key, value.as_str())?,
+            None => system.flag(key)?,
+        }
+    }
+    let made = system.mount(options.attributes.set | options.recursive.set)?;
+    if options.propagation != 0 {
+        let propagation = Attributes { propagation: options.propagation, ..Attributes::default() };
+        mount::change(made.as_fd(), false, propagation)?;
+    }
+    Ok(made)
+}
+
+/// Attaches all of `prepared` inside `root`, in order; missing mount points are made.
+///
+/// `fill` names targets whose source is filled with what they cover, if it is empty.
+///
+/// # Errors
+/// A mount point that cannot be made, or lies where none may.
+pub fn attach(root: &Root, prepared: &[Prepared], fill: &[PathBuf], cgroup: &Cgroup) -> Result<()> {
+    for one in prepared {
+        let target = one.target(root)?;
+        match &one.mount {
+            Some(source) => {
+                if fill.contains(&one.target) || one.options.copy_up {
+                    copyup::fill(source.as_fd(), target.as_fd()).context(|| {
+                        format!("cannot copy {} of the image to its volume", one.target.display())
+                    })?;
+                }
+                one.attach(source.as_fd(), target.as_fd())?;
+            }
+            None => super::cgroupfs::mount(root, &one.target, &one.options, cgroup)?,
+        }
+    }
+    Ok(())
+}
+
+/// The mount on this target, if it is of a type of its own.
+#[must_use]
+pub fn on<'a>(prepared: &'a [Prepared], target: &str, kind: &str) -> Option<BorrowedFd<'a>> {
+    let fits = |one: &&Prepared| one.kind == kind && one.target == Path::new(target);
+    prepared.iter().rev().find(fits)?.mount.as_ref().map(AsFd::as_fd)
+}
+
+impl Prepared {
+    /// The place it is attached to.
+    fn target(&self, root: &Root) -> Result<OwnedFd> {
+        let failed = || format!("cannot make mount point {}", self.target.display());
+        let own = ["/proc", "/sys", "/dev"].map(Path::new).contains(&self.target.as_path());
+        let make = match &self.mount {
+            Some(source) if !is_directory(source).context(failed)? => Make::File,
+            _ => Make::Directory,
+        };
+        let target = if own {
+            // A link there would lead what is written to /proc, /sys and /dev elsewhere
+            // (CVE-2019-19921, CVE-2025-54867, CVE-2026-41579).
+            match root.open_plain(&self.target, OFlags::PATH) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    root.make(&self.target, make)
+                }
+                result => result,
+            }
+        } else {
+            root.make(&self.target, make)
+        };
+        let target = target.context(failed)?;
+        self.refuse_over_proc(&target)?;
+        Ok(target)
+    }
+
+    fn refuse_over_proc(&self, target: &OwnedFd) -> Result<()> {
+        let on_proc =
+            rustix::fs::fstatfs(target).is_ok_and(|stat| stat.f_type as u64 == PROC_MAGIC);
+        let hides_proc = self.target == Path::new("/proc") && self.kind != "proc";
+        let allowed = OVER_PROC.iter().any(|path| self.target == Path::new(path));
+        if hides_proc || (on_proc && !allowed) {
+            let message = format!(
+                "cannot mount {} on {}: nothing can be mounted inside /proc",
+                self.source.display(),
+                self.target.display()
+            );
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        Ok(())
+    }
+
+    fn attach(&self, source: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
+        let failed =
+            || format!("cannot mount {} on {}", self.source.display(), self.target.display());
+        if is_directory(source).context(failed)? != is_directory(target).context(failed)? {
+            let message = "not a directory: Are you trying to mount a directory onto a file \
+                (or vice-versa)? Check if the specified host path exists and is the expected type";
+            return Err(Error::new(Kind::Invalid, message)).context(failed);
+        }
+        if self.kind == "bind" {
+            // Not before: a volume that is read-only here may just have been filled.
+            for (recursive, attributes) in
+                [(true, self.options.recursive), (false, self.options.attributes)]
+            {
+                if !attributes.is_empty() {
+                    mount::change(source, recursive, attributes).context(failed)?;
+                }
+            }
+        }
+        mount::attach(source, target).context(failed)
+    }
+}

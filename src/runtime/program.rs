@@ -1,0 +1,308 @@
+//! The last steps of a child, inside the container: user, limits, privileges, `execve`.
+//!
+//! The order is what makes it safe: files are opened while still privileged, nothing privileged is
+//! done after the user was changed, and the filter comes last that the privileges allow.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use oci_spec::runtime::{PosixRlimit, PosixRlimitType};
+use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
+use rustix::process::{Resource, Rlimit};
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::sys;
+
+use super::bundle::UserSpec;
+use super::caps::Sets;
+use super::channel::{Channel, Message};
+use super::root::{Make, Root, is_directory};
+use super::search;
+use super::seccomp;
+use super::user::{self, User};
+
+/// A program and how it is executed.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// Program and arguments.
+    pub argv: &'a [String],
+    /// `NAME=value`, in order.
+    pub env: Vec<String>,
+    /// Working directory; made when missing if `make_cwd`.
+    pub cwd: &'a Path,
+    /// Make a missing working directory.
+    pub make_cwd: bool,
+    /// Who it runs as.
+    pub user: Who<'a>,
+    /// Files are made without these permission bits.
+    pub umask: u32,
+    /// What it may do.
+    pub caps: Sets,
+    /// Nothing it executes gains privileges.
+    pub no_new_privileges: bool,
+    /// Its system call filter.
+    pub filter: Option<&'a seccomp::Program>,
+    /// Its limits.
+    pub rlimits: &'a [PosixRlimit],
+    /// It is a child of our init.
+    pub init: bool,
+}
+
+/// Who a program runs as.
+#[derive(Clone, Debug)]
+pub enum Who<'a> {
+    /// To be looked up in the image.
+    Named(&'a UserSpec),
+    /// Numbers, as an OCI bundle has them.
+    Numbers {
+        /// User id.
+        uid: u32,
+        /// Group id.
+        gid: u32,
+        /// Further groups.
+        groups: Vec<u32>,
+    },
+}
+
+/// The three standard streams, and whether they are one terminal.
+#[derive(Debug)]
+pub struct Streams<'a> {
+    /// Descriptors that become 0, 1 and 2.
+    pub fds: [BorrowedFd<'a>; 3],
+    /// They are a terminal, which becomes the controlling one.
+    pub terminal: bool,
+}
+
+impl Program<'_> {
+    /// Becomes the program; returns only on failure.
+    ///
+    /// # Errors
+    /// [`Kind::NoSuchProgram`] and [`Kind::NotExecutable`] for the program itself.
+    pub fn run(&self, root: &Root, streams: &Streams<'_>, channel: &Channel) -> Result<Infallible> {
+        if self.argv.is_empty() {
+            return Err(Error::new(Kind::Invalid, "no command specified"));
+        }
+        let user = self.who(root)?;
+        self.enter_cwd(root)?;
+        take_streams(streams, &user)?;
+        for warning in self.limit_resources()? {
+            // The parent may be gone, but then so are we in a moment.
+            let _ = channel.send(&Message::Warning(warning));
+        }
+        self.change_user(&user)?;
+        let environment = self.environment(&user)?;
+        let arguments = strings(self.argv)?;
+        channel.send(&Message::Ready).context(|| "cannot reach the parent".to_owned())?;
+        self.lock(user.uid == 0)?;
+        if self.init {
+            super::reaper::fork(streams.terminal)?;
+        }
+        sys::process::reset_signals();
+        sys::process::close_on_exec_from(3)
+            .context(|| "cannot mark descriptors to be closed".to_owned())?;
+        Err(search::execute(self.argv, &arguments, &environment))
+    }
+
+    fn who(&self, root: &Root) -> Result<User> {
+        match &self.user {
+            Who::Named(spec) => user::resolve(root, spec),
+            Who::Numbers { uid, gid, groups } => user::of_numbers(root, *uid, *gid, groups),
+        }
+    }
+
+    /// Goes to the working directory by a descriptor that was resolved inside the root: neither
+    /// `..` nor `/proc/self/fd/N` leads out (CVE-2024-21626).
+    fn enter_cwd(&self, root: &Root) -> Result<()> {
+        let failed = || format!("cannot change to working directory {}", self.cwd.display());
+        let path = Path::new("/").join(self.cwd);
+        let directory = match self.make_cwd {
+            true => root.make(&path, Make::Directory),
+            false => root.open(&path, OFlags::PATH),
+        };
+        let directory = directory.context(failed)?;
+        if !is_directory(&directory).context(failed)? {
+            let message = format!("Cannot mkdir: {} is not a directory", self.cwd.display());
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        rustix::process::fchdir(&directory).map_err(io::Error::from).context(failed)?;
+        let now = rustix::process::getcwd(Vec::new()).map_err(io::Error::from).context(failed)?;
+        match now.to_bytes().first() {
+            Some(b'/') => Ok(()),
+            _ => Err(Error::new(Kind::Invalid, "working directory is outside of the container")),
+        }
+    }
+
+    /// Sets limits, as far as they are allowed; what was not is told.
+    fn limit_resources(&self) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        for limit in self.rlimits {
+            let resource = resource(limit.typ()).ok_or_else(|| {
+                Error::new(Kind::Invalid, format!("unknown limit {}", limit.typ()))
+            })?;
+            let bounded = |value: u64| (value != u64::MAX).then_some(value);
+            let wanted = Rlimit { current: bounded(limit.soft()), maximum: bounded(limit.hard()) };
+            match rustix::process::setrlimit(resource, wanted) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::PERM) => {
+                    let maximum = rustix::process::getrlimit(resource).maximum;
+                    let least = |one: Option<u64>, other: Option<u64>| match (one, other) {
+                        (Some(one), Some(other)) => Some(one.min(other)),
+                        (one, other) => one.or(other),
+                    };
+                    let current = least(bounded(limit.soft()), maximum);
+                    rustix::process::setrlimit(resource, Rlimit { current, maximum })
+                        .map_err(io::Error::from)
+                        .context(|| format!("cannot set limit {}", limit.typ()))?;
+                    let shown = |value: Option<u64>| {
+                        value.map_or_else(|| "unlimited".to_owned(), |value| value.to_string())
+                    };
+                    warnings.push(format!(
+                        "limit {} is {} instead of {}: more is not permitted here",
+                        limit.typ(),
+                        shown(maximum),
+                        shown(bounded(limit.hard())),
+                    ));
+                }
+                Err(error) => {
+                    return Err(io::Error::from(error)).context(|| {
+                        format!(
+                            "cannot set limit {} to {}:{}",
+                            limit.typ(),
+                            limit.soft(),
+                            limit.hard()
+                        )
+                    });
+                }
+            }
+        }
+        Ok(warnings)
+    }
+
+    fn change_user(&self, user: &User) -> Result<()> {
+        let failed = || format!("cannot become user {}:{}", user.uid, user.gid);
+        rustix::process::umask(Mode::from_raw_mode(self.umask));
+        self.caps
+            .limit_bounding()
+            .map_err(io::Error::from)
+            .context(|| "cannot give up capabilities".to_owned())?;
+        let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+        let groups: Vec<Gid> = user.groups.iter().map(|group| Gid::from_raw(*group)).collect();
+        let changed = rustix::thread::set_thread_groups(&groups)
+            .and_then(|()| rustix::thread::set_thread_res_gid(gid, gid, gid))
+            .and_then(|()| rustix::thread::set_keep_capabilities(true))
+            .and_then(|()| rustix::thread::set_thread_res_uid(uid, uid, uid));
+        changed.map_err(io::Error::from).context(failed)?;
+        // Changing the user cleared the effective set; what follows needs some of it.
+        let raised = rustix::thread::capabilities(None).and_then(|mut sets| {
+            sets.effective = sets.permitted;
+            rustix::thread::set_capabilities(None, sets)
+        });
+        raised.map_err(io::Error::from).context(failed)
+    }
+
+    /// Gives up what is left. The filter needs `CAP_SYS_ADMIN` or `no_new_privs`: with the first
+    /// it comes before the capabilities go, so that it must allow `capset` and `prctl`.
+    fn lock(&self, root: bool) -> Result<()> {
+        let install = || match self.filter {
+            Some(filter) => sys::seccomp::install(&filter.instructions, filter.flags)
+                .context(|| "cannot install the seccomp filter".to_owned()),
+            None => Ok(()),
+        };
+        let drop_capabilities = || {
+            self.caps
+                .apply(root)
+                .and_then(|()| rustix::thread::set_keep_capabilities(false))
+                .and_then(|()| rustix::process::set_parent_process_death_signal(None))
+                .map_err(io::Error::from)
+                .context(|| "cannot give up capabilities".to_owned())
+        };
+        if self.no_new_privileges {
+            rustix::thread::set_no_new_privs(true)
+                .map_err(io::Error::from)
+                .context(|| "cannot set no_new_privs".to_owned())?;
+            drop_capabilities()?;
+            install()
+        } else {
+            install()?;
+            drop_capabilities()
+        }
+    }
+
+    /// The environment, with `HOME` from the image's accounts unless it is set (Docker too).
+    fn environment(&self, user: &User) -> Result<Vec<CString>> {
+        let mut environment = self.env.clone();
+        let home = environment.iter().position(|entry| entry.starts_with("HOME="));
+        match home {
+            Some(index) if environment[index].len() > "HOME=".len() => {}
+            Some(index) => environment[index] = format!("HOME={}", user.home),
+            None => environment.push(format!("HOME={}", user.home)),
+        }
+        strings(&environment)
+    }
+}
+
+fn strings(texts: &[String]) -> Result<Vec<CString>> {
+    let convert = |text: &String| {
+        CString::new(text.as_str()).map_err(|_| {
+            Error::new(Kind::Invalid, format!("`{}` has a NUL byte", text.escape_default()))
+        })
+    };
+    texts.iter().map(convert).collect()
+}
+
+/// Makes the streams 0, 1 and 2, and the user's: a program may open `/dev/stdout` again.
+fn take_streams(streams: &Streams<'_>, user: &User) -> Result<()> {
+    let failed = || "cannot set up standard streams".to_owned();
+    let high = |fd: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(fd, 3);
+    // Out of the way first: one of them may be 0, 1 or 2 itself.
+    let fds = streams.fds.iter().map(high).collect::<Result<Vec<OwnedFd>, _>>();
+    let fds = fds.map_err(io::Error::from).context(failed)?;
+    let placed = rustix::stdio::dup2_stdin(&fds[0])
+        .and_then(|()| rustix::stdio::dup2_stdout(&fds[1]))
+        .and_then(|()| rustix::stdio::dup2_stderr(&fds[2]));
+    placed.map_err(io::Error::from).context(failed)?;
+    for fd in &fds {
+        let stat = rustix::fs::fstat(fd).map_err(io::Error::from).context(failed)?;
+        let shared = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+            && stat.st_rdev == rustix::fs::makedev(1, 3);
+        if shared || stat.st_uid == user.uid {
+            continue;
+        }
+        match rustix::fs::fchown(fd, Some(Uid::from_raw(user.uid)), None) {
+            // Files on read-only or foreign file systems stay as they are.
+            Ok(()) | Err(rustix::io::Errno::ROFS | rustix::io::Errno::PERM) => {}
+            Err(rustix::io::Errno::INVAL) => {}
+            Err(error) => return Err(io::Error::from(error)).context(failed),
+        }
+    }
+    if streams.terminal {
+        rustix::process::ioctl_tiocsctty(fds[0].as_fd())
+            .map_err(io::Error::from)
+            .context(failed)?;
+    }
+    Ok(())
+}
+
+fn resource(kind: PosixRlimitType) -> Option<Resource> {
+    Some(match kind {
+        PosixRlimitType::RlimitCpu => Resource::Cpu,
+        PosixRlimitType::RlimitFsize => Resource::Fsize,
+        PosixRlimitType::RlimitData => Resource::Data,
+        PosixRlimitType::RlimitStack => Resource::Stack,
+        PosixRlimitType::RlimitCore => Resource::Core,
+        PosixRlimitType::RlimitRss => Resource::Rss,
+        PosixRlimitType::RlimitNproc => Resource::Nproc,
+        PosixRlimitType::RlimitNofile => Resource::Nofile,
+        PosixRlimitType::RlimitMemlock => Resource::Memlock,
+        PosixRlimitType::RlimitAs => Resource::As,
+        PosixRlimitType::RlimitLocks => Resource::Locks,
+        PosixRlimitType::RlimitSigpending => Resource::Sigpending,
+        PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
+        PosixRlimitType::RlimitNice => Resource::Nice,
+        PosixRlimitType::RlimitRtprio => Resource::Rtprio,
+        PosixRlimitType::RlimitRttime => Resource::Rttime,
+    })
+}

@@ -1,0 +1,130 @@
+//! The root file system: made as a detached mount, then made this process's root.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::sys::mount::{self, Attributes, FileSystem};
+
+use super::bundle::Rootfs;
+
+/// A detached mount of the root file system, still writable.
+///
+/// # Errors
+/// A layer is missing, or the kernel refuses the overlay.
+pub fn make(rootfs: &Rootfs) -> Result<OwnedFd> {
+    match rootfs {
+        Rootfs::Directory { path } => {
+            let copied = mount::copy(CWD, path, true);
+            let root = copied.context(|| format!("cannot use {} as root", path.display()))?;
+            let private = Attributes { propagation: libc::MS_PRIVATE, ..Attributes::default() };
+            mount::change(root.as_fd(), true, private)
+                .context(|| format!("cannot make {} private", path.display()))?;
+            Ok(root)
+        }
+        Rootfs::Overlay { lowers, upper, work, volatile } => {
+            let writable = upper.as_deref().zip(work.as_deref());
+            overlay(lowers, writable, *volatile)
+        }
+    }
+}
+
+fn overlay(
+    lowers: &[PathBuf],
+    writable: Option<(&Path, &Path)>,
+    volatile: bool,
+) -> Result<OwnedFd> {
+    if let ([only], None) = (lowers, writable) {
+        // Overlay wants two layers to be read-only.
+        return make(&Rootfs::Directory { path: only.clone() });
+    }
+    if lowers.is_empty() {
+        return Err(Error::new(Kind::Invalid, "an image without layers cannot be a root"));
+    }
+    if let (true, Some((_, work))) = (volatile, writable) {
+        forgive_last_time(work);
+    }
+    match layered(lowers, writable, volatile) {
+        Ok(root) => Ok(root),
+        // Before Linux 6.5 there is no way to add one layer after the other.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            in_one_string(lowers, writable, volatile)
+        }
+        Err(error) => Err(error),
+    }
+    .context(|| "cannot mount the image's layers".to_owned())
+}
+
+/// Overlay marks a volatile work directory and never mounts it again, since it cannot know what was
+/// lost. Who asks for volatile knows that the host did not crash: the directory would be gone.
+fn forgive_last_time(work: &Path) {
+    let mark = work.join("work/incompat/volatile");
+    // Missing the first time; anything else shows when it is mounted.
+    let _ = std::fs::remove_file(mark.join("dirty")).and_then(|()| std::fs::remove_dir(mark));
+}
+
+fn layered(
+    lowers: &[PathBuf],
+    writable: Option<(&Path, &Path)>,
+    volatile: bool,
+) -> io::Result<OwnedFd> {
+    let overlay = FileSystem::new("overlay")?;
+    for lower in lowers {
+        overlay.set("lowerdir+", lower)?;
+    }
+    if let Some((upper, work)) = writable {
+        overlay.set("upperdir", upper)?;
+        overlay.set("workdir", work)?;
+        if volatile {
+            overlay.flag("volatile")?;
+        }
+    }
+    overlay.mount(0)
+}
+
+/// By one option string of at most a page: layers are named by descriptor, to be short and to
+/// need no escaping. Mounted over the writable layer's parent, in this mount namespace only.
+fn in_one_string(
+    lowers: &[PathBuf],
+    writable: Option<(&Path, &Path)>,
+    volatile: bool,
+) -> io::Result<OwnedFd> {
+    let open = |path: &Path| {
+        rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .map_err(io::Error::from)
+    };
+    let name = |fd: &OwnedFd| format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(fd));
+    let opened = lowers.iter().map(|lower| open(lower)).collect::<io::Result<Vec<OwnedFd>>>()?;
+    let mut options = format!("lowerdir={}", opened.iter().map(name).collect::<Vec<_>>().join(":"));
+    let mut kept = Vec::new();
+    if let Some((upper, work)) = writable {
+        kept = vec![open(upper)?, open(work)?];
+        options.push_str(&format!(",upperdir={},workdir={}", name(&kept[0]), name(&kept[1])));
+        if volatile {
+            options.push_str(",volatile");
+        }
+    }
+    let over = lowers.first().and_then(|lower| lower.parent()).unwrap_or(Path::new("/"));
+    let over = CString::new(over.as_os_str().as_encoded_bytes())?;
+    // Nothing of this may reach the host's mount table.
+    mount::change_all_propagation(libc::MS_SLAVE)?;
+    mount::classic("overlay", &over, "overlay", 0, &CString::new(options)?)?;
+    drop(kept);
+    mount::copy(CWD, over.as_c_str(), false)
+}
+
+/// Makes `root` this process's root directory; nothing of the old one is left. Mounts made
+/// before keep their propagation from the host, but none goes back to it.
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN`.
+pub fn enter(root: &OwnedFd) -> io::Result<()> {
+    mount::change_all_propagation(libc::MS_SLAVE)?;
+    let slash = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    mount::attach(root.as_fd(), slash.as_fd())?;
+    mount::become_root(root)
+}

@@ -1,0 +1,90 @@
+//! Finding a program in the container's `PATH`, and executing it.
+
+use std::ffi::{CStr, CString};
+use std::io;
+
+use rustix::fs::{Access, AtFlags, CWD, FileType};
+
+use crate::base::{Error, Kind};
+use crate::sys;
+
+/// Where programs are looked for when the environment does not say.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Executes `argv[0]`; returns only on failure, in Docker's words.
+#[must_use]
+pub fn execute(argv: &[String], arguments: &[CString], environment: &[CString]) -> Error {
+    let name = argv.first().map_or("", String::as_str);
+    let missing = || {
+        let message = format!("exec: \"{name}\": executable file not found in $PATH");
+        Error::new(Kind::NoSuchProgram, message)
+    };
+    if name.is_empty() {
+        return missing();
+    }
+    if name.contains('/') {
+        return attempt(name, arguments, environment).unwrap_or_else(|| {
+            let message = format!("exec: \"{name}\": stat {name}: no such file or directory");
+            Error::new(Kind::NoSuchProgram, message)
+        });
+    }
+    let path = environment.iter().find_map(|entry| entry.to_str().ok()?.strip_prefix("PATH="));
+    for directory in path.unwrap_or(DEFAULT_PATH).split(':') {
+        // An empty entry is the working directory.
+        let candidate = match directory {
+            "" => format!("./{name}"),
+            directory => format!("{directory}/{name}"),
+        };
+        if !is_program(&candidate) {
+            continue;
+        }
+        if let Some(error) = attempt(&candidate, arguments, environment) {
+            return error;
+        }
+    }
+    missing()
+}
+
+/// A regular file that this user may execute; what is not is passed over, as a shell does.
+fn is_program(path: &str) -> bool {
+    let regular = rustix::fs::stat(path)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
+    regular && rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// `None`: there is no such file.
+fn attempt(path: &str, arguments: &[CString], environment: &[CString]) -> Option<Error> {
+    let Ok(file) = CString::new(path) else { return None };
+    let error = sys::process::execute(&file, arguments, environment);
+    let describe = |kind, what: &str| Some(Error::new(kind, format!("exec: \"{path}\": {what}")));
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) if !exists(&file) => None,
+        // The file is there: its interpreter is not.
+        Some(libc::ENOENT) => {
+            let message = format!("exec {path}: no such file or directory");
+            Some(Error::new(Kind::NoSuchProgram, message))
+        }
+        Some(libc::EACCES) if is_directory(&file) => {
+            describe(Kind::NotExecutable, "is a directory: permission denied")
+        }
+        Some(libc::EACCES | libc::EPERM) => describe(Kind::NotExecutable, "permission denied"),
+        Some(libc::ENOEXEC) => {
+            Some(Error::new(Kind::NotExecutable, format!("exec {path}: exec format error")))
+        }
+        _ => {
+            let text = crate::base::Context::context(Err::<(), io::Error>(error), || {
+                format!("exec {path}")
+            });
+            text.err()
+        }
+    }
+}
+
+fn exists(path: &CStr) -> bool {
+    rustix::fs::lstat(path).is_ok()
+}
+
+fn is_directory(path: &CStr) -> bool {
+    rustix::fs::stat(path)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+}

@@ -1,0 +1,223 @@
+//! The container's processes: the one place where a shim uses the runtime.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use oci_spec::runtime::LinuxNamespaceType;
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::resource::container::{ContainerSpec, Sharing};
+use crate::resource::process::ExecSpec;
+use crate::runtime::{self, Bundle, Cgroup, Namespace, Setup, Size, Started, Stdio};
+use crate::state::{self, ContainerDir, Roots};
+use crate::sys::pidfd;
+
+use super::neighbour::Neighbour;
+use super::output::Output;
+use super::poller::Poller;
+
+/// A container's processes, over all its runs.
+#[derive(Debug)]
+pub(super) struct Payload {
+    bundle: Bundle,
+    cgroup: Option<Cgroup>,
+    /// Namespaces that exist before the container does.
+    joined: Vec<(LinuxNamespaceType, OwnedFd)>,
+    init: Option<Started>,
+    /// Processes killed for lack of memory before this run.
+    oom_before: u64,
+    stdin_open: bool,
+}
+
+impl Payload {
+    /// Reads the bundle, opens the namespaces of other containers, makes the cgroup.
+    ///
+    /// # Errors
+    /// A limit that cannot be set, or another container that does not run.
+    pub(super) fn prepare(
+        dir: &ContainerDir,
+        roots: &Roots,
+        spec: &ContainerSpec,
+        network: Option<BorrowedFd<'_>>,
+    ) -> Result<Payload> {
+        let bundle: Option<Bundle> = state::read(&dir.bundle())?;
+        let bundle =
+            bundle.ok_or_else(|| Error::other(format!("{} is missing", dir.bundle().display())))?;
+        let mut joined = Vec::new();
+        if let Some(network) = network {
+            let network = network.try_clone_to_owned();
+            let network = network.context(|| "cannot keep the network namespace".to_owned())?;
+            joined.push((LinuxNamespaceType::Network, network));
+        }
+        for (sharing, kind, name) in [
+            (&spec.namespaces.pid, LinuxNamespaceType::Pid, "pid"),
+            (&spec.namespaces.ipc, LinuxNamespaceType::Ipc, "ipc"),
+        ] {
+            if let Sharing::Container(other) = sharing {
+                joined.push((kind, Neighbour::find(roots, other)?.namespace(name)?));
+            }
+        }
+        let cgroup = Cgroup::create(&bundle.cgroup(), &bundle.resources())?;
+        let stdin_open = spec.process.stdin_open;
+        Ok(Payload { bundle, cgroup: Some(cgroup), joined, init: None, oom_before: 0, stdin_open })
+    }
+
+    /// Starts the first process with new streams; returns its id.
+    ///
+    /// # Errors
+    /// As [`runtime::start`].
+    pub(super) fn start(
+        &mut self,
+        output: &mut Output,
+        poller: &Poller,
+        size: Option<Size>,
+    ) -> Result<i32> {
+        let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
+        self.oom_before = cgroup.oom_kills();
+        let joined: Vec<Namespace<'_>> = self
+            .joined
+            .iter()
+            .map(|(kind, fd)| Namespace { kind: *kind, fd: fd.as_fd() })
+            .collect();
+        let process = self.bundle.spec.process().as_ref();
+        let terminal = process.is_some_and(|process| process.terminal() == Some(true));
+        let mut init = if terminal {
+            let stdio = Stdio::Terminal { size };
+            runtime::start(&self.bundle, &Setup { cgroup, namespaces: &joined, stdio })?
+        } else {
+            let theirs = output.pipes(poller, self.stdin_open)?;
+            let stdio = Stdio::Pipes {
+                stdin: theirs.stdin.as_fd(),
+                stdout: theirs.stdout.as_fd(),
+                stderr: theirs.stderr.as_fd(),
+            };
+            runtime::start(&self.bundle, &Setup { cgroup, namespaces: &joined, stdio })?
+        };
+        if let Some(master) = init.terminal.take() {
+            output.terminal(poller, master)?;
+        }
+        let pid = init.pid.as_raw_pid();
+        self.init = Some(init);
+        Ok(pid)
+    }
+
+    /// Executes a program in the container.
+    ///
+    /// # Errors
+    /// As [`runtime::exec`]; [`Kind::NotFound`] when the container does not run.
+    pub(super) fn exec(&self, spec: &ExecSpec, stdio: &Stdio<'_>) -> Result<Started> {
+        let init = self.init.as_ref().ok_or_else(not_running)?;
+        let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
+        let mut env = spec.env.clone();
+        let names_terminal = |entry: &String| entry.starts_with("TERM=");
+        let inherited = self.bundle.spec.process().as_ref();
+        let inherited = inherited.and_then(|process| process.env().as_ref());
+        // Docker: a terminal is an xterm unless somebody says otherwise.
+        if spec.tty && !env.iter().chain(inherited.into_iter().flatten()).any(names_terminal) {
+            env.push("TERM=xterm".to_owned());
+        }
+        let exec = runtime::ExecSpec {
+            argv: spec.argv.clone(),
+            env,
+            cwd: spec.cwd.clone(),
+            user: spec.user.clone(),
+            privileged: spec.privileged,
+        };
+        runtime::exec(init.pidfd.as_fd(), &self.bundle, &exec, cgroup, stdio)
+    }
+
+    /// Whether `pid` is the first process.
+    pub(super) fn is_init(&self, pid: i32) -> bool {
+        self.init.as_ref().is_some_and(|init| init.pid.as_raw_pid() == pid)
+    }
+
+    /// Sends a signal to the first process; fine if it has just ended.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for an unknown name.
+    pub(super) fn signal(&self, name: &str) -> Result<()> {
+        let number = signal_number(name)?;
+        let Some(init) = &self.init else { return Ok(()) };
+        match pidfd::send_signal(init.pidfd.as_fd(), number) {
+            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
+                Err(error).context(|| format!("cannot send {name}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Freezes all processes, or lets them run again.
+    ///
+    /// # Errors
+    /// As [`Cgroup::freeze`].
+    pub(super) fn freeze(&self, frozen: bool) -> Result<()> {
+        let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
+        if frozen { cgroup.freeze() } else { cgroup.thaw() }
+    }
+
+    /// Kills every process of the container.
+    pub(super) fn kill_all(&self) {
+        if let Some(cgroup) = &self.cgroup {
+            // What survives is found by `is_empty`.
+            let _ = cgroup.kill();
+        }
+    }
+
+    /// No process is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.cgroup
+            .as_ref()
+            .is_none_or(|cgroup| cgroup.processes().is_ok_and(|processes| processes.is_empty()))
+    }
+
+    /// The run is over. Whether a process of it was killed for lack of memory.
+    pub(super) fn end_run(&mut self) -> bool {
+        self.init = None;
+        self.cgroup.as_ref().is_some_and(|cgroup| cgroup.oom_kills() > self.oom_before)
+    }
+
+    /// Removes the cgroup.
+    ///
+    /// # Errors
+    /// Processes are left in it.
+    pub(super) fn remove(&mut self) -> Result<()> {
+        self.init = None;
+        self.cgroup.take().map_or(Ok(()), Cgroup::remove)
+    }
+}
+
+/// The number of a signal.
+///
+/// # Errors
+/// [`Kind::Invalid`] for an unknown name.
+pub(super) fn signal_number(name: &str) -> Result<i32> {
+    pidfd::signal_number(name)
+        .ok_or_else(|| Error::new(Kind::Invalid, format!("there is no signal `{name}`")))
+}
+
+/// Docker's exit code for a program that could not be started.
+pub(super) fn exit_code(error: &Error) -> i32 {
+    match error.kind() {
+        Kind::NoSuchProgram => 127,
+        Kind::NotExecutable => 126,
+        _ => 128,
+    }
+}
+
+/// What a container wants to run in when it is not there (any more).
+pub(super) fn not_running() -> Error {
+    Error::new(Kind::NotFound, "the container is not running")
+}
+
+fn no_cgroup() -> Error {
+    Error::other("the container's cgroup was removed already")
+}
+
+/// A file of the null device.
+///
+/// # Errors
+/// `/dev` is not mounted.
+pub(super) fn null() -> Result<OwnedFd> {
+    let file = File::options().read(true).write(true).open("/dev/null");
+    Ok(file.context(|| "cannot open /dev/null".to_owned())?.into())
+}

@@ -1,0 +1,167 @@
+//! Bytes from a stream to records: whole lines, or parts of long ones.
+
+use jiff::Timestamp;
+use memchr::memchr;
+
+use crate::resource::log::Stream;
+
+use super::encode;
+
+/// Longest text of one record; a longer line becomes several (Docker).
+const MAX_TEXT: usize = 16 * 1024;
+
+/// Where encoded records go.
+pub trait Sink {
+    /// Records are appended here.
+    fn buffer(&mut self) -> &mut Vec<u8>;
+    /// A record was appended; the buffer may be taken away now.
+    fn record_ended(&mut self);
+}
+
+/// Cuts one stream of output into encoded records.
+#[derive(Debug)]
+pub struct Lines {
+    stream: Stream,
+    /// Further members of each record, each with its comma.
+    attributes: String,
+    /// The beginning of a line whose end has not been read yet; less than [`MAX_TEXT`].
+    pending: Vec<u8>,
+    /// Of the first part of a line whose parts are being written.
+    first_part: Option<Timestamp>,
+    /// Reused for what follows the text of records.
+    tail: Vec<u8>,
+}
+
+impl Lines {
+    /// For one stream; `attributes` from [`super::Options::attributes`].
+    #[must_use]
+    pub fn new(stream: Stream, attributes: String) -> Lines {
+        Lines { stream, attributes, pending: Vec::new(), first_part: None, tail: Vec::new() }
+    }
+
+    /// Takes what was read at `time`.
+    pub fn push(&mut self, mut bytes: &[u8], time: Timestamp, sink: &mut impl Sink) {
+        encode::tail(&mut self.tail, self.stream, &self.attributes, time);
+        let plain = encode::all_plain(bytes);
+        while let Some(end) = memchr(b'\n', bytes) {
+            let (line, rest) = bytes.split_at(end);
+            bytes = &rest[1..];
+            let whole = self.pending.is_empty() && self.first_part.is_none();
+            if whole && line.len() < MAX_TEXT && plain {
+                encode::plain_line(sink.buffer(), line, &self.tail);
+                sink.record_ended();
+            } else {
+                self.end_line(line, time, sink);
+            }
+        }
+        self.keep(bytes, time, sink);
+    }
+
+    /// The stream ended: what is left is a record without newline.
+    pub fn end(&mut self, time: Timestamp, sink: &mut impl Sink) {
+        if !self.pending.is_empty() {
+            self.part(time, sink);
+        }
+        self.first_part = None;
+        self.pending = Vec::new();
+    }
+
+    /// The end of a line that is long, or whose beginning was kept, or that needs escaping.
+    fn end_line(&mut self, line: &[u8], time: Timestamp, sink: &mut impl Sink) {
+        let line = self.fill(line, time, sink);
+        let first = self.first_part.take();
+        if let Some(first) = first {
+            encode::tail(&mut self.tail, self.stream, &self.attributes, first);
+        }
+        encode::record(sink.buffer(), &[&self.pending, line], true, &self.tail);
+        self.pending.clear();
+        sink.record_ended();
+        if first.is_some() {
+            encode::tail(&mut self.tail, self.stream, &self.attributes, time);
+        }
+    }
+
+    /// Keeps the beginning of a line for later.
+    fn keep(&mut self, bytes: &[u8], time: Timestamp, sink: &mut impl Sink) {
+        let rest = self.fill(bytes, time, sink);
+        self.pending.extend_from_slice(rest);
+    }
+
+    /// Writes full parts until what is pending and the rest together are less than one.
+    fn fill<'a>(&mut self, mut bytes: &'a [u8], time: Timestamp, sink: &mut impl Sink) -> &'a [u8] {
+        while self.pending.len() + bytes.len() >= MAX_TEXT {
+            let (head, rest) = bytes.split_at(MAX_TEXT - self.pending.len());
+            self.pending.extend_from_slice(head);
+            bytes = rest;
+            self.part(time, sink);
+        }
+        bytes
+    }
+
+    /// Writes what is pending as a part of a line; all parts bear the time of the first.
+    fn part(&mut self, time: Timestamp, sink: &mut impl Sink) {
+        let first = *self.first_part.get_or_insert(time);
+        encode::tail(&mut self.tail, self.stream, &self.attributes, first);
+        encode::record(sink.buffer(), &[&self.pending], false, &self.tail);
+        self.pending.clear();
+        sink.record_ended();
+        encode::tail(&mut self.tail, self.stream, &self.attributes, time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Sink for Vec<u8> {
+        fn buffer(&mut self) -> &mut Vec<u8> {
+            self
+        }
+
+        fn record_ended(&mut self) {}
+    }
+
+    /// The texts of all records, decoded, with their seconds.
+    fn records(reads: &[(&[u8], i64)]) -> Vec<(String, i64)> {
+        let mut lines = Lines::new(Stream::Stdout, String::new());
+        let mut out = Vec::new();
+        for (bytes, second) in reads {
+            let time = Timestamp::from_second(*second).unwrap();
+            lines.push(bytes, time, &mut out);
+        }
+        lines.end(Timestamp::from_second(99).unwrap(), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let record = |line: &str| {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            let time: Timestamp = value["time"].as_str().unwrap().parse().unwrap();
+            (value["log"].as_str().unwrap().to_owned(), time.as_second())
+        };
+        text.lines().map(record).collect()
+    }
+
+    #[test]
+    fn a_line_is_a_record_and_the_unterminated_last_one_is_kept() {
+        let found = records(&[(b"one\ntw", 1), (b"o\n\nthr", 2), (b"ee", 3)]);
+        let expected = [("one\n", 1), ("two\n", 2), ("\n", 2), ("three", 99)];
+        assert_eq!(found, expected.map(|(text, time)| (text.to_owned(), time)));
+    }
+
+    #[test]
+    fn a_long_line_becomes_parts_that_share_the_first_ones_time() {
+        let long = vec![b'x'; MAX_TEXT + 5];
+        let found = records(&[(&long, 1), (b"end\nnext\n", 2)]);
+        let lengths: Vec<(usize, i64)> =
+            found.iter().map(|(text, time)| (text.len(), *time)).collect();
+        assert_eq!(lengths, [(MAX_TEXT, 1), (9, 1), (5, 2)]);
+        assert!(found[1].0.ends_with("xend\n"));
+    }
+
+    #[test]
+    fn a_line_of_exactly_one_part_ends_with_a_lone_newline() {
+        let mut line = vec![b'<'; MAX_TEXT];
+        line.push(b'\n');
+        let lengths: Vec<usize> =
+            records(&[(&line, 1)]).iter().map(|(text, _)| text.len()).collect();
+        assert_eq!(lengths, [MAX_TEXT, 1]);
+    }
+}

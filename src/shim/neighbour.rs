@@ -1,0 +1,68 @@
+//! Another container whose namespaces this one shares.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use crate::base::{ContainerId, Context, Error, Kind, Result};
+use crate::resource::container::Status;
+use crate::state::{self, ContainerDir, Roots, lock};
+
+/// A running container.
+#[derive(Debug)]
+pub(super) struct Neighbour {
+    name: String,
+    dir: ContainerDir,
+    pid: i32,
+}
+
+impl Neighbour {
+    /// Finds it by name or id.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] when there is none, [`Kind::Conflict`] when it does not run.
+    pub(super) fn find(roots: &Roots, name: &str) -> Result<Neighbour> {
+        let dir = roots.container(&resolve(roots, name)?);
+        let not_running = || {
+            Error::new(Kind::Conflict, format!("cannot join container {name}: it is not running"))
+        };
+        if !lock::is_held(&dir.alive())? {
+            return Err(not_running());
+        }
+        let status: Option<Status> = state::read(&dir.status())?;
+        let pid = status.and_then(|status| status.pid).ok_or_else(not_running)?;
+        Ok(Neighbour { name: name.to_owned(), dir, pid })
+    }
+
+    /// Its directories.
+    pub(super) fn dir(&self) -> &ContainerDir {
+        &self.dir
+    }
+
+    /// One of its namespaces, by its name below `/proc/<pid>/ns`.
+    ///
+    /// # Errors
+    /// It ended just now.
+    pub(super) fn namespace(&self, kind: &str) -> Result<OwnedFd> {
+        let path = format!("/proc/{}/ns/{kind}", self.pid);
+        let file = File::open(path).context(|| format!("cannot join container {}", self.name))?;
+        // The id was its process's if it still is: ids are not used again while their process is
+        // not reaped, and a shim writes what it reaped before it starts another.
+        let status: Option<Status> = state::read(&self.dir.status())?;
+        match status.and_then(|status| status.pid) == Some(self.pid) {
+            true => Ok(file.into()),
+            false => {
+                let message = format!("cannot join container {}: it has ended", self.name);
+                Err(Error::new(Kind::Conflict, message))
+            }
+        }
+    }
+}
+
+/// The id behind a container's name.
+fn resolve(roots: &Roots, name: &str) -> Result<ContainerId> {
+    let target = std::fs::read_link(roots.container_names().join(name)).ok();
+    let target = target.and_then(|target| Some(target.file_name()?.to_str()?.to_owned()));
+    let id: Option<ContainerId> =
+        target.and_then(|id| id.parse().ok()).or_else(|| name.parse().ok());
+    id.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no container {name}")))
+}

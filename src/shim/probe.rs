@@ -1,0 +1,78 @@
+//! One run of the health check.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::pipe::PipeFlags;
+
+use crate::base::{Context, Result};
+use crate::resource::process::{ExecSpec, HealthCheck};
+use crate::runtime::Stdio;
+use crate::sys::pidfd;
+
+use super::launch::{Payload, null};
+use super::output::read_capped;
+use super::poller::{Interest, Poller, Source};
+use super::supervisor::ProbeResult;
+
+/// What is kept of a probe's output (Docker).
+const MAX_OUTPUT: usize = 4096;
+
+/// A probe that runs.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pid: i32,
+    pidfd: OwnedFd,
+    pipe: File,
+    output: Vec<u8>,
+}
+
+impl Probe {
+    /// Starts the check's command in the container.
+    ///
+    /// # Errors
+    /// It cannot be executed.
+    pub(super) fn start(check: &HealthCheck, payload: &Payload, poller: &Poller) -> Result<Probe> {
+        let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+            .map_err(std::io::Error::from)
+            .context(|| "cannot make a pipe".to_owned())?;
+        rustix::io::ioctl_fionbio(&reader, true)
+            .map_err(std::io::Error::from)
+            .context(|| "cannot read from a pipe".to_owned())?;
+        let null = null()?;
+        let spec = ExecSpec { argv: check.argv.clone(), ..ExecSpec::default() };
+        let stdio =
+            Stdio::Pipes { stdin: null.as_fd(), stdout: writer.as_fd(), stderr: writer.as_fd() };
+        let started = payload.exec(&spec, &stdio)?;
+        poller
+            .watch(reader.as_fd(), Source::Probe, Interest::READ)
+            .context(|| "cannot wait for a probe".to_owned())?;
+        let (pid, pidfd) = (started.pid.as_raw_pid(), started.pidfd);
+        Ok(Probe { pid, pidfd, pipe: File::from(reader), output: Vec::new() })
+    }
+
+    /// Whether `pid` is its process.
+    pub(super) fn is(&self, pid: i32) -> bool {
+        self.pid == pid
+    }
+
+    /// Takes what it printed, so that it never waits for us.
+    pub(super) fn read(&mut self, poller: &Poller) {
+        if !read_capped(&self.pipe, &mut self.output, MAX_OUTPUT) {
+            poller.forget(self.pipe.as_fd());
+        }
+    }
+
+    /// It ended with `code`, or is given up.
+    pub(super) fn finish(mut self, code: i32, poller: &Poller) -> ProbeResult {
+        self.read(poller);
+        poller.forget(self.pipe.as_fd());
+        ProbeResult { code, output: String::from_utf8_lossy(&self.output).into_owned() }
+    }
+
+    /// Kills it; whoever reaps children reaps it.
+    pub(super) fn kill(&self) {
+        // It may just have ended by itself.
+        let _ = pidfd::send_signal(self.pidfd.as_fd(), libc::SIGKILL);
+    }
+}

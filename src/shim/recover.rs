@@ -1,0 +1,100 @@
+//! What is left of a container whose shim was killed.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::PidfdFlags;
+use rustix::time::Timespec;
+
+use crate::base::{ContainerId, Context, Error, Result};
+use crate::resource::ContainerSpec;
+use crate::resource::container::{State, Status};
+use crate::runtime::{Bundle, Cgroup};
+use crate::state::{self, ContainerDir, Durability};
+
+use super::{alive, remove};
+
+/// How long killed processes may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The exit code of a run whose end nobody saw (Docker: 255).
+pub(super) const LOST: i32 = 255;
+
+/// Ends what is left of a container without a living shim: kills its processes, removes its
+/// cgroup, and records that it was lost. Does nothing while its shim lives, and little when its
+/// shim ended in order.
+///
+/// # Errors
+/// Its processes do not die, or a record cannot be written.
+pub fn recover(dir: &ContainerDir, id: &ContainerId) -> Result<()> {
+    if !dir.run().exists() {
+        return Ok(());
+    }
+    let Some(_lock) = alive::take(dir)? else { return Ok(()) };
+    if let Some(bundle) = state::read::<Bundle>(&dir.bundle())?
+        && let Some(cgroup) = Cgroup::open(&bundle.cgroup())?
+    {
+        kill(&cgroup, id)?;
+        cgroup.remove()?;
+    }
+    let spec: Option<ContainerSpec> = state::read(&dir.spec())?;
+    if spec.is_some_and(|spec| spec.auto_remove) {
+        return remove::container(dir, &dir.roots()?, id);
+    }
+    if let Some(status) = state::read::<Status>(&dir.status())?
+        && dir.data().exists()
+    {
+        state::write(&dir.exit(), &lost(status), Durability::Process)?;
+    }
+    std::fs::remove_dir_all(dir.run()).context(|| format!("cannot remove {}", dir.run().display()))
+}
+
+/// The record of a run whose end nobody saw.
+fn lost(status: Status) -> Status {
+    if !status.state.is_active() {
+        return status;
+    }
+    Status {
+        state: State::Dead,
+        pid: None,
+        exit_code: Some(LOST),
+        finished_at: Some(Timestamp::now()),
+        error: "its supervising process was killed".to_owned(),
+        endpoints: Vec::new(),
+        ports: Vec::new(),
+        ..status
+    }
+}
+
+/// Kills every process, also those that are being born, and waits until all are gone.
+fn kill(cgroup: &Cgroup, id: &ContainerId) -> Result<()> {
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        cgroup.kill()?;
+        let processes = cgroup.processes()?;
+        if processes.is_empty() {
+            return Ok(());
+        }
+        for process in processes {
+            // One that cannot be opened is gone already.
+            let Ok(fd) = rustix::process::pidfd_open(process, PidfdFlags::empty()) else {
+                continue;
+            };
+            let left = end.saturating_duration_since(std::time::Instant::now());
+            if left.is_zero() {
+                let message = format!("a process of container {} cannot be killed", id.short());
+                return Err(Error::other(message));
+            }
+            let limit = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(left.subsec_nanos()),
+            };
+            let mut fds = [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)];
+            rustix::event::poll(&mut fds, Some(&limit))
+                .map_err(std::io::Error::from)
+                .context(|| "cannot wait for a process".to_owned())?;
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The end of a container that is removed when it ends (`--rm`).
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::base::{ContainerId, Context, Result};
+use crate::resource::ContainerSpec;
+use crate::resource::mount::MountSource;
+use crate::state::{self, ContainerDir, Lock, Roots};
+
+/// Removes the container and its anonymous volumes. One rename makes it vanish; what is deleted
+/// after that is found by the next reconciliation if it is cut short.
+///
+/// # Errors
+/// The container cannot be renamed, or a file cannot be deleted.
+pub(super) fn container(dir: &ContainerDir, roots: &Roots, id: &ContainerId) -> Result<()> {
+    // The name may have changed since the start.
+    let spec: Option<ContainerSpec> = state::read(&dir.spec())?;
+    let spec = spec.unwrap_or_default();
+    let link = roots.container_names().join(&spec.name);
+    if fs::read_link(&link).is_ok_and(|target| target.as_os_str() == id.as_str()) {
+        delete(fs::remove_file(&link), &link)?;
+    }
+    let gone = roots.gc().join(id.as_str());
+    fs::rename(dir.data(), &gone).context(|| format!("cannot remove container {}", id.short()))?;
+    delete(fs::remove_dir_all(dir.run()), dir.run())?;
+    for mount in &spec.mounts {
+        if let MountSource::Volume { name, anonymous: true, .. } = &mount.source {
+            volume(roots, name)?;
+        }
+    }
+    delete(fs::remove_dir_all(&gone), &gone)
+}
+
+/// Removes an anonymous volume, unless another container has inherited it.
+fn volume(roots: &Roots, name: &str) -> Result<()> {
+    let _lock = Lock::wait(&roots.lock("volumes"))?;
+    let containers = roots.containers();
+    let entries =
+        fs::read_dir(&containers).context(|| format!("cannot list {}", containers.display()))?;
+    for entry in entries.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|id| id.parse().ok()) else { continue };
+        let spec: Option<ContainerSpec> = state::read(&roots.container(&id).spec())?;
+        let mounts = spec.map(|spec| spec.mounts).unwrap_or_default();
+        let uses = |source: &MountSource| matches!(source, MountSource::Volume { name: used, .. } if used == name);
+        if mounts.iter().any(|mount| uses(&mount.source)) {
+            return Ok(());
+        }
+    }
+    let gone = roots.gc().join(format!("volume-{name}-{}", std::process::id()));
+    match fs::rename(roots.volumes().join(name), &gone) {
+        Ok(()) => delete(fs::remove_dir_all(&gone), &gone),
+        renamed => delete(renamed, &gone),
+    }
+}
+
+/// The result of a deletion; what is gone already is fine.
+fn delete(result: std::io::Result<()>, path: &Path) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result.context(|| format!("cannot delete {}", path.display())),
+    }
+}

@@ -1,0 +1,308 @@
+//! Where everything lies on disk.
+
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::base::{ContainerId, Context, Error, Kind, Result};
+
+use super::{ImageStore, NetworkDir};
+
+/// The data root and the run root of this user.
+#[derive(Clone, Debug)]
+pub struct Roots {
+    data: PathBuf,
+    run: PathBuf,
+}
+
+impl Roots {
+    /// The roots named by `COMPOSE_DATA_ROOT` and `COMPOSE_RUN_ROOT`, or else `/var/lib/compose` and
+    /// `/run/compose` for root, `$XDG_DATA_HOME/compose` and `$XDG_RUNTIME_DIR/compose` for others.
+    ///
+    /// Makes missing directories, with mode 0700: other users must not reach setuid files in
+    /// layers (CVE-2021-41091).
+    ///
+    /// # Errors
+    /// A root belongs to someone else, or cannot be made.
+    pub fn open(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<Roots> {
+        let root_user = rustix::process::geteuid().is_root();
+        let data = variable("COMPOSE_DATA_ROOT").unwrap_or_else(|| match root_user {
+            true => PathBuf::from("/var/lib/compose"),
+            false => variable("XDG_DATA_HOME")
+                .or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+                .unwrap_or_else(|| PathBuf::from("/var/tmp"))
+                .join("compose"),
+        });
+        let run = variable("COMPOSE_RUN_ROOT").unwrap_or_else(|| match root_user {
+            true => PathBuf::from("/run/compose"),
+            false => variable("XDG_RUNTIME_DIR").map_or_else(
+                || PathBuf::from(format!("/tmp/compose-{}", rustix::process::geteuid().as_raw())),
+                |dir| dir.join("compose"),
+            ),
+        });
+        let roots = Roots { data, run };
+        private_dir(&roots.data)?;
+        private_dir(&roots.run)?;
+        for part in ["containers/names", "images", "networks", "volumes", "gc", "tmp"] {
+            make_dir(&roots.data.join(part))?;
+        }
+        for part in ["containers", "networks", "locks"] {
+            make_dir(&roots.run.join(part))?;
+        }
+        Ok(roots)
+    }
+
+    /// The data root.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The run root.
+    #[must_use]
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// Directory of all containers' persistent directories.
+    #[must_use]
+    pub fn containers(&self) -> PathBuf {
+        self.data.join("containers")
+    }
+
+    /// Directory of all containers' live state.
+    #[must_use]
+    pub fn containers_live(&self) -> PathBuf {
+        self.run.join("containers")
+    }
+
+    /// The directories of one container.
+    #[must_use]
+    pub fn container(&self, id: &ContainerId) -> ContainerDir {
+        ContainerDir {
+            data: self.data.join("containers").join(id.as_str()),
+            run: self.run.join("containers").join(id.as_str()),
+        }
+    }
+
+    /// Directory in which a container's name is reserved: a symbolic link `NAME → id`.
+    #[must_use]
+    pub fn container_names(&self) -> PathBuf {
+        self.data.join("containers").join("names")
+    }
+
+    /// The image store.
+    #[must_use]
+    pub fn images(&self) -> ImageStore {
+        ImageStore { root: self.data.join("images") }
+    }
+
+    /// Record of the network with this name. Names come from users and may have any letters but
+    /// `/`, which the Compose language and the command line refuse.
+    #[must_use]
+    pub fn network_record(&self, name: &str) -> PathBuf {
+        self.data.join("networks").join(format!("{name}.json"))
+    }
+
+    /// Directory of all network records.
+    #[must_use]
+    pub fn networks(&self) -> PathBuf {
+        self.data.join("networks")
+    }
+
+    /// Live state of the network with this id.
+    #[must_use]
+    pub fn network(&self, id: &str) -> NetworkDir {
+        NetworkDir { root: self.run.join("networks").join(id) }
+    }
+
+    /// Directory of all networks' live state.
+    #[must_use]
+    pub fn networks_live(&self) -> PathBuf {
+        self.run.join("networks")
+    }
+
+    /// Directory of all volumes.
+    #[must_use]
+    pub fn volumes(&self) -> PathBuf {
+        self.data.join("volumes")
+    }
+
+    /// Record of the volume with this name.
+    #[must_use]
+    pub fn volume_record(&self, name: &str) -> PathBuf {
+        self.data.join("volumes").join(name).join("volume.json")
+    }
+
+    /// Content of the volume with this name.
+    #[must_use]
+    pub fn volume_data(&self, name: &str) -> PathBuf {
+        self.data.join("volumes").join(name).join("_data")
+    }
+
+    /// Path of a lock file.
+    #[must_use]
+    pub fn lock(&self, name: &str) -> PathBuf {
+        self.run.join("locks").join(name)
+    }
+
+    /// Directory for things on their way in; emptied by garbage collection.
+    #[must_use]
+    pub fn tmp(&self) -> PathBuf {
+        self.data.join("tmp")
+    }
+
+    /// Directory for things on their way out: renamed here, then deleted.
+    #[must_use]
+    pub fn gc(&self) -> PathBuf {
+        self.data.join("gc")
+    }
+}
+
+/// The two directories of one container.
+#[derive(Clone, Debug)]
+pub struct ContainerDir {
+    data: PathBuf,
+    run: PathBuf,
+}
+
+impl ContainerDir {
+    /// From the two directories themselves, as the shim gets them.
+    #[must_use]
+    pub fn new(data: PathBuf, run: PathBuf) -> ContainerDir {
+        ContainerDir { data, run }
+    }
+
+    /// The roots these directories lie below.
+    ///
+    /// # Errors
+    /// They do not lie as [`Roots::container`] says.
+    pub fn roots(&self) -> Result<Roots> {
+        let root = |path: &Path| path.parent()?.parent().map(Path::to_owned);
+        match (root(&self.data), root(&self.run)) {
+            (Some(data), Some(run)) => Ok(Roots { data, run }),
+            _ => {
+                let message = format!("{} is not a container's directory", self.data.display());
+                Err(Error::new(Kind::Invalid, message))
+            }
+        }
+    }
+
+    /// The persistent directory.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The directory on tmpfs; exists while a shim may be alive.
+    #[must_use]
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// What was asked for: a `ContainerSpec`. Written once, by `create`.
+    #[must_use]
+    pub fn spec(&self) -> PathBuf {
+        self.data.join("spec.json")
+    }
+
+    /// What the kernel is told: a `Bundle`. Written by `start`.
+    #[must_use]
+    pub fn bundle(&self) -> PathBuf {
+        self.data.join("bundle.json")
+    }
+
+    /// The last run's `Status`, written when it ended.
+    #[must_use]
+    pub fn exit(&self) -> PathBuf {
+        self.data.join("exit.json")
+    }
+
+    /// Log file of the json-file driver; rotated ones have `.1`, `.2`, … appended.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.data.join("log").join("json.log")
+    }
+
+    /// Log file that was rotated `age` times, at least once; the oldest has the highest number.
+    #[must_use]
+    pub fn rotated_log(&self, age: usize, compressed: bool) -> PathBuf {
+        let suffix = if compressed { ".gz" } else { "" };
+        self.data.join("log").join(format!("json.log.{age}{suffix}"))
+    }
+
+    /// Directory of log files.
+    #[must_use]
+    pub fn log_dir(&self) -> PathBuf {
+        self.data.join("log")
+    }
+
+    /// Writable layer.
+    #[must_use]
+    pub fn upper(&self) -> PathBuf {
+        self.data.join("upper")
+    }
+
+    /// Overlay's work directory.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.data.join("work")
+    }
+
+    /// Generated files: `hosts`, `hostname`, `resolv.conf`.
+    #[must_use]
+    pub fn etc(&self, file: &str) -> PathBuf {
+        self.data.join("etc").join(file)
+    }
+
+    /// Files with given content (secrets, configs), in memory.
+    #[must_use]
+    pub fn content(&self, index: usize) -> PathBuf {
+        self.run.join("content").join(index.to_string())
+    }
+
+    /// The shim's live `Status`.
+    #[must_use]
+    pub fn status(&self) -> PathBuf {
+        self.run.join("status.json")
+    }
+
+    /// Locked by the shim as long as it lives.
+    #[must_use]
+    pub fn alive(&self) -> PathBuf {
+        self.run.join("alive.lock")
+    }
+
+    /// The shim's control socket.
+    #[must_use]
+    pub fn control(&self) -> PathBuf {
+        self.run.join("ctl.sock")
+    }
+}
+
+/// Makes a directory and its parents with mode 0700; fine if it exists.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_dir(path: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.context(|| format!("cannot make directory {}", path.display()))
+}
+
+/// A root: ours, and closed to others.
+fn private_dir(path: &Path) -> Result<()> {
+    make_dir(path)?;
+    let metadata =
+        path.symlink_metadata().context(|| format!("cannot look at {}", path.display()))?;
+    let owner = metadata.uid();
+    if !metadata.is_dir() || owner != rustix::process::geteuid().as_raw() {
+        let message = format!("{} is not a directory of this user", path.display());
+        return Err(Error::new(Kind::Invalid, message)
+            .hint("set COMPOSE_DATA_ROOT and COMPOSE_RUN_ROOT to directories of your own"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        let closed = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(path, closed)
+            .context(|| format!("cannot close {} to other users", path.display()))?;
+    }
+    Ok(())
+}

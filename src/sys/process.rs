@@ -1,0 +1,202 @@
+//! Processes: clone into namespaces, fork, execute, leave.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+
+use rustix::process::Pid;
+
+/// Of `linux/sched.h`; libc's constant of this name has a type that is too small for it.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Which side of a fork this is.
+#[derive(Debug)]
+pub enum Fork {
+    /// The caller.
+    Parent {
+        /// The child's id as the caller sees it.
+        pid: Pid,
+        /// The child, safe from reuse of its id.
+        pidfd: OwnedFd,
+    },
+    /// The new process.
+    Child,
+}
+
+/// Clones the calling process into new namespaces (`CLONE_NEW*` in `flags`), and into the cgroup
+/// v2 directory `cgroup` if there is one. The child dies or executes; it shares nothing.
+///
+/// Call it with one thread alive: the child is a copy of the calling thread only, so a lock that
+/// another thread held would stay locked in it forever.
+///
+/// # Errors
+/// Those of `clone3(2)`: `EPERM` without `CAP_SYS_ADMIN`, `ENOSPC` at a limit of namespaces,
+/// `EAGAIN` at a limit of processes.
+pub fn clone(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
+    let mut pidfd: libc::c_int = -1;
+    let into = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
+    let arguments = libc::clone_args {
+        flags: flags | libc::CLONE_PIDFD as u64 | into,
+        pidfd: (&raw mut pidfd) as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
+    };
+    // SAFETY: `arguments` is a valid `clone_args` of the size given, `pidfd` outlives the call.
+    // Without CLONE_VM and with no stack the child runs on its own copy of this stack, like fork.
+    let result = unsafe {
+        libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>())
+    };
+    match result {
+        0 => Ok(Fork::Child),
+        -1 => Err(io::Error::last_os_error()),
+        id => {
+            // SAFETY: the kernel stored a new descriptor that nothing else owns.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            let pid = Pid::from_raw(id as i32).ok_or(io::ErrorKind::InvalidData)?;
+            Ok(Fork::Parent { pid, pidfd })
+        }
+    }
+}
+
+/// Forks the old way, which the default system call filter lets programs do. `None` in the child.
+/// The same rule as for [`clone`] holds: one thread.
+///
+/// # Errors
+/// `EAGAIN` at a limit of processes.
+pub fn fork() -> io::Result<Option<Pid>> {
+    // SAFETY: only one thread is alive, so the child's copy of the memory is consistent.
+    let result = unsafe { libc::fork() };
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        id => Ok(Pid::from_raw(id)),
+    }
+}
+
+/// Replaces the calling process by the program at `path`; returns only on failure.
+///
+/// # Errors
+/// Those of `execve(2)`, `E2BIG` and `ENOEXEC` among them.
+#[must_use]
+pub fn execute(path: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error {
+    let arguments = pointers(arguments);
+    let environment = pointers(environment);
+    // SAFETY: `path` ends in NUL; both arrays end in a null pointer, hold pointers to strings that
+    // end in NUL, and outlive the call.
+    unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// The null-terminated array that `execve` wants.
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+/// Ends the calling process at once: no destructor, no buffer, no exit handler runs.
+pub fn exit(code: i32) -> ! {
+    // SAFETY: ends the process; nothing of it is used afterwards.
+    unsafe { libc::_exit(code) }
+}
+
+/// Marks every descriptor from `first` on to be closed by `execve`.
+///
+/// # Errors
+/// `ENOSYS` or `EINVAL` before Linux 5.11.
+pub fn close_on_exec_from(first: u32) -> io::Result<()> {
+    close_range(first, libc::CLOSE_RANGE_CLOEXEC)
+}
+
+/// Closes every descriptor from `first` on. Whoever still holds one as an [`OwnedFd`] must not
+/// drop it: call this only where the process goes on to a loop of its own or ends.
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.9.
+pub fn close_from(first: u32) -> io::Result<()> {
+    close_range(first, 0)
+}
+
+fn close_range(first: u32, flags: libc::c_uint) -> io::Result<()> {
+    // SAFETY: takes numbers only.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Gives every signal its default action, and unblocks all: a program starts with neither what
+/// its parent ignored (Rust ignores `SIGPIPE`) nor what it blocked.
+pub fn reset_signals() {
+    /// `struct sigaction` as the kernel has it: handler, flags, restorer, mask.
+    #[repr(C)]
+    struct Action([usize; 4]);
+    let default = Action([libc::SIG_DFL, 0, 0, 0]);
+    for signal in 1..=64 {
+        // Not by libc, which keeps two signals to itself that an ignoring parent hands down.
+        // SAFETY: reads one action, which is at least as long as the kernel's on every
+        // architecture, and sets no handler. It fails for SIGKILL and SIGSTOP, as it should.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                &raw const default,
+                ptr::null_mut::<Action>(),
+                size_of::<u64>(),
+            )
+        };
+    }
+    unblock_signals();
+}
+
+/// Unblocks all signals.
+fn unblock_signals() {
+    let none = nix::sys::signal::SigSet::empty();
+    // Fails only for an invalid `how`.
+    let _ = none.thread_set_mask();
+}
+
+/// Overwrites what `/proc/<pid>/cmdline` shows of this process, with `title` (cut to the room
+/// there is) and zeros. For a child that goes on as something else than its parent.
+///
+/// # Errors
+/// `/proc/self/stat` cannot be read or parsed; nothing was changed.
+pub fn set_title(title: &[u8]) -> io::Result<()> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (start, end) = argument_range(&stat).ok_or(io::ErrorKind::InvalidData)?;
+    let room = end.saturating_sub(start);
+    let mut text = title[..title.len().min(room.saturating_sub(1))].to_vec();
+    text.resize(room, 0);
+    // SAFETY: the kernel says that the argument strings lie in this range of our stack, which is
+    // writable memory; `text` is exactly as long. Nobody reads arguments in this child again.
+    unsafe { ptr::copy_nonoverlapping(text.as_ptr(), start as *mut u8, room) };
+    Ok(())
+}
+
+/// `arg_start` and `arg_end` of proc_pid_stat(5), fields 48 and 49.
+fn argument_range(stat: &str) -> Option<(usize, usize)> {
+    let after_name = stat.rsplit_once(')')?.1;
+    let mut fields = after_name.split_ascii_whitespace().skip(45);
+    let start = fields.next()?.parse().ok()?;
+    let end = fields.next()?.parse().ok()?;
+    (start != 0).then_some((start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_lie_where_the_kernel_says() {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let (start, end) = argument_range(&stat).unwrap();
+        let length = std::fs::read("/proc/self/cmdline").unwrap().len();
+        assert_eq!(end - start, length);
+    }
+}

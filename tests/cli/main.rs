@@ -1,0 +1,13 @@
+//! Commands from their arguments to every byte they print, on an engine in memory.
+
+#![allow(clippy::unwrap_used)]
+
+mod config;
+mod files;
+mod help;
+mod lifecycle;
+mod lists;
+mod logs;
+mod machine;
+mod programs;
+mod up;

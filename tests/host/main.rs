@@ -1,0 +1,14 @@
+//! Real containers on this kernel: each test has its own namespaces, state roots and projects.
+//!
+//! These tests need root, busybox's fixture image (`fixtures/images/build.sh`), and util-linux,
+//! iproute2, nftables and curl. They fail, and do not pass, when something is missing.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod build;
+mod crash;
+mod inside;
+mod lifecycle;
+mod network;
+mod stacks;
+mod world;

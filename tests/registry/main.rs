@@ -1,0 +1,13 @@
+//! Pulls from a registry that does everything wrong: each either succeeds or fails with a precise
+//! message, leaves nothing half behind, and the next pull from a good registry succeeds.
+
+#![allow(clippy::unwrap_used)]
+
+mod auth;
+mod content;
+mod layers;
+mod manifests;
+mod scenario;
+mod server;
+mod tls;
+mod transport;

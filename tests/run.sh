@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Sets up a Debian machine and passes every test: tests/run.sh [ARGUMENTS OF CARGO TEST]
+#
+# Needs Rust and root. Installs packages, makes the fixture images once (outside the checkout,
+# see fixtures/images/build.sh), and leaves no process behind. Safe to run again, and beside
+# another run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tests/support/packages.sh
+source tests/support/packages.sh
+
+step() { printf '\n== %s\n' "$*"; }
+
+# The images' names in compose files are those of the public registry.
+export COMPOSE_FIXTURE_CACHE=${COMPOSE_FIXTURE_CACHE:-/var/cache/compose-fixtures}
+export COMPOSE_FIXTURE_PORT=${COMPOSE_FIXTURE_PORT:-5000}
+export COMPOSE_MIRRORS=docker.io=http://127.0.0.1:$COMPOSE_FIXTURE_PORT
+
+step 'packages'
+need cc:gcc,libc6-dev curl ip:iproute2 nft:nftables iptables strace mmdebstrap unshare:util-linux \
+    shellcheck busybox:busybox-static openssl python3
+command -v cargo > /dev/null || { echo 'Rust is missing: https://rustup.rs' >&2; exit 1; }
+
+step 'format and lints'
+cargo fmt --check
+cargo clippy --quiet --all-targets -- -D warnings
+mapfile -t scripts < <(git ls-files '*.sh' .ci/run 'fixtures/images/**/local/bin/*' 'examples/**/*.cgi')
+shellcheck --external-sources --severity=warning "${scripts[@]}"
+
+step 'program'
+cargo build --quiet
+
+step 'fixture images'
+fixtures/images/build.sh
+
+step 'tests'
+# The registry's tests start it by name.
+PATH=$COMPOSE_FIXTURE_CACHE/docker-registry/usr/bin:$PATH
+started=$SECONDS
+cargo test "$@"
+printf '\nevery test passed, in %s s\n' $((SECONDS - started))

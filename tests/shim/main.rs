@@ -1,0 +1,7 @@
+//! Real containers under real shims: streams, restarts, health, commands, the end.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod container;
+mod lifecycle;
+mod streams;
