@@ -93,6 +93,7 @@ pub(super) fn send(
     loop {
         match rustix::net::sendmsg(socket, parts, &mut control, SendFlags::NOSIGNAL) {
             Err(rustix::io::Errno::INTR) => (),
+            Err(rustix::io::Errno::CONNRESET) => return Err(io::ErrorKind::BrokenPipe.into()),
             result => return Ok(result.map(|_| ())?),
         }
     }
@@ -109,11 +110,9 @@ pub(super) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<P
     let received = loop {
         let flags = RecvFlags::CMSG_CLOEXEC;
         match rustix::net::recvmsg(socket, &mut parts, &mut control, flags) {
-            Err(rustix::io::Errno::INTR) => (),
-            // A peer that closed with packets of ours unread.
-            Err(rustix::io::Errno::CONNRESET) => {
-                return Ok(Packet { length: 0, descriptors: Vec::new() });
-            }
+            // CONNRESET: a peer closed with packets of ours unread. The kernel says so once, before
+            // it hands out what that peer sent last.
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => (),
             result => break result?,
         }
     };
@@ -185,6 +184,25 @@ mod tests {
         assert_eq!(receive(server.as_fd(), &mut [0; 8]).unwrap().length, 5);
         drop(client);
         assert_eq!(receive(server.as_fd(), &mut [0; 8]).unwrap().length, 0);
+    }
+
+    #[test]
+    fn the_last_words_of_a_peer_that_did_not_listen_are_heard() {
+        let (ours, theirs) = pair().unwrap();
+        send(ours.as_fd(), &[IoSlice::new(b"no more input")], &[]).unwrap();
+        send(theirs.as_fd(), &[IoSlice::new(b"exit")], &[]).unwrap();
+        drop(theirs);
+        let error = send(ours.as_fd(), &[IoSlice::new(b"hello?")], &[]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(receive(ours.as_fd(), &mut [0; 8]).unwrap().length, 4);
+        assert_eq!(receive(ours.as_fd(), &mut [0; 8]).unwrap().length, 0);
+
+        let (ours, theirs) = pair().unwrap();
+        send(ours.as_fd(), &[IoSlice::new(b"no more input")], &[]).unwrap();
+        send(theirs.as_fd(), &[IoSlice::new(b"exit")], &[]).unwrap();
+        drop(theirs);
+        assert_eq!(receive(ours.as_fd(), &mut [0; 8]).unwrap().length, 4);
+        assert_eq!(receive(ours.as_fd(), &mut [0; 8]).unwrap().length, 0);
     }
 
     #[test]

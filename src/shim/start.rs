@@ -166,10 +166,11 @@ impl Shim {
 
     /// Leaves the records as they shall be without a shim.
     fn put_away(&self, removed: bool) -> Result<()> {
+        // Also of a container that goes away at once: a watcher may look before it is gone.
+        let written = self.records.ended(&self.dir, self.supervisor.status());
         if removed {
             return remove::container(&self.dir, &self.roots, &self.id);
         }
-        let written = self.records.ended(&self.dir, self.supervisor.status());
         remove_run_dir(&self.dir)?;
         written
     }
