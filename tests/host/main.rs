@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod build;
+mod control;
 mod crash;
 mod inside;
 mod lifecycle;
