@@ -29,7 +29,8 @@ services:
     assert!(busy["MemUsage"].as_str().unwrap().ends_with(" / 64MiB"), "{busy}");
     assert!(!idle["MemUsage"].as_str().unwrap().ends_with(" / 64MiB"), "{idle}");
 
-    world.compose(&["exec", "-T", "idle", "ping", "-c", "3", "-s", "1400", "busy"]).ok();
+    let send = "head -c 1400 /dev/zero | nc -u -w 1 busy 9; true";
+    world.compose(&["exec", "-T", "idle", "sh", "-c", send]).ok();
     let net = |service| {
         let template = ["stats", "--no-stream", "--format", "{{.NetIO}}", service];
         world.compose(&template).ok().text().to_owned()

@@ -37,7 +37,7 @@ pub(super) fn shape(inspection: &Inspection) -> Json {
 /// How it is connected, and what happens when it ends.
 fn outside(spec: &ContainerSpec) -> Map<String, Json> {
     let shape = json!({
-        "Binds": or_null(spec.mounts.iter().filter_map(bind).collect()),
+        "Binds": or_null(&spec.mounts.iter().filter_map(bind).collect::<Vec<_>>()),
         "ContainerIDFile": "",
         "LogConfig": {"Type": spec.log.driver, "Config": spec.log.options},
         "NetworkMode": network::mode(&spec.network),
@@ -57,14 +57,14 @@ fn privileges(spec: &ContainerSpec) -> Map<String, Json> {
     let dns: Vec<String> = spec.dns.servers.iter().map(ToString::to_string).collect();
     let hosts = spec.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));
     let mut shape = object(json!({
-        "CapAdd": or_null(security.cap_add.clone()),
-        "CapDrop": or_null(security.cap_drop.clone()),
+        "CapAdd": or_null(&security.cap_add),
+        "CapDrop": or_null(&security.cap_drop),
         "CgroupnsMode": sharing(&spec.namespaces.cgroup, "private"),
         "Dns": dns,
         "DnsOptions": spec.dns.options,
         "DnsSearch": spec.dns.search,
-        "ExtraHosts": or_null(hosts.collect()),
-        "GroupAdd": or_null(spec.process.groups.clone()),
+        "ExtraHosts": or_null(&hosts.collect::<Vec<_>>()),
+        "GroupAdd": or_null(&spec.process.groups),
         "IpcMode": sharing(&spec.namespaces.ipc, "private"),
         "Cgroup": "",
         "Links": null,
@@ -73,7 +73,7 @@ fn privileges(spec: &ContainerSpec) -> Map<String, Json> {
         "Privileged": security.privileged,
         "PublishAllPorts": false,
         "ReadonlyRootfs": spec.read_only,
-        "SecurityOpt": or_null(security.options.clone()),
+        "SecurityOpt": or_null(&security.options),
         "UTSMode": sharing(&spec.namespaces.uts, ""),
         "UsernsMode": "",
     }));
@@ -121,7 +121,7 @@ fn resources(spec: &ContainerSpec) -> Map<String, Json> {
         "CpusetCpus": limits.cpuset.as_deref().unwrap_or_default(),
         "CpusetMems": "",
         "Devices": devices.collect::<Vec<_>>(),
-        "DeviceCgroupRules": or_null(spec.security.device_cgroup_rules.clone()),
+        "DeviceCgroupRules": or_null(&spec.security.device_cgroup_rules),
         "DeviceRequests": null,
         "MemoryReservation": bytes(limits.memory_reservation),
         "MemorySwap": limits.memory_swap.filter(|swap| *swap != 0).unwrap_or(swap),
@@ -186,7 +186,7 @@ fn tmpfs(mount: &Mount) -> Option<(String, Json)> {
     Some((mount.target.clone(), json!(words.join(","))))
 }
 
-fn or_null(words: Vec<String>) -> Json {
+fn or_null(words: &[String]) -> Json {
     if words.is_empty() { Json::Null } else { json!(words) }
 }
 
