@@ -29,7 +29,7 @@ services:
     assert!(busy["MemUsage"].as_str().unwrap().ends_with(" / 64MiB"), "{busy}");
     assert!(!idle["MemUsage"].as_str().unwrap().ends_with(" / 64MiB"), "{idle}");
 
-    let send = "head -c 1400 /dev/zero | nc -u -w 1 busy 9; true";
+    let send = "for i in $(seq 60); do nc -w 1 busy 9 </dev/null; done; true";
     world.compose(&["exec", "-T", "idle", "sh", "-c", send]).ok();
     let net = |service| {
         let template = ["stats", "--no-stream", "--format", "{{.NetIO}}", service];

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use crate::resource::inspection::{DiskUse, GeneratedFiles, Inspection, LayerDirs};
 use crate::resource::mount::MountSource;
 use crate::resource::stats::{Stats, Traffic};
+use crate::state::ContainerDir;
 
 use super::world::World;
 
 impl World {
     pub(super) fn inspect(&self, index: usize, size: bool) -> Inspection {
         let container = self.observed.containers[index].clone();
-        let root = PathBuf::from("/fake").join(container.id.short());
+        let place = |root: &str| PathBuf::from(root).join(container.id.short());
+        let dir = ContainerDir::new(place("/fake/data"), place("/fake/run"));
         let volumes = container.spec.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume { name, .. } => {
                 Some((name.clone(), PathBuf::from("/fake/volumes").join(name)))
@@ -23,15 +25,15 @@ impl World {
             networks: self.observed.networks.clone(),
             volumes: volumes.collect(),
             files: GeneratedFiles {
-                resolv_conf: root.join("resolv.conf"),
-                hostname: root.join("hostname"),
-                hosts: root.join("hosts"),
-                log: root.join("log"),
+                resolv_conf: dir.etc("resolv.conf"),
+                hostname: dir.etc("hostname"),
+                hosts: dir.etc("hosts"),
+                log: dir.log(),
             },
             layers: LayerDirs {
                 lowers: vec![PathBuf::from("/fake/image")],
-                upper: root.join("upper"),
-                work: root.join("work"),
+                upper: dir.upper(),
+                work: dir.work(),
             },
             masked: vec!["/proc/kcore".to_owned()],
             read_only: vec!["/proc/sys".to_owned()],
