@@ -96,7 +96,7 @@ wordpress() {
 
 if [ -z "$compose" ]; then
     cargo build --release --quiet
-    compose=$(find "$PWD/target" -path '*/release/compose' -type f -perm -u+x | head -1)
+    compose=${CARGO_TARGET_DIR:-$PWD/target}/$(rustc --print host-tuple)/release/compose
 fi
 export COMPOSE_MIRRORS=${COMPOSE_MIRRORS:-docker.io=http://127.0.0.1:5000}
 "$compose" image inspect busybox:latest >/dev/null 2>&1 || (cd "$(project 1)" && "$compose" pull)
