@@ -51,8 +51,11 @@ fn asked_to_stop(world: &World) -> String {
 #[test]
 fn ctrl_c_stops_in_reverse_order_of_the_dependencies() {
     let world = World::new();
-    let services =
-        [service("db", "", "exit 0"), service("app", "db", "exit 0"), service("web", "app", "exit 0")];
+    let services = [
+        service("db", "", "exit 0"),
+        service("app", "db", "exit 0"),
+        service("web", "app", "exit 0"),
+    ];
     let mut up = attached(&world, &services);
     interrupt(&up);
     assert_eq!(up.wait().unwrap().code(), Some(130));
