@@ -4,6 +4,7 @@
 
 mod config;
 mod container;
+mod control;
 mod files;
 mod help;
 mod lifecycle;
