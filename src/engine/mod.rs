@@ -92,9 +92,6 @@ pub trait Engine {
     /// Gives a container another name.
     async fn rename_container(&self, id: &ContainerId, name: &str) -> Result<()>;
 
-    /// How many bytes a container has written into its own layer.
-    async fn written(&self, id: &ContainerId) -> Result<u64>;
-
     /// Follows a container's status, from the present one on; ends when its shim has ended.
     async fn watch(&self, id: &ContainerId) -> Result<Self::Watch>;
 

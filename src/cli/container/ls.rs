@@ -154,10 +154,9 @@ impl Ls {
             row = row.with("Image", then.short());
         }
         if self.size || self.format.contains(".Size") {
-            let written = cx.engine()?.written(&container.id).await?;
-            let of_image = observed.images.get(&spec.image).map_or(0, |image| image.size);
-            let whole = human::size(written + of_image);
-            row = row.with("Size", format!("{} (virtual {whole})", human::size(written)));
+            let size = cx.engine()?.inspect(&container.id, true).await?.size.unwrap_or_default();
+            let (own, whole) = (human::size(size.writable), human::size(size.total));
+            row = row.with("Size", format!("{own} (virtual {whole})"));
         }
         let mut fields = std::mem::take(&mut row.fields);
         let field = |name: &str| Some((name.to_owned(), fields.shift_remove(name)?));

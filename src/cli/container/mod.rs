@@ -6,6 +6,7 @@ mod exec;
 mod fetch;
 mod filter;
 mod find;
+mod inspect;
 mod kill;
 mod logs;
 mod ls;
@@ -19,6 +20,7 @@ mod rename;
 mod rm;
 mod run;
 mod start;
+mod stats;
 mod stop;
 mod top;
 mod wait;
@@ -32,6 +34,7 @@ pub use attach::Attach;
 pub use create::Create;
 pub use exec::Exec;
 pub use find::find;
+pub use inspect::Inspect;
 pub use kill::Kill;
 pub use logs::Logs;
 pub use ls::Ls;
@@ -42,6 +45,7 @@ pub use rename::Rename;
 pub use rm::Rm;
 pub use run::Run;
 pub use start::Start;
+pub use stats::Stats;
 pub use stop::{Restart, Stop};
 pub use top::Top;
 pub use wait::Wait;
@@ -52,6 +56,7 @@ pub enum Container {
     Attach(Attach),
     Create(Box<Create>),
     Exec(Exec),
+    Inspect(Inspect),
     Kill(Kill),
     Logs(Logs),
     #[command(visible_aliases = ["list", "ps"])]
@@ -65,6 +70,7 @@ pub enum Container {
     Rm(Rm),
     Run(Box<Run>),
     Start(Start),
+    Stats(Stats),
     Stop(Stop),
     Top(Top),
     Unpause(Unpause),
@@ -81,6 +87,7 @@ impl Container {
             Container::Attach(command) => command.run(cx).await,
             Container::Create(command) => command.run(cx).await,
             Container::Exec(command) => command.run(cx).await,
+            Container::Inspect(command) => command.run(cx).await,
             Container::Kill(command) => command.run(cx).await,
             Container::Logs(command) => command.run(cx).await,
             Container::Ls(command) => command.run(cx).await,
@@ -92,6 +99,7 @@ impl Container {
             Container::Rm(command) => command.run(cx).await,
             Container::Run(command) => command.run(cx).await,
             Container::Start(command) => command.run(cx).await,
+            Container::Stats(command) => command.run(cx).await,
             Container::Stop(command) => command.run(cx).await,
             Container::Top(command) => command.run(cx).await,
             Container::Unpause(command) => command.run(cx).await,

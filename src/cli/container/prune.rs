@@ -63,10 +63,10 @@ pub async fn prune(cx: &Context<impl Engine>, filters: &[String]) -> Result<Prun
         if container.status.state.is_active() || !conditions.hold(container, &observed) {
             continue;
         }
-        let bytes = engine.written(&container.id).await?;
+        let size = engine.inspect(&container.id, true).await?.size;
         engine.remove_container(&container.id, &RemoveOptions::default()).await?;
         pruned.ids.push(container.id.to_string());
-        pruned.bytes += bytes;
+        pruned.bytes += size.map_or(0, |size| size.writable);
     }
     Ok(pruned)
 }

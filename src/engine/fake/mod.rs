@@ -229,10 +229,6 @@ impl Engine for Fake {
         self.on("rename", id, |world, index| world.rename(index, name))
     }
 
-    async fn written(&self, id: &ContainerId) -> Result<u64> {
-        self.on("size of", id, |_, _| Ok(0))
-    }
-
     async fn watch(&self, id: &ContainerId) -> Result<FakeWatch> {
         let status = |world: &mut World, index: usize| {
             Ok(FakeWatch::new(world.observed.containers[index].status.clone()))

@@ -12,7 +12,6 @@ mod names;
 mod networks;
 mod observe;
 mod reconcile;
-mod size;
 mod start;
 mod streams;
 mod volumes;
@@ -172,11 +171,6 @@ impl Engine for Host {
     async fn rename_container(&self, id: &ContainerId, name: &str) -> Result<()> {
         let (id, name) = (id.clone(), name.to_owned());
         self.blocking(move |host| containers::rename(host, &id, &name)).await
-    }
-
-    async fn written(&self, id: &ContainerId) -> Result<u64> {
-        let id = id.clone();
-        self.blocking(move |host| size::written(host, &id)).await
     }
 
     async fn watch(&self, id: &ContainerId) -> Result<HostWatch> {

@@ -1,6 +1,6 @@
 //! What is mounted into a container: volumes, directories of the host, memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
@@ -46,7 +46,7 @@ pub struct Storage {
 impl Storage {
     pub fn apply(&self, cx: &Context<impl Engine>, service: &mut Service) -> Result<()> {
         for text in &self.volume {
-            let volume = short(text, &cx.directory().to_path_buf())?;
+            let volume = short(text, cx.directory())?;
             check_unique(service, &volume)?;
             service.volumes.push(volume);
         }
@@ -89,7 +89,7 @@ fn is_path(source: &str) -> bool {
 }
 
 /// `[SOURCE:]TARGET[:OPTIONS]`.
-fn short(text: &str, directory: &PathBuf) -> Result<ServiceVolume> {
+fn short(text: &str, directory: &Path) -> Result<ServiceVolume> {
     let invalid = |why: &str| {
         Err(Error::new(Kind::Invalid, format!("invalid volume specification: {text:?}: {why}")))
     };
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<ServiceVolume> {
-        short(text, &PathBuf::from("/home/u"))
+        short(text, Path::new("/home/u"))
     }
 
     #[test]
