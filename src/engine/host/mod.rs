@@ -5,12 +5,15 @@
 //! symbolic link, and what runs is known from locks that the kernel releases.
 
 mod build;
+mod cdi;
 mod containers;
 mod images;
+mod inherit;
 mod names;
 mod networks;
 mod observe;
 mod reconcile;
+mod resolve;
 mod start;
 mod streams;
 mod volumes;
