@@ -146,7 +146,7 @@ volumes:
     assert_eq!(sh(&world, "it", script), "7 750\n1024");
     assert!(world.project().join("host/x").exists());
     world.compose_yaml(
-        "services: {it: {image: busybox, volumes: ['v:/v']}}\nvolumes: {v: {driver_opts: {type: nfs}}}",
+        "services: {it: {image: busybox, volumes: ['far:/v']}}\nvolumes: {far: {driver_opts: {type: nfs}}}",
     );
     let refused = world.compose(&["up", "-d"]);
     assert!(refused.stderr.contains("missing required option: \"device\""), "{}", refused.stderr);

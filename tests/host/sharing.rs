@@ -107,11 +107,11 @@ networks: {shared: {external: true}}
     };
     let db = address(&world, "project", "db");
     for name in ["database", "db-1", "project-db-1", "db"] {
-        let found = sh(&world, "web", &format!("nslookup {name} | tail -3"));
+        let found = sh(&world, "web", &format!("nslookup {name}"));
         assert!(found.contains(&db), "{name}: {found}");
     }
     let far = address(&world, "other", "far");
-    assert!(sh(&world, "web", "nslookup far | tail -3").contains(&far));
+    assert!(sh(&world, "web", "nslookup far").contains(&far));
     assert_ne!(world.compose(&["exec", "-T", "none", "nslookup", "database"]).code, 0);
     world.compose(&["down", "-t", "1"]).ok();
     world.compose_in(&world.path().join("other"), &["down", "-t", "1"]).ok();
