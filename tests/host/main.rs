@@ -5,7 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attached;
 mod build;
+mod control;
 mod crash;
 mod inside;
 mod lifecycle;
