@@ -13,6 +13,7 @@ use super::limits::{Limits, Security};
 use super::mount::Mount;
 use super::network::{Dns, NetworkMode};
 use super::process::{ExecSpec, HealthCheck, Process};
+pub use super::sharing::{Link, Namespaces, Sharing, VolumesFrom};
 
 /// One container as it shall be: every default applied, every name resolved, nothing left to decide.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,24 +96,6 @@ impl ContainerSpec {
     }
 }
 
-/// Another container whose volumes and bind mounts are used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VolumesFrom {
-    /// Its name or id.
-    pub container: String,
-    /// Read-only here, whatever they are there.
-    pub read_only: bool,
-}
-
-/// A name for another container.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    /// A name the other container has in a network they share.
-    pub target: String,
-    /// What this container calls it.
-    pub alias: String,
-}
-
 /// Commands that run in the container when it is started and stopped on somebody's request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -157,35 +140,6 @@ pub struct BoundPort {
     pub container: u16,
     /// Transport protocol.
     pub protocol: Protocol,
-}
-
-/// Namespaces shared with the host or another container.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Namespaces {
-    /// Processes.
-    pub pid: Sharing,
-    /// System V IPC, POSIX message queues and `/dev/shm`.
-    pub ipc: Sharing,
-    /// Host and domain name.
-    pub uts: Sharing,
-    /// Control groups. Only `Private` and `Host`.
-    pub cgroup: Sharing,
-}
-
-/// Whose namespace a container uses.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sharing {
-    /// Its own.
-    #[default]
-    Private,
-    /// Its own, and no shared memory in `/dev/shm` (IPC only).
-    None,
-    /// The host's.
-    Host,
-    /// That of the container with this name or id.
-    Container(String),
 }
 
 /// How a container is asked to end, and how long it may take.
