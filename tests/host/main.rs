@@ -7,6 +7,7 @@
 
 mod build;
 mod control;
+mod copy;
 mod crash;
 mod inside;
 mod lifecycle;
