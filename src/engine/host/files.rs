@@ -166,6 +166,7 @@ fn within<T: Send>(
     let _lock = lock.ok_or_else(|| {
         Error::new(Kind::Conflict, format!("container {} is being started, try again", spec.name))
     })?;
+    start::make_bind_sources(&spec)?;
     let bundle = start::resolve(host, id, &spec)?;
     let mounts = bundle.spec.mounts().as_deref().unwrap_or_default();
     let binds = mounts.iter().filter(|mount| mount.typ().as_deref() == Some("bind"));
