@@ -11,9 +11,11 @@ use crate::cli::builder::Builder;
 use crate::cli::config::Config;
 use crate::cli::container::Container;
 use crate::cli::context::Context;
+use crate::cli::cp::Cp;
 use crate::cli::create::{Create, Scale};
 use crate::cli::docker::{Contexts, DockerVersion, Said};
 use crate::cli::down::Down;
+use crate::cli::events::Events;
 use crate::cli::exec::Exec;
 use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
@@ -74,10 +76,12 @@ pub enum Command {
     Container(Container),
     #[command(skip)]
     Contexts(Contexts),
+    Cp(Cp),
     Create(Create),
     #[command(skip)]
     DockerVersion(DockerVersion),
     Down(Down),
+    Events(Events),
     Exec(Exec),
     Fmt(Fmt),
     #[command(subcommand)]
@@ -136,9 +140,11 @@ impl Command {
             Command::Config(command) => wait(command.run(cx)),
             Command::Container(command) => wait(command.run(cx)),
             Command::Contexts(command) => command.run(cx),
+            Command::Cp(command) => wait(command.run(cx)),
             Command::Create(command) => wait(command.run(cx)),
             Command::DockerVersion(command) => command.run(cx),
             Command::Down(command) => wait(command.run(cx)),
+            Command::Events(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
