@@ -48,6 +48,7 @@ mod project;
 mod ps;
 mod pull;
 mod push;
+mod remote;
 mod report;
 mod restart;
 mod rm;

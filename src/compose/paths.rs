@@ -37,7 +37,9 @@ impl Paths<'_> {
             items(watch, |rule| self.key(rule, "path"));
         }
         if let Some(extends) = service.get_mut("extends") {
-            self.key(extends, "file");
+            if let Some(file) = extends.get_mut("file") {
+                self.context(file);
+            }
         }
         if let Some(volumes) = service.get_mut("volumes") {
             items(volumes, |volume| {

@@ -10,4 +10,5 @@ mod lists;
 mod logs;
 mod machine;
 mod programs;
+mod remote;
 mod up;
