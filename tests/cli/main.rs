@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod config;
+mod container;
+mod control;
 mod files;
 mod help;
 mod lifecycle;

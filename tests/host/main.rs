@@ -5,10 +5,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attached;
 mod build;
+mod container;
+mod control;
 mod crash;
 mod inside;
 mod lifecycle;
+mod mounts;
 mod network;
+mod secrets;
+mod sharing;
 mod stacks;
 mod world;

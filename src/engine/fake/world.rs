@@ -41,13 +41,13 @@ impl World {
         self.observed.containers.iter().position(|container| container.id == *id)
     }
 
-    fn next(&mut self) -> u32 {
+    pub(super) fn next(&mut self) -> u32 {
         self.count += 1;
         self.count
     }
 
     /// One second later each time.
-    fn now(&mut self) -> Timestamp {
+    pub(super) fn now(&mut self) -> Timestamp {
         Timestamp::from_second(i64::from(self.next())).unwrap_or_default()
     }
 
@@ -293,7 +293,7 @@ fn uses_network(spec: &ContainerSpec, name: &str) -> bool {
 
 /// Names of the volumes a container uses, and whether they are anonymous.
 fn volumes(spec: &ContainerSpec) -> impl Iterator<Item = (&str, bool)> {
-    spec.mounts.iter().filter_map(|mount| match &mount.source {
+    spec.all_mounts().into_iter().filter_map(|mount| match &mount.source {
         MountSource::Volume { name, anonymous, .. } => Some((name.as_str(), *anonymous)),
         _ => None,
     })
