@@ -164,8 +164,8 @@ fn recorded() -> Vec<String> {
     texts.filter(|text| text.len() < 4096).collect()
 }
 
-fn load_with(files: Memory) -> Loaded {
-    let loaded = load(&LoadRequest { working_dir: "/p".into(), ..LoadRequest::default() }, &files);
+fn load_with(files: &Memory) -> Loaded {
+    let loaded = load(&LoadRequest { working_dir: "/p".into(), ..LoadRequest::default() }, files);
     let said = render(&loaded.diagnostics, &loaded.sources, Style::default());
     assert!(loaded.project.is_some() || loaded.diagnostics.has_errors(), "{said}");
     loaded
@@ -175,7 +175,7 @@ fn load_with(files: Memory) -> Loaded {
 fn comes_back(loaded: Loaded) {
     let Some(project) = loaded.project else { return };
     let printed = config::to_yaml(&project);
-    let again = load_with(Memory::new().with("/p/compose.yaml", printed.as_str()));
+    let again = load_with(&Memory::new().with("/p/compose.yaml", printed.as_str()));
     let said = render(&again.diagnostics, &again.sources, Style::default());
     let Some(second) = again.project else { panic!("{said}\n{printed}") };
     assert_eq!(config::to_yaml(&second), printed);
@@ -185,7 +185,7 @@ fn comes_back(loaded: Loaded) {
 fn yaml() {
     fuzz("yaml", &recorded(), |text| {
         let files = Memory::new().with("/p/compose.yaml", text).with("/p/.env", "A=1\nB=$A\n");
-        comes_back(load_with(files));
+        comes_back(load_with(&files));
     });
 }
 
@@ -218,7 +218,7 @@ fn interpolation() {
         let quoted = serde_json::Value::from(value).to_string();
         let text = format!("services: {{web: {{image: x, labels: {{a: {quoted}}}}}}}\n");
         let files = Memory::new().with("/p/compose.yaml", text).with("/p/.env", "A=1\nB='$x'\n");
-        let loaded = load_with(files);
+        let loaded = load_with(&files);
         if let Some(project) = &loaded.project
             && !value.contains('$')
         {
@@ -243,7 +243,7 @@ fn dotenv() {
             .fold(Memory::new().with("/p/compose.yaml", main), |files, name| {
                 files.with(format!("/p/{name}"), text)
             });
-        load_with(files);
+        load_with(&files);
     });
 }
 
@@ -253,7 +253,7 @@ fn service_with(key: &str, value: &str) -> Loaded {
     let text = format!(
         "services: {{web: {{image: x, {key}: [{quoted}]}}}}\nvolumes: {{data: , a: , b: }}\n"
     );
-    load_with(Memory::new().with("/p/compose.yaml", text))
+    load_with(&Memory::new().with("/p/compose.yaml", text))
 }
 
 #[test]
@@ -313,6 +313,6 @@ fn commands() {
         let file = format!(
             "services: {{web: {{image: x, command: {quoted}, healthcheck: {{test: {quoted}}}}}}}\n"
         );
-        comes_back(load_with(Memory::new().with("/p/compose.yaml", file)));
+        comes_back(load_with(&Memory::new().with("/p/compose.yaml", file)));
     });
 }
