@@ -55,6 +55,7 @@ mod ps;
 mod pull;
 mod push;
 mod registry;
+mod remote;
 mod report;
 mod restart;
 mod rm;

@@ -13,4 +13,5 @@ mod lists;
 mod logs;
 mod machine;
 mod programs;
+mod remote;
 mod up;
