@@ -202,9 +202,7 @@ fn wait(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
 ///
 /// # Errors
 /// The arguments are wrong, or ask for help: see [`crate::cli::report::usage`].
-pub fn parse(
-    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-) -> Result<(Global, Command), clap::Error> {
+pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error> {
     read(definition(), arguments)
 }
 
@@ -212,16 +210,13 @@ pub fn parse(
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_as(
-    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    name: &str,
-) -> Result<(Global, Command), clap::Error> {
+pub fn parse_as(arguments: Vec<OsString>, name: &str) -> Result<(Global, Command), clap::Error> {
     read(definition().bin_name(name), arguments)
 }
 
 fn read(
     definition: clap::Command,
-    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    arguments: Vec<OsString>,
 ) -> Result<(Global, Command), clap::Error> {
     let mut matches = definition.try_get_matches_from(arguments)?;
     let arguments = Arguments::from_arg_matches_mut(&mut matches)?;

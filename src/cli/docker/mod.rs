@@ -57,7 +57,7 @@ impl Face {
 /// The arguments are wrong, or ask for help.
 pub fn parse(arguments: &[OsString]) -> Result<(Global, Command), clap::Error> {
     match arguments.first().map_or(Face::Compose, |program| Face::of(program)) {
-        Face::Compose => lenient(arguments.to_vec(), |words| command::parse(words)),
+        Face::Compose => lenient(arguments.to_vec(), command::parse),
         Face::DockerCompose => compose(arguments, "docker-compose"),
         Face::Docker => docker(arguments),
     }
