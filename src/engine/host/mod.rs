@@ -6,6 +6,7 @@
 
 mod build;
 mod cdi;
+mod check;
 mod containers;
 mod events;
 mod files;
@@ -40,6 +41,7 @@ use super::{
     RemoveOptions, StopOptions,
 };
 
+pub use check::{Leftover, leftovers};
 pub use events::HostEvents;
 pub use images::Relay;
 pub use inspect::bytes_below;
