@@ -47,6 +47,8 @@ pub struct Request {
     pub privileged: bool,
     /// `RUN --security=insecure` is allowed.
     pub allow_insecure: bool,
+    /// `RUN --network=host` is allowed.
+    pub allow_host_network: bool,
     /// What the image is for.
     pub platform: Platform,
     /// Seconds since 1970: nothing in the image is younger, and two builds are equal.
@@ -76,6 +78,7 @@ impl Request {
             ulimits: Vec::new(),
             privileged: false,
             allow_insecure: false,
+            allow_host_network: false,
             platform: Platform::host(),
             epoch: None,
         }
@@ -122,7 +125,7 @@ impl std::fmt::Debug for Secret {
 /// Network of build steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Network {
-    /// With a way to the outside.
+    /// Its own, with a way to the outside through a bridge.
     #[default]
     Default,
     /// Only a loopback device.

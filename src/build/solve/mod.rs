@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use crate::base::{Error, Result};
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
 use crate::image::Store;
+use crate::network;
 use crate::state::Roots;
 
 use super::dockerfile::{self, Dockerfile, Instruction, Stage};
@@ -58,6 +59,7 @@ pub fn build(
     let names = graph::names(&file, &mut Diagnostics::default());
     let context = context_tree(request, &recipe)?;
     let builder = Builder {
+        roots,
         store: &store,
         request,
         world,
@@ -70,6 +72,7 @@ pub fn build(
         context,
         slots: file.stages.iter().map(|_| Slot::default()).collect(),
         failed: AtomicBool::new(false),
+        bridged: AtomicBool::new(false),
         trouble: Mutex::new(Trouble { sources, mistakes: out, error: None }),
         next_step: AtomicUsize::new(1),
     };
@@ -78,6 +81,7 @@ pub fn build(
 
 /// One build.
 struct Builder<'a> {
+    roots: &'a Roots,
     store: &'a Store,
     request: &'a Request,
     world: &'a dyn World,
@@ -90,6 +94,8 @@ struct Builder<'a> {
     context: Option<Tree>,
     slots: Vec<Slot>,
     failed: AtomicBool,
+    /// A step was on the bridge of all builds.
+    bridged: AtomicBool,
     trouble: Mutex<Trouble>,
     next_step: AtomicUsize,
 }
@@ -140,6 +146,9 @@ impl Builder<'_> {
                 scope.spawn(move || builder.build_stage(*index));
             }
         });
+        if self.bridged.load(Ordering::Relaxed) {
+            network::remove_transient(self.roots)?;
+        }
         let state = lock(&self.slots[self.graph.target].done).take().flatten();
         let failed = self.failed.load(Ordering::Relaxed);
         let (request, store) = (self.request, self.store);

@@ -75,6 +75,7 @@ pub fn of_service<E: Engine>(
     request.pull = build.pull;
     request.privileged = build.privileged;
     request.allow_insecure = build.entitlements.iter().any(|it| it == "security.insecure");
+    request.allow_host_network = build.entitlements.iter().any(|it| it == "network.host");
     request.shm_size = build.shm_size.map(|Bytes(size)| size);
     let hosts = build.extra_hosts.iter();
     request.extra_hosts = hosts.map(|host| (host.name.clone(), host.address.clone())).collect();

@@ -146,6 +146,7 @@ impl Build {
             request.ulimits.push(limit(text)?);
         }
         request.allow_insecure = self.allow.iter().any(|it| it == "security.insecure");
+        request.allow_host_network = self.allow.iter().any(|it| it == "network.host");
         self.choices.apply(cx, &mut request)?;
         Ok(request)
     }
