@@ -10,6 +10,7 @@ use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::image::hash::Hashing;
 use crate::image::unpack::{self, Limits};
 
+use super::git::is_git;
 use super::ignore::{Ignore, clean};
 use super::layer::Lazy;
 use super::tree::Tree;
@@ -18,16 +19,6 @@ use super::tree::Tree;
 #[must_use]
 pub fn is_remote(source: &str) -> bool {
     source.starts_with("http://") || source.starts_with("https://") || is_git(source)
-}
-
-/// Whether a source is a git repository (Docker: gitutil).
-#[must_use]
-pub fn is_git(source: &str) -> bool {
-    let plain = source.split(['#', '?']).next().unwrap_or_default();
-    source.starts_with("git://")
-        || source.starts_with("git@")
-        || source.starts_with("ssh://")
-        || source.starts_with("http") && plain.ends_with(".git")
 }
 
 /// Name of the file that a URL gives: the last part of its path.

@@ -139,8 +139,7 @@ impl<R: Read> Recorder<R> {
         read.context(|| "cannot read the archive".to_owned())?;
         let compression = Compression::of(&start);
         self.start = io::Cursor::new(start);
-        self.records =
-            compression != Compression::Plain && compression.media_type().is_some();
+        self.records = compression != Compression::Plain && compression.media_type().is_some();
         Ok(self.records)
     }
 

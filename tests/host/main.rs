@@ -6,9 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod build;
+mod build_contexts;
+mod build_network;
 mod crash;
 mod inside;
 mod lifecycle;
 mod network;
+mod registry;
 mod stacks;
 mod world;

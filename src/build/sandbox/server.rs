@@ -81,7 +81,8 @@ fn wiring(order: &Order) -> Result<Option<Wiring>> {
 
 /// `host-gateway` in `/etc/hosts` is the host as the step sees it: only now is that known.
 fn with_gateway(bundle: &Bundle, wiring: Option<&Wiring>) -> Bundle {
-    let gateway = wiring.and_then(Wiring::gateway).map_or("127.0.0.1".to_owned(), |it| it.to_string());
+    let gateway =
+        wiring.and_then(Wiring::gateway).map_or("127.0.0.1".to_owned(), |it| it.to_string());
     let mut bundle = bundle.clone();
     for file in &mut bundle.contents {
         if file.target == Path::new("/etc/hosts") {

@@ -71,8 +71,7 @@ impl Wiring {
 
     /// Answers what was asked.
     pub(super) fn answer(&mut self) {
-        let failed =
-            self.responder.as_mut().is_some_and(|it| it.on_ready(Instant::now()).is_err());
+        let failed = self.responder.as_mut().is_some_and(|it| it.on_ready(Instant::now()).is_err());
         // It would fail again and again: the step goes on without names.
         if failed {
             self.responder = None;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::stage::Position;
-use super::{Builder, StepResult};
+use super::{Builder, StepResult, lock};
 use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::build::archive;
 use crate::build::copy::{Marks, Target, is_into_directory};
 use crate::build::dockerfile::{Copy, Instruction, Step, Word, expand, show};
+use crate::build::git::{Repository, is_git};
 use crate::build::ignore::Ignore;
 use crate::build::key::Key;
 use crate::build::layer::{self, Draft, Lazy};
@@ -53,6 +54,8 @@ struct Part {
     tree: Option<Tree>,
     items: Vec<Item>,
     to: PathBuf,
+    /// Says all about the items: they need not be read for the key.
+    identity: Option<String>,
 }
 
 impl Builder<'_> {
@@ -95,7 +98,9 @@ impl Builder<'_> {
         if self.may_use_cache(at)
             && let Some(record) = self.store.build_record(key)?
         {
-            return Ok(((record.layer, record.created), true));
+            let made = (record.layer.clone(), record.created);
+            lock(&self.steps).push((key.clone(), record));
+            return Ok((made, true));
         }
         let layer = make()?;
         let created = Timestamp::now();
@@ -106,6 +111,7 @@ impl Builder<'_> {
             text: text.to_owned(),
         };
         self.store.keep_build_record(key, &record)?;
+        lock(&self.steps).push((key.clone(), record));
         Ok(((layer, created), false))
     }
 
@@ -187,7 +193,7 @@ impl Builder<'_> {
             }
             let items =
                 tree.items(&source, &inner, &exclude).map_err(|error| blame(word, error))?;
-            parts.push(Part { tree: None, items, to: to.clone() });
+            parts.push(Part { tree: None, items, to: to.clone(), identity: None });
         }
         for (word, url) in remote {
             let part = self.download(copy, &url, &to, into, draft);
@@ -284,8 +290,8 @@ impl Builder<'_> {
         into: bool,
         draft: &Lazy<'_>,
     ) -> Result<Part> {
-        if archive::is_git(url) {
-            return Err(Error::new(Kind::Invalid, "ADD of a git repository is not supported"));
+        if is_git(url) {
+            return self.repository(copy, url, to, draft);
         }
         let dir = draft.get()?.scratch("download")?;
         let name = archive::name_of(url)?;
@@ -306,7 +312,27 @@ impl Builder<'_> {
         for source in tree.sources(&archive::quoted(&name))? {
             items.extend(tree.items(&source, &inner, &Ignore::default())?);
         }
-        Ok(Part { tree: Some(tree), items, to: to.to_owned() })
+        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: None })
+    }
+
+    /// The files of a repository go into the destination, which is a directory.
+    fn repository(&self, copy: &Copy, url: &str, to: &Path, draft: &Lazy<'_>) -> Result<Part> {
+        let mut repository = Repository::parse(url)?;
+        repository.keep_git |= copy.keep_git_dir;
+        if let Some(wanted) = &copy.checksum {
+            repository.commit = Some(wanted.text.clone());
+        }
+        let dir = draft.get()?.scratch("repository")?;
+        let agent = self.request.ssh.get("default").map(PathBuf::as_path);
+        let checkout = repository.fetch(&dir, agent)?;
+        let tree = Tree::open(&checkout.path, Ignore::default())?;
+        let mut items = Vec::new();
+        for source in tree.sources("/")? {
+            items.extend(tree.items(&source, Path::new(""), &Ignore::default())?);
+        }
+        // What git keeps for itself is not the same twice.
+        let identity = format!("{} {:?}", checkout.commit, repository.directory);
+        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: Some(identity) })
     }
 
     fn copy_key(
@@ -322,7 +348,10 @@ impl Builder<'_> {
         for part in &prepared.parts {
             let tree = part.tree.as_ref().unwrap_or(tree);
             key.part(part.to.as_os_str().as_encoded_bytes());
-            tree.add_to(&mut key, &part.items)?;
+            match &part.identity {
+                Some(identity) => drop(key.part(identity)),
+                None => tree.add_to(&mut key, &part.items)?,
+            }
         }
         for (path, content) in &prepared.inline {
             key.part(path.as_os_str().as_encoded_bytes()).part(content);
@@ -383,6 +412,6 @@ impl Part {
         for source in tree.sources("/")? {
             items.extend(tree.items(&source, Path::new(""), &Ignore::default())?);
         }
-        Ok(Part { tree: Some(tree), items, to })
+        Ok(Part { tree: Some(tree), items, to, identity: None })
     }
 }

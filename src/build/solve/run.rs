@@ -60,7 +60,8 @@ impl Builder<'_> {
             && self.request.network != Network::Host
         {
             let message = "network.host is not allowed";
-            let hint = "allow it with --allow network.host, or `entitlements` of the service's build";
+            let hint =
+                "allow it with --allow network.host, or `entitlements` of the service's build";
             return Err(self.mistake("not-allowed", step.span, message, |it| {
                 it.hint(hint);
             }));
@@ -226,7 +227,10 @@ impl Builder<'_> {
             gid: 0,
             mode: 0o644,
         };
-        vec![file("/etc/hosts", hosts.into_bytes()), file("/etc/resolv.conf", resolvers.into_bytes())]
+        vec![
+            file("/etc/hosts", hosts.into_bytes()),
+            file("/etc/resolv.conf", resolvers.into_bytes()),
+        ]
     }
 }
 

@@ -86,9 +86,9 @@ pub fn inflating<'a, R: Read + Send + 'a>(
             let buffered = BufReader::with_capacity(READ, whole);
             Box::new(lzma_rust2::XzReader::new_mem_limit(buffered, true, XZ_MEMORY))
         }
-        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(
-            BufReader::with_capacity(READ, whole),
-        )),
+        Compression::Bzip2 => {
+            Box::new(bzip2::bufread::MultiBzDecoder::new(BufReader::with_capacity(READ, whole)))
+        }
     };
     Ok((reader, compression))
 }
