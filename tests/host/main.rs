@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attached;
 mod build;
 mod build_contexts;
 mod build_network;
