@@ -7,6 +7,7 @@
 
 mod attached;
 mod build;
+mod build_attacks;
 mod build_contexts;
 mod build_network;
 mod crash;
