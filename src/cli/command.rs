@@ -35,6 +35,7 @@ use crate::cli::restart::Restart;
 use crate::cli::rm::Rm;
 use crate::cli::run::Run;
 use crate::cli::start::Start;
+use crate::cli::stats::Stats;
 use crate::cli::stop::Stop;
 use crate::cli::top::Top;
 use crate::cli::up::Up;
@@ -90,6 +91,7 @@ pub enum Command {
     Run(Run),
     Scale(Scale),
     Start(Start),
+    Stats(Stats),
     Stop(Stop),
     Top(Top),
     Unpause(Unpause),
@@ -136,6 +138,7 @@ impl Command {
             Command::Run(command) => wait(command.run(cx)),
             Command::Scale(command) => wait(command.run(cx)),
             Command::Start(command) => wait(command.run(cx)),
+            Command::Stats(command) => wait(command.run(cx)),
             Command::Stop(command) => wait(command.run(cx)),
             Command::Top(command) => wait(command.run(cx)),
             Command::Unpause(command) => wait(command.run(cx)),

@@ -55,6 +55,7 @@ mod run;
 mod signals;
 mod single;
 mod start;
+mod stats;
 mod stop;
 mod terminal;
 mod top;

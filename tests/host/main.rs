@@ -10,6 +10,7 @@ mod build;
 mod build_attacks;
 mod build_contexts;
 mod build_network;
+mod control;
 mod crash;
 mod inside;
 mod lifecycle;
