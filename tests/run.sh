@@ -33,9 +33,17 @@ cargo build --quiet
 step 'fixture images'
 fixtures/images/build.sh
 
+step 'judge of Dockerfiles'
+if [[ ! -d $COMPOSE_FIXTURE_CACHE/python/dockerfile_parse ]]; then
+    need pip3:python3-pip
+    pip3 install --quiet --target "$COMPOSE_FIXTURE_CACHE/python" dockerfile-parse==2.0.1
+fi
+
 step 'tests'
 # The registry's tests start it by name.
 PATH=$COMPOSE_FIXTURE_CACHE/docker-registry/usr/bin:$PATH
 started=$SECONDS
 cargo test "$@"
+step 'other tools'
+tests/interop/images.sh
 printf '\nevery test passed, in %s s\n' $((SECONDS - started))

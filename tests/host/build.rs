@@ -192,7 +192,7 @@ fn steps_travel_through_a_directory() {
     let import = ["image", "import", tar.to_str().unwrap(), "busybox:latest", "-c", "CMD [\"sh\"]"];
     elsewhere(&import);
     let built = elsewhere(&["image", "build", "--cache-from", "type=local,src=cache", "."]);
-    assert_eq!(cached(&built.stderr), 6, "{}", built.stderr);
+    assert_eq!(cached(&built.stderr), 7, "{}", built.stderr);
     assert_eq!(elsewhere(&["image", "ls", "-q"]).stdout.lines().count(), 2);
 
     // A cache that is not there makes a build slower, not wrong.

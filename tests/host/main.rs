@@ -9,6 +9,8 @@ mod attached;
 mod build;
 mod build_attacks;
 mod build_contexts;
+mod build_keys;
+mod build_language;
 mod build_network;
 mod control;
 mod crash;

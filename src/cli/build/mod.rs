@@ -3,6 +3,7 @@
 pub mod deliver;
 pub mod exchange;
 mod order;
+mod raw;
 pub mod request;
 mod show;
 #[cfg(test)]
@@ -134,6 +135,7 @@ impl<E: Engine> Context<E> {
         let look = match self.style() {
             _ if quiet => Look::Silent,
             ProgressStyle::Quiet => Look::Silent,
+            ProgressStyle::Json if self.global().is_raw(self.environment()) => Look::Raw,
             ProgressStyle::Json => Look::Json,
             ProgressStyle::Tty => Look::Live,
             _ => Look::Plain,
