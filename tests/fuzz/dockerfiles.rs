@@ -176,10 +176,13 @@ impl Author {
                 "--interval=5m --timeout=3s --retries=2 CMD curl -f http://localhost/ || exit 1",
             ),
             13 => {
-                self.say("ARG", ["BUILD_DATE", "COMMIT=unknown"][self.random.next() as usize % 2])
+                let rest = ["BUILD_DATE", "COMMIT=unknown"][self.random.below(2)];
+                self.say("ARG", rest);
             }
-            14 => self
-                .say("VOLUME", ["[\"/data\"]", "/data /var/log"][self.random.next() as usize % 2]),
+            14 => {
+                let rest = ["[\"/data\"]", "/data /var/log"][self.random.below(2)];
+                self.say("VOLUME", rest);
+            }
             _ => self.say("COPY", "[\"a file\", \"/to here/\"]"),
         }
     }

@@ -123,7 +123,8 @@ fn dockerfiles_never_panic_and_mistakes_have_places() {
         "é",
     ];
     for_a_while(|random| {
-        let input = mutated(random, &texts[random.below(texts.len())], &words);
+        let text = &texts[random.below(texts.len())];
+        let input = mutated(random, text, &words);
         let text = String::from_utf8_lossy(&input).into_owned();
         let mut sources = Sources::default();
         let source = sources.add("Dockerfile", text.as_str());
@@ -239,7 +240,10 @@ fn archives_mean_the_same_to_us_and_to_others() {
         let mut random = Random::new(number);
         let bytes = match number {
             0..3 => good[number as usize].clone(),
-            _ => changed(&mut random, &good[random.below(3)]),
+            _ => {
+                let base = &good[random.below(3)];
+                changed(&mut random, base)
+            }
         };
         let name = format!("case{number:04}");
         fs::write(dir.path().join(&name), &bytes).unwrap();
