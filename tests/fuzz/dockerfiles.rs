@@ -52,11 +52,12 @@ fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What the judge does not know: here-documents, and empty lines within an instruction.
+/// What the judge does not know: here-documents, empty lines within an instruction, and that two
+/// escape characters at the end of a line are one letter.
 fn is_for_the_judge(text: &str) -> bool {
     let mut continued = false;
     for line in text.lines() {
-        if line.contains("<<") || continued && line.trim().is_empty() {
+        if line.contains("<<") || line.ends_with("\\\\") || continued && line.trim().is_empty() {
             return false;
         }
         continued = match line.trim_start().starts_with('#') {

