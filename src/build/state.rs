@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use crate::base::{Digest, PortRange};
 use crate::image::Platform;
 use crate::image::config::{Document, History, parse_port};
-use crate::resource::image::{ExposedPort, ImageHealth};
+use crate::resource::container::ExposedPort;
+use crate::resource::image::ImageHealth;
 use crate::resource::{Image, ImageConfig};
 
 use super::dockerfile::{Command, Health};

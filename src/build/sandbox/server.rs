@@ -99,7 +99,7 @@ fn start(bundle: &Bundle, cgroup: &Cgroup, namespaces: &[Namespace<'_>]) -> Resu
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let stdio =
         Stdio::Pipes { stdin: null.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
-    runtime::start(bundle, &Setup { cgroup, namespaces, stdio })
+    runtime::start(bundle, &Setup { cgroup, namespaces, mounts: &[], stdio })
 }
 
 /// Waits for the program, or for the builder to go away: then the program goes too. Meanwhile

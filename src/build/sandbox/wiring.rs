@@ -44,7 +44,7 @@ impl Wiring {
         network::ensure(roots, &leases[0].network)?;
         let namespace = namespace()?;
         network::attach(&leases, namespace.as_fd())?;
-        let responder = Responder::open(roots, &leases, &Dns::default(), namespace.as_fd())?;
+        let responder = Responder::open(roots, &leases, (&Dns::default(), &[]), namespace.as_fd())?;
         Ok(Wiring { namespace, responder: Some(responder), leases })
     }
 
