@@ -1,6 +1,7 @@
 //! Images: references, registry client, store, unpacking.
 
 pub mod archive;
+pub mod artifact;
 pub mod chain;
 pub mod change;
 pub mod config;

@@ -12,4 +12,5 @@ mod lists;
 mod logs;
 mod machine;
 mod programs;
+mod remote;
 mod up;

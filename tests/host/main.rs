@@ -14,6 +14,7 @@ mod build_language;
 mod build_network;
 mod container;
 mod control;
+mod copy;
 mod crash;
 mod inside;
 mod lifecycle;
