@@ -10,7 +10,6 @@ use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::build::archive;
 use crate::build::copy::{Marks, Target, is_into_directory};
 use crate::build::dockerfile::{Copy, Instruction, Step, Word, expand, show};
-use crate::build::git::{Repository, is_git};
 use crate::build::ignore::Ignore;
 use crate::build::key::Key;
 use crate::build::layer::{self, Draft, Lazy};
@@ -50,12 +49,12 @@ struct Prepared {
     inline: Vec<(PathBuf, String)>,
 }
 
-struct Part {
-    tree: Option<Tree>,
-    items: Vec<Item>,
-    to: PathBuf,
+pub(super) struct Part {
+    pub tree: Option<Tree>,
+    pub items: Vec<Item>,
+    pub to: PathBuf,
     /// Says all about the items: they need not be read for the key.
-    identity: Option<String>,
+    pub identity: Option<String>,
 }
 
 impl Builder<'_> {
@@ -282,59 +281,6 @@ impl Builder<'_> {
         Ok(files)
     }
 
-    fn download(
-        &self,
-        copy: &Copy,
-        url: &str,
-        to: &Path,
-        into: bool,
-        draft: &Lazy<'_>,
-    ) -> Result<Part> {
-        if is_git(url) {
-            return self.repository(copy, url, to, draft);
-        }
-        let dir = draft.get()?.scratch("download")?;
-        let name = archive::name_of(url)?;
-        let file = dir.join(&name);
-        let modified = self.world.download(url, &file)?;
-        archive::settle(&file, modified)?;
-        if let Some(wanted) = &copy.checksum {
-            archive::verify(&file, &wanted.text)?;
-        }
-        let tree = Tree::open(&dir, Ignore::default())?;
-        if copy.unpack == Some(true)
-            && let Some(unpacked) = archive::unpack(&tree, Path::new(&name), draft, usize::MAX)?
-        {
-            return Part::all_of(unpacked, to.to_owned());
-        }
-        let inner = if into { PathBuf::from(&name) } else { PathBuf::new() };
-        let mut items = Vec::new();
-        for source in tree.sources(&archive::quoted(&name))? {
-            items.extend(tree.items(&source, &inner, &Ignore::default())?);
-        }
-        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: None })
-    }
-
-    /// The files of a repository go into the destination, which is a directory.
-    fn repository(&self, copy: &Copy, url: &str, to: &Path, draft: &Lazy<'_>) -> Result<Part> {
-        let mut repository = Repository::parse(url)?;
-        repository.keep_git |= copy.keep_git_dir;
-        if let Some(wanted) = &copy.checksum {
-            repository.commit = Some(wanted.text.clone());
-        }
-        let dir = draft.get()?.scratch("repository")?;
-        let agent = self.request.ssh.get("default").map(PathBuf::as_path);
-        let checkout = repository.fetch(&dir, agent)?;
-        let tree = Tree::open(&checkout.path, Ignore::default())?;
-        let mut items = Vec::new();
-        for source in tree.sources("/")? {
-            items.extend(tree.items(&source, Path::new(""), &Ignore::default())?);
-        }
-        // What git keeps for itself is not the same twice.
-        let identity = format!("{} {:?}", checkout.commit, repository.directory);
-        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: Some(identity) })
-    }
-
     fn copy_key(
         &self,
         copy: &Copy,
@@ -406,7 +352,7 @@ impl Builder<'_> {
 
 impl Part {
     /// All of a tree.
-    fn all_of(mut tree: Tree, to: PathBuf) -> Result<Part> {
+    pub(super) fn all_of(mut tree: Tree, to: PathBuf) -> Result<Part> {
         tree.owned = true;
         let mut items = Vec::new();
         for source in tree.sources("/")? {

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod config;
+mod fetched;
 mod files;
 mod mounts;
 mod recipe;
