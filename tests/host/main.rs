@@ -7,6 +7,11 @@
 
 mod attached;
 mod build;
+mod build_attacks;
+mod build_contexts;
+mod build_keys;
+mod build_language;
+mod build_network;
 mod container;
 mod control;
 mod copy;
@@ -15,6 +20,7 @@ mod inside;
 mod lifecycle;
 mod mounts;
 mod network;
+mod registry;
 mod secrets;
 mod sharing;
 mod stacks;
