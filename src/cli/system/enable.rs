@@ -36,7 +36,8 @@ pub struct Enable {
 impl Enable {
     /// Writes the unit, or removes it.
     pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let (unit, link) = (self.units.join(UNIT), self.units.join(WANTS).join(UNIT));
+        let units = cx.directory().join(&self.units);
+        let (unit, link) = (units.join(UNIT), units.join(WANTS).join(UNIT));
         if self.remove {
             remove(&link)?;
             remove(&unit)?;
@@ -44,15 +45,15 @@ impl Enable {
             return Ok(Exit::Success);
         }
         let own = std::env::current_exe().context(|| "cannot find this program".to_owned())?;
-        if !self.units.is_dir() {
-            let message = format!("there is no systemd here: {} is missing", self.units.display());
+        if !units.is_dir() {
+            let message = format!("there is no systemd here: {} is missing", units.display());
             return Err(Error::new(Kind::NotFound, message)
                 .hint(format!("have your init run `{} system restore` once at boot", own.display()))
                 .hint(format!("with cron: @reboot {} system restore", own.display()))
                 .into());
         }
         write(&unit, &text(&own))?;
-        let wants = self.units.join(WANTS);
+        let wants = units.join(WANTS);
         let made = std::fs::create_dir_all(&wants);
         made.context(|| format!("cannot make {}", wants.display()))?;
         remove(&link)?;
