@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module, and those it may use. All that a module may use comes before it, so that there are
 /// no circles.
-const FLOORS: [(&str, &[&str]); 15] = [
+const FLOORS: [(&str, &[&str]); 16] = [
     ("base", &[]),
     ("diag", &["base"]),
     ("resource", &["base"]),
@@ -20,6 +20,8 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ("plan", &["base", "compose", "diag", "resource"]),
     ("state", &["base", "resource", "sys"]),
     ("runtime", &["base", "sys"]),
+    // The runtime without a shim, for callers that are one: it keeps its own few records.
+    ("oci", &["base", "runtime", "state", "sys"]),
     ("image", &["base", "resource", "state", "sys"]),
     ("network", &["base", "resource", "state", "sys"]),
     ("shim", &["base", "network", "resource", "runtime", "state", "sys"]),
@@ -36,12 +38,13 @@ const FLOORS: [(&str, &[&str]); 15] = [
     // everything lies.
     // `image` for commands on single images: what they do is the store's and the registry client's
     // own work, which the engine would only hand through. What a build is asked for (`build::Request`)
-    // and tells while it works comes from `build` for the same reason.
+    // and tells while it works comes from `build` for the same reason. `oci` is a command line of
+    // its own, which has no engine.
     (
         "cli",
         &[
-            "base", "build", "compose", "diag", "engine", "execute", "image", "plan", "resource",
-            "state",
+            "base", "build", "compose", "diag", "engine", "execute", "image", "oci", "plan",
+            "resource", "state",
         ],
     ),
 ];

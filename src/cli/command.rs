@@ -25,6 +25,7 @@ use crate::cli::logout::Logout;
 use crate::cli::logs::Logs;
 use crate::cli::ls::Ls;
 use crate::cli::network::Network;
+use crate::cli::oci::Oci;
 use crate::cli::pause::{Pause, Unpause};
 use crate::cli::port::Port;
 use crate::cli::ps::Ps;
@@ -80,6 +81,7 @@ pub enum Command {
     Ls(Ls),
     #[command(subcommand)]
     Network(Network),
+    Oci(Oci),
     Pause(Pause),
     Port(Port),
     Ps(Ps),
@@ -126,6 +128,7 @@ impl Command {
             Command::Logs(command) => wait(command.run(cx)),
             Command::Ls(command) => wait(command.run(cx)),
             Command::Network(command) => wait(command.run(cx)),
+            Command::Oci(command) => Ok(Exit::Code(command.run())),
             Command::Pause(command) => wait(command.run(cx)),
             Command::Port(command) => wait(command.run(cx)),
             Command::Ps(command) => wait(command.run(cx)),

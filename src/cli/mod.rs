@@ -40,6 +40,7 @@ mod logout;
 mod logs;
 mod ls;
 mod network;
+mod oci;
 mod options;
 mod output;
 mod pause;
