@@ -12,7 +12,7 @@ use crate::base::{Context, Error, Kind, Result};
 use crate::runtime::{Bundle, Rootfs, Seccomp, caps};
 
 /// The newest version of the specification that is followed.
-pub const VERSION: &str = "1.2.1";
+pub(super) const VERSION: &str = "1.2.1";
 
 /// A configuration that was read.
 #[derive(Debug)]

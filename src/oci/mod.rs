@@ -25,7 +25,6 @@ mod start;
 mod update;
 
 pub use attend::Relay;
-pub use config::VERSION;
 pub use container::{Container, Status};
 pub use create::{Create, Made, create, run};
 pub use exec::Exec;

@@ -67,8 +67,7 @@ impl Entry<'_> {
             .and_then(|file| std::fs::File::from(file).write_all(score.to_string().as_bytes()));
         match written {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let text = format!("oom_score_adj {score} is not permitted here and has no effect");
-                self.warn(text);
+                self.warn(no_oom_score(score));
                 Ok(())
             }
             result => result.context(|| format!("cannot set oom_score_adj to {score}")),
@@ -152,6 +151,11 @@ impl Later<'_> {
             .map_err(|error| Error::other("cannot open the container's root").with_source(error))?;
         entry.run(&Root::new(root), program, false, pid)
     }
+}
+
+/// What is said when badness cannot be lowered.
+pub(super) fn no_oom_score(score: i32) -> String {
+    format!("oom_score_adj {score} is not permitted here and has no effect")
 }
 
 /// This process's id where `/proc` is of: outside, as long as the root is not the container's.

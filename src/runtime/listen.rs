@@ -11,6 +11,7 @@ use crate::base::{Context, Error, Result};
 
 use super::bundle::Bundle;
 use super::channel::{Channel, Message, Stage};
+use super::child;
 use super::hooks;
 use super::idmap::Mappings;
 use super::program;
@@ -63,7 +64,9 @@ pub(super) fn listen(
                 process = Pid::from_raw(pid).map(|pid| (pid, fd));
                 Ok(())
             }
-            Ok(Some(Message::Waits(stage))) => serve(channel, child, stage, process.as_ref()),
+            Ok(Some(Message::Waits(stage))) => {
+                serve(channel, child, stage, process.as_ref()).map(|more| warnings.extend(more))
+            }
             Ok(Some(Message::Failed(error))) => Err(error),
             Ok(Some(Message::Done)) => Ok(()),
             Ok(None) => break,
@@ -101,28 +104,44 @@ fn reap(process: &OwnedFd, kill: bool) {
 }
 
 /// Does what the child waits for.
-fn serve(channel: &Channel, child: &Child<'_>, stage: Stage, process: Option<&Born>) -> Result<()> {
+fn serve(
+    channel: &Channel,
+    child: &Child<'_>,
+    stage: Stage,
+    process: Option<&Born>,
+) -> Result<Option<String>> {
     let (pid, _) = process.ok_or_else(|| Error::other("a process waits that was not born"))?;
-    match stage {
+    let warning = match stage {
         Stage::Users => {
             Mappings::of(child.bundle.spec.linux().as_ref()).give(*pid)?;
-            lend_privileges(child, *pid)?;
+            lend_privileges(child, *pid)?
         }
-        Stage::Hooks => run_hooks(child, *pid)?,
-    }
-    channel.send(&Message::Done).context(|| "cannot reach the child".to_owned())
+        Stage::Hooks => {
+            run_hooks(child, *pid)?;
+            None
+        }
+    };
+    channel.send(&Message::Done).context(|| "cannot reach the child".to_owned())?;
+    Ok(warning)
 }
 
-/// Sets what only the host's root may: less badness, higher limits.
-fn lend_privileges(child: &Child<'_>, pid: Pid) -> Result<()> {
+/// Sets what only the host's root may: less badness, higher limits. What not even we may is told.
+fn lend_privileges(child: &Child<'_>, pid: Pid) -> Result<Option<String>> {
     let Some(process) = child.bundle.spec.process().as_ref().filter(|_| child.own_users) else {
-        return Ok(());
+        return Ok(None);
     };
-    if let Some(score) = process.oom_score_adj() {
-        fs::write(format!("/proc/{}/oom_score_adj", pid.as_raw_nonzero()), score.to_string())
-            .context(|| format!("cannot set oom_score_adj to {score}"))?;
+    raise_limits(process, pid)?;
+    let Some(score) = process.oom_score_adj() else { return Ok(None) };
+    let file = format!("/proc/{}/oom_score_adj", pid.as_raw_nonzero());
+    match fs::write(file, score.to_string()) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(Some(child::no_oom_score(score)))
+        }
+        written => {
+            written.context(|| format!("cannot set oom_score_adj to {score}"))?;
+            Ok(None)
+        }
     }
-    raise_limits(process, pid)
 }
 
 fn raise_limits(process: &Process, pid: Pid) -> Result<()> {
@@ -138,9 +157,14 @@ fn raise_limits(process: &Process, pid: Pid) -> Result<()> {
         };
         if higher {
             let raised = Rlimit { current: now.current, maximum: wanted };
-            rustix::process::prlimit(Some(pid), resource, raised)
-                .map_err(io::Error::from)
-                .context(|| format!("cannot set limit {}", limit.typ()))?;
+            match rustix::process::prlimit(Some(pid), resource, raised) {
+                // Then the child comes as far as it may, and says so.
+                Ok(_) | Err(rustix::io::Errno::PERM) => {}
+                Err(error) => {
+                    return Err(io::Error::from(error))
+                        .context(|| format!("cannot set limit {}", limit.typ()));
+                }
+            }
         }
     }
     Ok(())

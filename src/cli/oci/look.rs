@@ -35,12 +35,6 @@ impl State {
     }
 }
 
-/// Print versions of ourselves and of the specification
-pub(super) fn print_version() {
-    println!("compose version {}", env!("CARGO_PKG_VERSION"));
-    println!("spec: {}", oci::VERSION);
-}
-
 /// List containers
 #[derive(clap::Args, Debug)]
 pub(super) struct List {

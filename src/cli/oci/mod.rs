@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::base::{Error, Kind, Result};
 use crate::state::OciRoot;
@@ -99,14 +99,18 @@ enum Operation {
 
 /// The command line of its own that `compose oci` is.
 #[derive(Parser, Debug)]
-#[command(name = "compose oci", disable_version_flag = true, infer_long_args = false)]
+#[command(name = "compose oci", version = VERSIONS, disable_version_flag = true)]
+#[command(infer_long_args = false)]
 struct Alone {
     /// Print versions
-    #[arg(short = 'v', long)]
-    version: bool,
+    #[arg(short = 'v', long, action = ArgAction::Version)]
+    version: Option<bool>,
     #[command(flatten)]
-    oci: Option<Oci>,
+    oci: Oci,
 }
+
+/// Versions of ourselves and of the specification.
+const VERSIONS: &str = concat!("version ", env!("CARGO_PKG_VERSION"), "\nspec: 1.2.1");
 
 /// What operations need to know.
 struct Setting {
@@ -124,16 +128,8 @@ pub fn is_link(program: &OsString) -> bool {
 /// Does what `arguments` say, of which the first is a program's name.
 #[must_use]
 pub fn main(arguments: &[OsString]) -> ExitCode {
-    let parsed = Alone::command().try_get_matches_from(arguments).and_then(|mut matches| {
-        let version = matches.get_flag("version");
-        if version { Ok(None) } else { Oci::from_arg_matches_mut(&mut matches).map(Some) }
-    });
-    match parsed {
-        Ok(Some(oci)) => ExitCode::from(oci.run()),
-        Ok(None) => {
-            look::print_version();
-            ExitCode::SUCCESS
-        }
+    match Alone::try_parse_from(arguments) {
+        Ok(alone) => ExitCode::from(alone.oci.run()),
         Err(error) => {
             // With the streams closed there is nobody to tell.
             let _ = error.print();
