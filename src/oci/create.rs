@@ -176,7 +176,7 @@ impl Making<'_> {
             no_pivot: self.how.no_pivot,
         };
         let stdio = stdio(&bundle.spec);
-        let setup = Setup { cgroup, namespaces: &[], stdio };
+        let setup = Setup { cgroup, namespaces: &[], mounts: &[], stdio };
         let started = runtime::start_alone(bundle, &setup, &alone)?;
         drop(waiting);
         match self.publish(container, &started) {

@@ -5,7 +5,10 @@
 //! written to disk as JSON, so new fields need a `serde(default)`.
 
 pub mod container;
+pub mod event;
+pub mod file;
 pub mod image;
+pub mod inspection;
 pub mod labels;
 pub mod limits;
 pub mod log;
@@ -13,11 +16,15 @@ pub mod mount;
 pub mod network;
 pub mod observed;
 pub mod process;
+pub mod sharing;
+pub mod stats;
 pub mod volume;
 
 pub use container::{Container, ContainerSpec, State, Status};
 pub use image::{Image, ImageConfig};
+pub use inspection::Inspection;
 pub use mount::Mount;
 pub use network::{Endpoint, Network, NetworkSpec};
 pub use observed::Observed;
+pub use stats::Stats;
 pub use volume::{Volume, VolumeSpec};

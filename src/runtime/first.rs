@@ -2,13 +2,13 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use oci_spec::runtime::{ContainerState, LinuxDevice, LinuxNamespaceType, State};
 
 use crate::base::{Context, Error, Result};
-use crate::sys::mount::FileSystem;
+use crate::sys::mount::{self, FileSystem};
 use crate::sys::netlink::{Failure, Family, Socket, route};
 
 use super::bundle::{Bundle, Rootfs};
@@ -41,6 +41,8 @@ pub struct First<'a> {
     pub cgroup: &'a Cgroup,
     /// Which namespaces are its own, and which it joins.
     pub namespaces: &'a Namespaces<'a>,
+    /// Mounts made by the parent, with their places.
+    pub mounts: &'a [(&'a Path, BorrowedFd<'a>)],
     /// What needs not be taken any more.
     pub taken: Taken,
     /// What hooks are told; `None`: nobody asked for hooks.
@@ -182,6 +184,12 @@ impl First<'_> {
         }
         let root = Root::new(root);
         mounts::attach(&root, &prepared, &self.bundle.copy_up, self.cgroup, &groups)?;
+        for (target, made) in self.mounts {
+            let place = root.make(target, Make::Directory);
+            place
+                .and_then(|place| mount::attach(*made, place.as_fd()))
+                .context(|| format!("cannot mount {}", target.display()))?;
+        }
         if let Some(directory) = mounts::on(&prepared, "/dev", "tmpfs") {
             dev::fill(directory, &usual)?;
         } else if !mounts::has(&prepared, "/dev") {

@@ -1,5 +1,7 @@
 //! Mount options as OCI bundles write them (OCI: config.md#linux-mount-options).
 
+use std::path::PathBuf;
+
 use crate::sys::mount::Attributes;
 
 /// A mount's options, sorted out.
@@ -21,6 +23,8 @@ pub struct Options {
     pub copy_up: bool,
     /// Owners of files are shown as a user namespace says; whether also on mounts below.
     pub map_ids: Option<bool>,
+    /// Only this directory or file of the source, which no link leads out of.
+    pub subpath: Option<PathBuf>,
     /// For the file system, in order.
     pub data: Vec<(String, Option<String>)>,
 }
@@ -76,7 +80,10 @@ impl Options {
             "tmpcopyup" => self.copy_up = true,
             "idmap" => self.map_ids = Some(false),
             "ridmap" => self.map_ids = Some(true),
-            _ => self.add_attribute(option),
+            _ => match option.strip_prefix("X-mount.subdir=") {
+                Some(subpath) => self.subpath = Some(PathBuf::from(subpath)),
+                None => self.add_attribute(option),
+            },
         }
     }
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use oci_spec::runtime::{LinuxNamespaceType, Process, State};
 use rustix::fs::{Mode, OFlags};
@@ -32,6 +33,8 @@ pub struct Setup<'a> {
     pub cgroup: &'a Cgroup,
     /// Namespaces to join instead of what the bundle says, such as a network namespace made before.
     pub namespaces: &'a [Namespace<'a>],
+    /// Detached mounts made by the caller, with the places they are attached to.
+    pub mounts: &'a [(&'a Path, BorrowedFd<'a>)],
     /// The program's standard streams.
     pub stdio: Stdio<'a>,
 }
@@ -181,10 +184,10 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
     };
     let taken = take(bundle, &namespaces)?;
     let (state, cgroup) = (alone.state, setup.cgroup);
-    let no_pivot = alone.no_pivot;
-    let first = First { bundle, cgroup, namespaces: &namespaces, taken, state, no_pivot };
+    let (no_pivot, mounts, namespaces) = (alone.no_pivot, setup.mounts, &namespaces);
+    let first = First { bundle, cgroup, namespaces, mounts, taken, state, no_pivot };
     let child = Child { bundle, own_users, state: alone.state, gated: alone.gate.is_some() };
-    let back = enter_pid_namespace(&namespaces)?;
+    let back = enter_pid_namespace(namespaces)?;
     let cloned = match namespaces.need_stage() {
         true => process::clone(0, None),
         false => {

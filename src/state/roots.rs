@@ -3,12 +3,14 @@
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{ContainerId, Context, Error, Kind, Result};
 
 use super::{ImageStore, NetworkDir};
 
 /// The data root and the run root of this user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Roots {
     data: PathBuf,
     run: PathBuf,
@@ -42,10 +44,12 @@ impl Roots {
         let roots = Roots { data, run };
         private_dir(&roots.data)?;
         private_dir(&roots.run)?;
-        for part in ["containers/names", "images", "networks", "volumes", "gc", "tmp"] {
+        for part in
+            ["containers/names", "images", "networks", "volumes", "secrets", "configs", "gc", "tmp"]
+        {
             make_dir(&roots.data.join(part))?;
         }
-        for part in ["containers", "networks", "locks"] {
+        for part in ["containers", "events", "networks", "locks"] {
             make_dir(&roots.run.join(part))?;
         }
         Ok(roots)
@@ -137,6 +141,24 @@ impl Roots {
     #[must_use]
     pub fn volume_data(&self, name: &str) -> PathBuf {
         self.data.join("volumes").join(name).join("_data")
+    }
+
+    /// What happened since the machine was booted; the journal before it lies beside it.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.run.join("events").join("journal")
+    }
+
+    /// The local store's file of an external secret.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> PathBuf {
+        self.data.join("secrets").join(name)
+    }
+
+    /// The local store's file of an external config.
+    #[must_use]
+    pub fn config(&self, name: &str) -> PathBuf {
+        self.data.join("configs").join(name)
     }
 
     /// Path of a lock file.

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod config;
+mod container;
+mod control;
+mod docker;
 mod files;
 mod help;
 mod lifecycle;
@@ -10,4 +13,5 @@ mod lists;
 mod logs;
 mod machine;
 mod programs;
+mod remote;
 mod up;

@@ -5,10 +5,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attached;
 mod build;
+mod build_attacks;
+mod build_contexts;
+mod build_keys;
+mod build_language;
+mod build_network;
+mod container;
+mod control;
+mod copy;
 mod crash;
 mod inside;
 mod lifecycle;
+mod mounts;
 mod network;
+mod registry;
+mod secrets;
+mod sharing;
 mod stacks;
 mod world;

@@ -3,13 +3,16 @@
 //! Pure as far as it can be: text comes out, commands print it.
 
 pub mod colour;
+pub mod container;
 pub mod diff;
+pub mod events;
 pub mod human;
 pub mod inspect;
 pub mod listing;
 pub mod ports;
 pub mod prefix;
 pub mod progress;
+pub mod stats;
 pub mod status;
 pub mod table;
 pub mod template;

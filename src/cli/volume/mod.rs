@@ -11,6 +11,9 @@ use crate::engine::Engine;
 use crate::resource::mount::MountSource;
 use crate::resource::{Container, Observed};
 
+pub use inspect::shape;
+pub use prune::unused;
+
 /// Manage volumes
 #[derive(clap::Subcommand, Debug)]
 pub enum Volume {
@@ -42,7 +45,7 @@ impl Volume {
 /// Containers that mount the volume `name`.
 fn users<'a>(observed: &'a Observed, name: &str) -> impl Iterator<Item = &'a Container> {
     observed.containers.iter().filter(move |container| {
-        container.spec.mounts.iter().any(
+        container.spec.all_mounts().iter().any(
             |mount| matches!(&mount.source, MountSource::Volume { name: used, .. } if used == name),
         )
     })

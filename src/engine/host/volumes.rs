@@ -1,5 +1,7 @@
 //! Volumes: a directory with a record beside it.
 
+mod options;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -7,6 +9,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use jiff::Timestamp;
 
 use crate::base::{Context, Error, Kind, Result};
+use crate::engine::bundle::VolumeContent;
+use crate::resource::event::{Event, EventKind};
 use crate::resource::mount::MountSource;
 use crate::resource::{ContainerSpec, Volume, VolumeSpec};
 use crate::state::{self, Durability, Lock, Roots, roots::make_dir};
@@ -16,7 +20,8 @@ use super::{Host, observe};
 
 /// Makes a volume; an existing one of that name stays as it is. Without a name it gets one of 64
 /// random digits.
-pub(super) fn create(roots: &Roots, spec: &VolumeSpec) -> Result<Volume> {
+pub(super) fn create(host: &Host, spec: &VolumeSpec) -> Result<Volume> {
+    let roots = host.roots();
     let mut spec = spec.clone();
     if spec.name.is_empty() {
         spec.name = random_id()?.to_string();
@@ -36,6 +41,7 @@ pub(super) fn create(roots: &Roots, spec: &VolumeSpec) -> Result<Volume> {
     let volume = Volume { spec, created_at: Timestamp::now() };
     let record = roots.volume_record(&volume.spec.name);
     state::write(&record, &volume, Durability::Machine)?;
+    host.announce(&event("create", &volume.spec.name));
     Ok(volume)
 }
 
@@ -67,13 +73,33 @@ pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
     match fs::rename(roots.volumes().join(name), &gone) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).context(|| format!("cannot remove volume {name}")),
-        Ok(()) => fs::remove_dir_all(&gone).context(|| format!("cannot delete volume {name}")),
+        Ok(()) => {
+            host.announce(&event("destroy", name));
+            fs::remove_dir_all(&gone).context(|| format!("cannot delete volume {name}"))
+        }
+    }
+}
+
+fn event(action: &str, name: &str) -> Event {
+    Event::now(EventKind::Volume, action, name).with("driver", "local")
+}
+
+/// Where the content of the volume `name` is.
+///
+/// # Errors
+/// The record cannot be read, or its options cannot be.
+pub(super) fn content(roots: &Roots, name: &str) -> Result<VolumeContent> {
+    let volume: Option<Volume> = state::read(&roots.volume_record(name))?;
+    let spec = volume.map(|volume| volume.spec).unwrap_or_default();
+    match options::mount(&spec)? {
+        Some(mount) => Ok(mount),
+        None => Ok(VolumeContent::Directory(roots.volume_data(name))),
     }
 }
 
 /// Whether a container mounts the volume `name`.
 fn uses(spec: &ContainerSpec, name: &str) -> bool {
-    spec.mounts.iter().any(
+    spec.all_mounts().iter().any(
         |mount| matches!(&mount.source, MountSource::Volume { name: used, .. } if used == name),
     )
 }
@@ -89,7 +115,7 @@ fn check(spec: &VolumeSpec) -> Result<()> {
             .hint("volume names have letters, digits, `_`, `.` and `-` only"));
     }
     match spec.driver.as_str() {
-        "" | "local" => Ok(()),
+        "" | "local" => options::mount(spec).map(drop),
         driver => Err(Error::new(
             Kind::Invalid,
             format!("volume {}: there is no driver `{driver}`, only `local`", spec.name),
