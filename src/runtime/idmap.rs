@@ -64,7 +64,7 @@ impl<'a> Mappings<'a> {
                 // Only its namespace is of use, and only to the parent.
                 let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
                 loop {
-                    let _ = rustix::event::pause();
+                    rustix::event::pause();
                 }
             }
             Fork::Parent { pid, pidfd } => {
