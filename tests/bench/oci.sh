@@ -8,6 +8,11 @@
 # present (compose image pull busybox).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# crun refuses machines that have control groups of both versions: both are measured without v2.
+if mountpoint -q /sys/fs/cgroup/unified; then
+    # shellcheck disable=SC2016
+    exec unshare --mount sh -c 'umount /sys/fs/cgroup/unified && exec "$@"' - "tests/bench/oci.sh" "$@"
+fi
 # shellcheck source=tests/support/packages.sh
 source tests/support/packages.sh
 need crun busybox:busybox-static python3
