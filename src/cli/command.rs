@@ -10,8 +10,10 @@ use crate::cli::build::Build;
 use crate::cli::builder::Builder;
 use crate::cli::config::Config;
 use crate::cli::context::Context;
+use crate::cli::cp::Cp;
 use crate::cli::create::{Create, Scale};
 use crate::cli::down::Down;
+use crate::cli::events::Events;
 use crate::cli::exec::Exec;
 use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
@@ -65,8 +67,10 @@ pub enum Command {
     #[command(subcommand)]
     Builder(Builder),
     Config(Config),
+    Cp(Cp),
     Create(Create),
     Down(Down),
+    Events(Events),
     Exec(Exec),
     Fmt(Fmt),
     #[command(subcommand)]
@@ -114,8 +118,10 @@ impl Command {
             Command::Builder(command) => wait(command.run(cx)),
             Command::Attach(command) => wait(command.run(cx)),
             Command::Config(command) => wait(command.run(cx)),
+            Command::Cp(command) => wait(command.run(cx)),
             Command::Create(command) => wait(command.run(cx)),
             Command::Down(command) => wait(command.run(cx)),
+            Command::Events(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),

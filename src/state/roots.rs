@@ -45,7 +45,7 @@ impl Roots {
         for part in ["containers/names", "images", "networks", "volumes", "gc", "tmp"] {
             make_dir(&roots.data.join(part))?;
         }
-        for part in ["containers", "networks", "locks"] {
+        for part in ["containers", "events", "networks", "locks"] {
             make_dir(&roots.run.join(part))?;
         }
         Ok(roots)
@@ -137,6 +137,12 @@ impl Roots {
     #[must_use]
     pub fn volume_data(&self, name: &str) -> PathBuf {
         self.data.join("volumes").join(name).join("_data")
+    }
+
+    /// What happened since the machine was booted; the journal before it lies beside it.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.run.join("events").join("journal")
     }
 
     /// Path of a lock file.

@@ -8,6 +8,7 @@
 mod attached;
 mod build;
 mod control;
+mod copy;
 mod crash;
 mod inside;
 mod lifecycle;

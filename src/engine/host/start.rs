@@ -62,7 +62,7 @@ fn make_bind_sources(spec: &ContainerSpec) -> Result<()> {
 }
 
 /// Every path, number and flag for the kernel.
-fn resolve(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<Bundle> {
+pub(super) fn resolve(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<Bundle> {
     let dir = host.roots().container(id);
     let image = spec.image_id.as_ref().ok_or_else(|| {
         Error::new(Kind::Invalid, format!("container {} has no image", spec.name))
