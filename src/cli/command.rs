@@ -9,6 +9,7 @@ use crate::cli::attach::Attach;
 use crate::cli::build::Build;
 use crate::cli::builder::Builder;
 use crate::cli::config::Config;
+use crate::cli::container::Container;
 use crate::cli::context::Context;
 use crate::cli::cp::Cp;
 use crate::cli::create::{Create, Scale};
@@ -67,6 +68,8 @@ pub enum Command {
     #[command(subcommand)]
     Builder(Builder),
     Config(Config),
+    #[command(subcommand)]
+    Container(Container),
     Cp(Cp),
     Create(Create),
     Down(Down),
@@ -118,6 +121,7 @@ impl Command {
             Command::Builder(command) => wait(command.run(cx)),
             Command::Attach(command) => wait(command.run(cx)),
             Command::Config(command) => wait(command.run(cx)),
+            Command::Container(command) => wait(command.run(cx)),
             Command::Cp(command) => wait(command.run(cx)),
             Command::Create(command) => wait(command.run(cx)),
             Command::Down(command) => wait(command.run(cx)),
@@ -195,7 +199,10 @@ pub fn definition() -> clap::Command {
 fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
     let taken: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_short).collect();
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let command = global.iter().fold(command, |command, arg| {
+    let own: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    // One that a command has itself, under the same id, is the command's there.
+    let foreign = global.iter().filter(|arg| !own.contains(arg.get_id()));
+    let command = foreign.fold(command, |command, arg| {
         let short = arg.get_short().filter(|short| !taken.contains(short));
         // clap does not hand down a global argument where one with its id is already, but still
         // carries that one's value up. Its other names stay in front of the command: `exec` has a

@@ -18,6 +18,7 @@ mod builder;
 mod carry;
 mod command;
 mod config;
+mod container;
 mod context;
 mod converse;
 pub mod copy;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod config;
+mod container;
 mod control;
 mod files;
 mod help;

@@ -7,6 +7,7 @@
 
 mod attached;
 mod build;
+mod container;
 mod control;
 mod copy;
 mod crash;
