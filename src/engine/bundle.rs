@@ -11,12 +11,14 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, Process, Root, Spec};
+use oci_spec::runtime::{
+    Linux, LinuxNamespace, LinuxNamespaceType, LinuxResources, Process, Root, Spec,
+};
 
 use crate::base::{ContainerId, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::Sharing;
-use crate::resource::limits::Security;
+use crate::resource::limits::{Limits, Security};
 use crate::resource::network::NetworkMode;
 use crate::runtime::{Bundle, Rootfs, Seccomp, UserSpec};
 
@@ -97,6 +99,18 @@ pub fn bundle(spec: &ContainerSpec, host: &Host<'_>) -> Result<Bundle> {
         contents: mounts::contents(spec),
         copy_up: mounts::copy_up(spec),
     })
+}
+
+/// What the cgroup of a container with these limits limits; `device` finds device nodes.
+///
+/// # Errors
+/// As [`bundle`].
+pub fn resources(
+    limits: &Limits,
+    security: &Security,
+    device: &dyn Fn(&str) -> Option<HostDevice>,
+) -> Result<LinuxResources> {
+    limits::resources(limits, security, device)
 }
 
 /// Paths that are hidden from a container, and paths that are read-only in it.

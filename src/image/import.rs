@@ -57,6 +57,7 @@ pub fn import<R: Read + Send>(
     };
     let step = History { created: Some(created), comment: message, ..History::default() };
     let document = Document {
+        author: String::new(),
         architecture: platform.architecture,
         os: platform.os,
         variant: platform.variant,
@@ -73,7 +74,7 @@ pub fn import<R: Read + Send>(
 ///
 /// # Errors
 /// As [`import`].
-pub(super) fn add_layer<R: Read + Send>(
+pub fn add_layer<R: Read + Send>(
     store: &Store,
     source: R,
 ) -> Result<(crate::base::Digest, LayerRecord)> {

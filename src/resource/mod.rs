@@ -17,6 +17,7 @@ pub mod network;
 pub mod observed;
 pub mod process;
 pub mod stats;
+pub mod update;
 pub mod volume;
 
 pub use container::{Container, ContainerSpec, State, Status};
@@ -26,4 +27,5 @@ pub use mount::Mount;
 pub use network::{Endpoint, Network, NetworkSpec};
 pub use observed::Observed;
 pub use stats::Stats;
+pub use update::Update;
 pub use volume::{Volume, VolumeSpec};

@@ -62,6 +62,12 @@ impl Shim {
             Request::Resume => self.pause(id, false),
             Request::Exec { spec, size } => self.exec(id, &spec, size, descriptors),
             Request::Attach { stdin } => self.attach(id, stdin),
+            Request::Update { restart } => {
+                self.supervisor.set_policy(restart);
+                self.spec.restart = restart;
+                self.peers.answer(id, &Reply::Done, &self.poller);
+                Ok(())
+            }
             Request::Resize { rows, columns } => {
                 self.resize(TerminalSize { rows, columns });
                 self.peers.answer(id, &Reply::Done, &self.poller);

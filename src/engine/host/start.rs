@@ -86,7 +86,7 @@ pub(super) fn resolve(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Re
 }
 
 /// The device node at `path`; `None` if there is none.
-fn device(path: &str) -> Option<HostDevice> {
+pub(super) fn device(path: &str) -> Option<HostDevice> {
     let metadata = fs::metadata(path).ok()?;
     let kind = metadata.file_type();
     (kind.is_block_device() || kind.is_char_device()).then(|| HostDevice {
