@@ -91,7 +91,7 @@ impl Announcer {
                 );
             }
         }
-        for mount in &self.spec.mounts {
+        for mount in self.spec.all_mounts() {
             let MountSource::Volume { name, .. } = &mount.source else { continue };
             events.push(
                 Event::now(EventKind::Volume, volume, name.as_str())

@@ -67,7 +67,7 @@ volumes: {data: }
     world.compose(&["exec", "-T", "web", "true"]).ok();
     world.compose(&["pause"]).ok();
     world.compose(&["unpause"]).ok();
-    world.compose(&["kill", "-s", "SIGHUP"]).ok();
+    world.compose(&["kill", "-s", "SIGWINCH"]).ok();
     world.compose(&["stop", "-t", "5"]).ok();
     world.compose(&["down", "-v"]).ok();
     let told = world.compose(&["events", "--since", "1h", "--until", "0s", "--json"]).ok();
@@ -91,7 +91,7 @@ volumes: {data: }
     ];
     assert_eq!(actions, expected);
     assert_eq!(events[5]["attributes"]["exitCode"], "0");
-    assert_eq!(events[8]["attributes"]["signal"], "1");
+    assert_eq!(events[8]["attributes"]["signal"], "28");
     assert_eq!(events[10]["attributes"]["exitCode"], "143");
     assert_eq!(events[0]["attributes"]["name"], "project-web-1");
 

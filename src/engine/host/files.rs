@@ -26,6 +26,7 @@ use crate::state::{self, ContainerDir};
 
 use super::containers::{delete, missing};
 use super::observe::{self, Record};
+use super::resolve::resolve;
 use super::{Host, start};
 
 /// What is at `path`; links on the way are followed, the last one only with a slash behind it.
@@ -166,7 +167,8 @@ fn within<T: Send>(
     let _lock = lock.ok_or_else(|| {
         Error::new(Kind::Conflict, format!("container {} is being started, try again", spec.name))
     })?;
-    let bundle = start::resolve(host, id, &spec)?;
+    start::make_bind_sources(&spec)?;
+    let bundle = resolve(host, id, &spec)?;
     let mounts = bundle.spec.mounts().as_deref().unwrap_or_default();
     let binds = mounts.iter().filter(|mount| mount.typ().as_deref() == Some("bind"));
     let binds: Vec<_> = binds.cloned().collect();

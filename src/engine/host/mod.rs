@@ -5,16 +5,19 @@
 //! symbolic link, and what runs is known from locks that the kernel releases.
 
 mod build;
+mod cdi;
 mod containers;
 mod events;
 mod files;
 mod images;
+mod inherit;
 mod inspect;
 mod layer;
 mod names;
 mod networks;
 mod observe;
 mod reconcile;
+mod resolve;
 mod start;
 mod streams;
 mod volumes;
