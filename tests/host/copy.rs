@@ -192,3 +192,35 @@ fn what_a_container_changed_becomes_an_image_and_an_archive() {
     world.compose(&["down", "-v"]).ok();
     world.assert_clean();
 }
+
+/// CVE-2024-21626 and its kin: a command gets no descriptor of the host, only pipes.
+#[test]
+fn commands_get_pipes_and_nothing_of_the_host() {
+    let world = world();
+    world.compose(&["up", "-d"]).ok();
+    let exec = |script: &str, outside: &str| {
+        let line = format!(
+            "cd {} && {} exec -T it sh -c '{script}' {outside}",
+            world.project().display(),
+            crate::world::COMPOSE
+        );
+        world.shell(&line)
+    };
+    let seen =
+        exec("readlink /proc/self/fd/1 /proc/self/fd/2 | cut -d: -f1", "> out 2>&1; cat out");
+    assert_eq!(seen.ok().text(), "pipe\npipe");
+    // A directory as input is no way out.
+    assert!(!exec("ls /proc/self/fd/0/etc", "< / 2>&1").stdout.contains("passwd"));
+    // What goes in comes out, all of it, from files and pipes, and the end of input arrives.
+    let script = "cat; echo end; exit 3";
+    let count = exec(script, "< /proc/self/maps | wc -l; true");
+    assert!(count.ok().text().parse::<u32>().unwrap() > 5);
+    let done = exec("head -c 3000000 /dev/zero; echo err >&2; exit 7", "| wc -c; true");
+    assert_eq!(done.text(), "3000000");
+    assert_eq!(exec("cat; exit 7", "< /dev/null").code, 7);
+    // Those that are left behind do not hold us up.
+    assert_eq!(exec("sleep 100 & echo done", "").ok().text(), "done");
+    world.compose(&["kill"]);
+    world.compose(&["down", "-v"]).ok();
+    world.assert_clean();
+}
