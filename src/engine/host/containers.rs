@@ -121,7 +121,7 @@ pub(super) fn rename(host: &Host, id: &ContainerId, name: &str) -> Result<()> {
     let old = std::mem::replace(&mut record.spec.name, name.to_owned());
     state::write(&path, &record, Durability::Process)?;
     host.announce(
-        Event::now(EventKind::Container, "rename", id.as_str())
+        &Event::now(EventKind::Container, "rename", id.as_str())
             .about(&record.spec)
             .with("oldName", format!("/{old}")),
     );

@@ -78,12 +78,12 @@ impl HostEvents {
 impl Host {
     /// Tells those who follow events about a container.
     pub(super) fn tell(&self, action: &str, id: &ContainerId, spec: &ContainerSpec) {
-        self.announce(Event::now(EventKind::Container, action, id.as_str()).about(spec));
+        self.announce(&Event::now(EventKind::Container, action, id.as_str()).about(spec));
     }
 
     /// Tells those who follow events.
-    pub(super) fn announce(&self, event: Event) {
+    pub(super) fn announce(&self, event: &Event) {
         // What was done is done, also when nobody can be told.
-        let _ = journal::append(self.roots(), &event);
+        let _ = journal::append(self.roots(), event);
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn pull(
     let relay = Relay { image: name, progress };
     let pulled = image::pull(host.store(), &reference, &options, &relay).await?.image;
     if options.policy != image::Policy::Never {
-        host.announce(event("pull", name, name));
+        host.announce(&event("pull", name, name));
     }
     Ok(pulled)
 }
@@ -83,9 +83,9 @@ impl image::Progress for Relay<'_> {
 pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
     for removed in host.store().remove(name, false, &usage(host)?)? {
         match removed {
-            Removed::Untagged(tag) => host.announce(event("untag", &tag, &tag)),
+            Removed::Untagged(tag) => host.announce(&event("untag", &tag, &tag)),
             Removed::Deleted(id) => {
-                host.announce(event("delete", &id.to_string(), &id.to_string()))
+                host.announce(&event("delete", &id.to_string(), &id.to_string()));
             }
         }
     }

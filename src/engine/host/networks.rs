@@ -13,7 +13,7 @@ pub(super) fn create(host: &Host, spec: &NetworkSpec) -> Result<Network> {
     let known = network::list(host.roots())?.into_iter().any(|it| it.spec.name == spec.name);
     let network = network::create(host.roots(), spec)?;
     if !known {
-        host.announce(event("create", &network));
+        host.announce(&event("create", &network));
     }
     Ok(network)
 }
@@ -27,7 +27,7 @@ pub(super) fn remove(host: &Host, names: &[String]) -> Result<()> {
         true => return Ok(()),
         false => network::remove_many(host.roots(), &names)?,
     }
-    existing.iter().for_each(|network| host.announce(event("destroy", network)));
+    existing.iter().for_each(|network| host.announce(&event("destroy", network)));
     Ok(())
 }
 

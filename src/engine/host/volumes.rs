@@ -41,7 +41,7 @@ pub(super) fn create(host: &Host, spec: &VolumeSpec) -> Result<Volume> {
     let volume = Volume { spec, created_at: Timestamp::now() };
     let record = roots.volume_record(&volume.spec.name);
     state::write(&record, &volume, Durability::Machine)?;
-    host.announce(event("create", &volume.spec.name));
+    host.announce(&event("create", &volume.spec.name));
     Ok(volume)
 }
 
@@ -74,7 +74,7 @@ pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).context(|| format!("cannot remove volume {name}")),
         Ok(()) => {
-            host.announce(event("destroy", name));
+            host.announce(&event("destroy", name));
             fs::remove_dir_all(&gone).context(|| format!("cannot delete volume {name}"))
         }
     }
