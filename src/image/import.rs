@@ -67,7 +67,9 @@ pub fn import<R: Read + Send>(
         config,
     };
     let id = store.keep_blob(&config::print(&document))?;
-    store.publish(&id, None, name.map(std::slice::from_ref).unwrap_or_default())
+    let image = store.publish(&id, None, name.map(std::slice::from_ref).unwrap_or_default())?;
+    store.announce("import", &id.to_string(), &name.map(Reference::familiar).unwrap_or_default());
+    Ok(image)
 }
 
 /// Unpacks an archive as a layer of the store and keeps it compressed.

@@ -220,6 +220,9 @@ impl Shim {
     /// The input of `run` ends with its client (Docker: StdinOnce).
     fn on_gone(&mut self, id: u32, role: Role, patient: bool) {
         self.stoppers.retain(|stopper| *stopper != id);
+        if matches!(role, Role::Attached { .. }) && self.supervisor.is_up() {
+            self.announcer.tell("detach", &[]);
+        }
         if patient && role == (Role::Attached { stdin: true }) {
             // As in `on_frame`.
             let _ = self.output.end_input(&self.poller);

@@ -141,7 +141,7 @@ fn a_container_becomes_an_image() {
     machine.out("commit --pause=false web");
     assert!(machine.engine.calls().contains(&"commit  of demo-web-1".to_owned()));
     assert!(machine.fails("commit --index 3 web").contains("has no container #3"));
-    assert!(machine.fails("commit web UPPER/Case").contains("UPPER"));
+    assert!(machine.fails("commit web UPPER/Case").contains("lowercase"));
 }
 
 #[test]

@@ -183,6 +183,8 @@ pub(super) fn commit(host: &Host, id: &ContainerId, options: &CommitOptions) -> 
     let names: Vec<_> = options.name.iter().cloned().collect();
     let image = host.store().create(&document, &names)?;
     host.tell("commit", id, &spec);
+    let id = image.id.to_string();
+    host.store().announce("create", &id, &image.tags.first().cloned().unwrap_or_default());
     Ok(image)
 }
 

@@ -67,6 +67,10 @@ pub fn save<W: Write>(store: &Store, images: &[Chosen], output: W) -> Result<()>
     let _pin = store.pin()?;
     let mut writer = Writer { tar: tar::Builder::new(output), written: BTreeSet::new() };
     let (mut listed, mut docker) = (Vec::new(), Vec::new());
+    for Chosen { image, .. } in images {
+        let id = image.id.to_string();
+        store.announce("save", &id, &image.tags.first().cloned().unwrap_or_else(|| id.clone()));
+    }
     for Chosen { image, names } in images {
         let (manifest, bytes, media_type) = manifest_for(store, image)?;
         let digest = hash::sha256(&bytes);
