@@ -64,7 +64,7 @@ impl How {
             return Err(Error::new(Kind::Invalid, message).into());
         }
         Ok(CommitOptions {
-            name: name.map(|name| name.or_latest()),
+            name: name.map(Reference::or_latest),
             changes: self.change.clone(),
             message: self.message.clone(),
             author: self.author.clone(),
