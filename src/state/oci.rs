@@ -89,7 +89,7 @@ impl OciDir {
     /// Held by whoever changes the container.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
-        self.0.join("lock")
+        self.0.join("container.lock")
     }
 
     /// Held by the container's process until it executes its program.
