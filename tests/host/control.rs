@@ -106,3 +106,36 @@ volumes: {data: }
     assert_eq!(live.lines().count(), expected.len(), "{live}");
     world.assert_clean();
 }
+
+#[test]
+fn wait_sees_the_first_end_of_one_that_restarts() {
+    let world = World::new();
+    world.compose_yaml(
+        "services:\n  it: {image: busybox, restart: always, command: [sh, -c, 'sleep 1; exit 3']}\n",
+    );
+    world.compose(&["up", "-d"]).ok();
+    let done = world.compose(&["wait", "it"]);
+    assert_eq!(done.code, 3);
+    assert!(done.stdout.contains("exited with status code 3"), "{}", done.stdout);
+    world.compose(&["kill"]);
+    world.compose(&["down"]).ok();
+    world.assert_clean();
+}
+
+#[test]
+fn lack_of_memory_is_told() {
+    let world = World::new();
+    world.compose_yaml(
+        "services:\n  it: {image: busybox, mem_limit: 16m, memswap_limit: 16m, command: [tail, /dev/zero]}\n",
+    );
+    world.compose(&["up"]);
+    let ps = world.compose(&["ps", "-a", "--format", "{{.ExitCode}} {{.Name}}"]).ok();
+    assert_eq!(ps.text(), "137 project-it-1");
+    let told = world.compose(&["events", "--since", "1h", "--until", "0s"]).ok();
+    assert!(told.stdout.contains(" oom "), "{}", told.stdout);
+    let template = "{{.State.OOMKilled}} {{.State.Status}} {{.HostConfig.Memory}}";
+    let inspect = ["container", "inspect", "-f", template, "project-it-1"];
+    assert_eq!(world.compose(&inspect).ok().text(), "true exited 16777216");
+    world.compose(&["down"]).ok();
+    world.assert_clean();
+}

@@ -166,6 +166,7 @@ fn commands_have_terminals_of_their_own() {
     eventually("it runs", LIMIT, || world.compose(&["top", "it"]).stdout.contains("sleep 1000"));
     left.type_keys(b"\x10\x11");
     assert_eq!(left.ends(), 0);
+    assert!(world.compose(&["top", "it"]).ok().stdout.contains("sleep 1000"), "it goes on");
     world.compose(&["down", "-t", "1"]).ok();
     world.assert_clean();
 }
