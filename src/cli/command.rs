@@ -242,6 +242,8 @@ pub fn definition() -> clap::Command {
 /// it has a use of its own for (`logs -f`, `run -p`).
 fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
     let taken: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_short).collect();
+    let long_names: std::collections::BTreeSet<String> =
+        command.get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect();
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     let own: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
     // One that a command has itself, under the same id, is the command's there.
@@ -251,7 +253,12 @@ fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
         // clap does not hand down a global argument where one with its id is already, but still
         // carries that one's value up. Its other names stay in front of the command: `exec` has a
         // `--workdir` of its own.
-        let arg = arg.clone().short(short).alias(clap::builder::Resettable::Reset);
+        let mut arg = arg.clone().short(short).alias(clap::builder::Resettable::Reset);
+        // `image build --file` is the Dockerfile; without any name it would be a word of its own.
+        if let Some(long) = arg.get_long().filter(|long| long_names.contains(*long)) {
+            let elsewhere = format!("compose-{long}");
+            arg = arg.long(elsewhere);
+        }
         command.arg(arg.hide(true))
     });
     names

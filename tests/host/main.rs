@@ -7,6 +7,11 @@
 
 mod attached;
 mod build;
+mod build_attacks;
+mod build_contexts;
+mod build_keys;
+mod build_language;
+mod build_network;
 mod container;
 mod control;
 mod copy;
@@ -16,6 +21,7 @@ mod lifecycle;
 mod mounts;
 mod network;
 mod plane;
+mod registry;
 mod secrets;
 mod sharing;
 mod stacks;
