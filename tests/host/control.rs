@@ -1,6 +1,8 @@
 //! Looking into containers that run, and getting things in and out of them.
 
-use crate::world::World;
+use std::time::Duration;
+
+use crate::world::{World, eventually};
 
 #[test]
 fn stats_are_those_of_the_container_alone() {
@@ -16,15 +18,17 @@ services:
 ",
     );
     world.compose(&["up", "-d"]).ok();
-    let done = world.compose(&["stats", "--no-stream", "--format", "json"]).ok();
-    let rows: Vec<serde_json::Value> =
-        done.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [busy, idle] = rows.as_slice() else { panic!("two containers: {rows:?}") };
     let percent = |row: &serde_json::Value| {
         row["CPUPerc"].as_str().unwrap().trim_end_matches('%').parse::<f64>().unwrap()
     };
+    let mut rows: Vec<serde_json::Value> = Vec::new();
     // How much of a processor it gets depends on who else wants some.
-    assert!(percent(busy) > 1.0 && percent(busy) > 10.0 * percent(idle), "{rows:?}");
+    eventually("one of them is busy", Duration::from_secs(30), || {
+        let done = world.compose(&["stats", "--no-stream", "--format", "json"]).ok();
+        rows = done.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        rows.len() == 2 && percent(&rows[0]) > 1.0 && percent(&rows[0]) > 5.0 * percent(&rows[1])
+    });
+    let [busy, idle] = rows.as_slice() else { panic!("two containers: {rows:?}") };
     assert_eq!(busy["PIDs"], "2");
     assert!(busy["MemUsage"].as_str().unwrap().ends_with(" / 64MiB"), "{busy}");
     assert!(!idle["MemUsage"].as_str().unwrap().ends_with(" / 64MiB"), "{idle}");
