@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod attached;
+mod attacks;
 mod build;
 mod container;
 mod control;
@@ -15,6 +16,7 @@ mod inside;
 mod lifecycle;
 mod mounts;
 mod network;
+mod points;
 mod secrets;
 mod sharing;
 mod stacks;
