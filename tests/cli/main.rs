@@ -5,6 +5,7 @@
 mod config;
 mod container;
 mod control;
+mod docker;
 mod files;
 mod help;
 mod lifecycle;

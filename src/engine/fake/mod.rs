@@ -169,7 +169,7 @@ impl Engine for Fake {
         let image =
             self.call(&format!("build {name}"), |world| world.pull(&name, PullPolicy::Always))?;
         let (warnings, sources) = Default::default();
-        Ok(build::Outcome { image, warnings, sources })
+        Ok(build::Outcome { image, is_new: true, warnings, sources })
     }
 
     async fn resolve(&self, name: &str) -> Result<Digest> {

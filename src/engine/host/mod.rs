@@ -42,6 +42,7 @@ use super::{
 
 pub use events::HostEvents;
 pub use images::Relay;
+pub use inspect::bytes_below;
 pub use streams::{HostAttachment, HostExec, HostLogs, HostWatch};
 
 /// This machine as an [`Engine`].

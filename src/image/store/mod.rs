@@ -8,6 +8,7 @@
 //! use layers (pull, import, creation of a container) and taken alone by the collector; one lock
 //! for each layer being made, so that two pulls unpack it once.
 
+mod archive;
 mod build_cache;
 mod collect;
 mod inspect;
@@ -228,8 +229,34 @@ impl Store {
     /// # Errors
     /// A layer is missing, or the store cannot be written.
     pub fn create(&self, document: &config::Document, names: &[Reference]) -> Result<Image> {
-        let id = self.keep_blob(&config::print(document))?;
+        self.create_of(&config::print(document), names)
+    }
+
+    /// The same for a configuration as it is written.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn create_of(&self, config: &[u8], names: &[Reference]) -> Result<Image> {
+        let id = self.keep_blob(config)?;
         self.publish(&id, None, names)
+    }
+
+    /// Takes an image away that nobody was to see, together with these names of it. What it was
+    /// made of stays until the next collection.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub fn withdraw(&self, id: &Digest, names: &[Reference]) -> Result<()> {
+        self.change(|refs| {
+            for name in names {
+                refs.tags.remove(&name.to_string());
+            }
+            if refs.names_of(id).0.is_empty() {
+                refs.images.remove(id);
+                refs.digests.retain(|_, other| other != id);
+            }
+            Ok(())
+        })
     }
 
     /// Makes an image visible. Its configuration and layers are in the store already.
