@@ -8,6 +8,7 @@ use crate::base::Context as _;
 use crate::cli::attach::Attach;
 use crate::cli::build::Build;
 use crate::cli::builder::Builder;
+use crate::cli::commit::Commit;
 use crate::cli::config::Config;
 use crate::cli::container::Container;
 use crate::cli::context::Context;
@@ -17,6 +18,7 @@ use crate::cli::docker::{Contexts, DockerVersion, Said};
 use crate::cli::down::Down;
 use crate::cli::events::Events;
 use crate::cli::exec::Exec;
+use crate::cli::export::Export;
 use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
 use crate::cli::image::Image;
@@ -71,6 +73,7 @@ pub enum Command {
     Build(Build),
     #[command(subcommand)]
     Builder(Builder),
+    Commit(Commit),
     Config(Config),
     #[command(subcommand)]
     Container(Container),
@@ -83,6 +86,7 @@ pub enum Command {
     Down(Down),
     Events(Events),
     Exec(Exec),
+    Export(Export),
     Fmt(Fmt),
     #[command(subcommand)]
     Image(Image),
@@ -137,6 +141,7 @@ impl Command {
             Command::Build(command) => wait(command.run(cx)),
             Command::Builder(command) => wait(command.run(cx)),
             Command::Attach(command) => wait(command.run(cx)),
+            Command::Commit(command) => wait(command.run(cx)),
             Command::Config(command) => wait(command.run(cx)),
             Command::Container(command) => wait(command.run(cx)),
             Command::Contexts(command) => command.run(cx),
@@ -146,6 +151,7 @@ impl Command {
             Command::Down(command) => wait(command.run(cx)),
             Command::Events(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
+            Command::Export(command) => wait(command.run(cx)),
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
             Command::Images(command) => wait(command.run(cx)),
