@@ -1,11 +1,11 @@
 //! Attacks on running containers and on what talks to them, each under the name it has elsewhere.
 //!
-//! Those on the set-up of a container alone are in `tests/runtime/attacks.rs`; `fixtures/attacks.md`
-//! has every row.
+//! Those on the set-up of a container alone are in `tests/runtime/attacks.rs`, those on sockets and
+//! streams in `plane.rs`; `fixtures/attacks.txt` has every one that is known.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -116,47 +116,6 @@ fn cve_2019_14271_the_program_needs_no_library() {
     assert!(!kinds.contains(&3), "an interpreter is asked for");
 }
 
-/// CVE-2022-31030, CVE-2022-1708, CVE-2022-23471, CVE-2025-64329: output without end fills nothing.
-#[test]
-fn cve_2022_31030_a_health_check_that_never_stops_talking_takes_no_memory() {
-    let world = World::new();
-    up(
-        &world,
-        "services:\n  it:\n    image: busybox\n    command: sleep infinity\n    init: true\n    \
-         healthcheck: {test: [CMD, 'yes'], interval: 1s, timeout: 2s, retries: 1}\n",
-    );
-    eventually("it is unhealthy", LIMIT, || {
-        world.compose(&["ps", "--format", "{{.Health}}"]).text() == "unhealthy"
-    });
-    for shim in world.shims() {
-        let status = fs::read_to_string(format!("/proc/{shim}/status")).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-        assert!(kib < 40 << 10, "the shim took {kib} KiB");
-    }
-    down(&world);
-}
-
-/// CVE-2020-15257 and CVE-2014-3499: sockets are files that only we can open.
-#[test]
-fn cve_2020_15257_and_cve_2014_3499_no_socket_of_ours_can_be_reached_from_elsewhere() {
-    let world = World::new();
-    up(
-        &world,
-        "services: {it: {image: busybox, command: sleep infinity, init: true, network_mode: host}}\n",
-    );
-    let abstracts = sh(&world, "cat /proc/net/unix | grep '@' | grep -i compose");
-    assert_eq!(abstracts, "");
-    let sockets = world.shell(&format!("find {}/run -type s", world.path().display())).stdout;
-    assert!(!sockets.is_empty());
-    for socket in sockets.lines().map(Path::new) {
-        let open = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
-        let closed = socket.ancestors().take(3).any(|path| open(path) == 0);
-        assert!(closed, "{} can be opened by others", socket.display());
-    }
-    down(&world);
-}
-
 /// CVE-2021-21284, CVE-2021-41091, CVE-2021-41103, CVE-2024-25621: other users do not get to files
 /// of containers, some of which are set-uid.
 #[test]
@@ -167,31 +126,6 @@ fn cve_2021_41091_nobody_else_gets_into_our_directories() {
         let mode = fs::metadata(world.path().join(root)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode & 0o077, 0, "{root} has mode {mode:o}");
     }
-    down(&world);
-}
-
-/// CVE-2019-13509, CVE-2021-20188, CVE-2021-21334, CVE-2020-14370, CVE-2021-3602.
-#[test]
-fn cve_2021_20188_secrets_of_one_container_are_not_another_s() {
-    let world = World::new();
-    up(
-        &world,
-        "services:\n  it: {image: busybox, command: sleep infinity, init: true}\n  \
-         other:\n    image: busybox\n    command: sleep infinity\n    init: true\n    \
-         environment: {CANARY: tell-nobody}\n    secrets: [key]\n\
-         secrets: {key: {environment: SECRET_KEY}}\n"
-            .replace("SECRET_KEY", "PATH")
-            .as_str(),
-    );
-    let seen = sh(&world, "env; cat /proc/*/environ 2>/dev/null; ls /run/secrets 2>/dev/null");
-    assert!(!seen.contains("tell-nobody") && !seen.contains("key"), "{seen}");
-    let logs = world.compose(&["logs"]).ok();
-    assert!(!logs.stdout.contains("tell-nobody"));
-    let readable = world.shell(&format!(
-        "grep -rl tell-nobody {0}/data {0}/run 2>/dev/null | xargs -r stat -c '%a %n' | grep -v '^[0-7]00 '",
-        world.path().display()
-    ));
-    assert_eq!(readable.stdout, "", "files with secrets that others can read");
     down(&world);
 }
 

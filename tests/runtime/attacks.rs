@@ -1,6 +1,6 @@
 //! Attacks that worked on other runtimes, each under the name that it has there.
 //!
-//! `fixtures/attacks.md` has every row of the list; a test of `tests/tidy.rs` sees that each is
+//! `fixtures/attacks.txt` has every attack that is known; a test of `tests/tidy.rs` sees that each is
 //! tried somewhere, or has a reason why it cannot happen here.
 
 use std::fs;
