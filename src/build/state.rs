@@ -197,6 +197,7 @@ impl State {
         }
         self.history.push(History {
             created: self.created,
+            author: String::new(),
             created_by: text.to_owned(),
             comment: String::new(),
             empty_layer,
@@ -207,6 +208,7 @@ impl State {
     #[must_use]
     pub fn document(self, platform: &Platform, created: Timestamp) -> Document {
         Document {
+            author: String::new(),
             architecture: platform.architecture.clone(),
             os: platform.os.clone(),
             variant: platform.variant.clone(),

@@ -8,6 +8,7 @@ use crate::base::Context as _;
 use crate::cli::attach::Attach;
 use crate::cli::build::Build;
 use crate::cli::builder::Builder;
+use crate::cli::commit::Commit;
 use crate::cli::config::Config;
 use crate::cli::container::Container;
 use crate::cli::context::Context;
@@ -17,6 +18,7 @@ use crate::cli::docker::{Contexts, DockerVersion, Said};
 use crate::cli::down::Down;
 use crate::cli::events::Events;
 use crate::cli::exec::Exec;
+use crate::cli::export::Export;
 use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
 use crate::cli::image::Image;
@@ -30,6 +32,7 @@ use crate::cli::logout::Logout;
 use crate::cli::logs::Logs;
 use crate::cli::ls::Ls;
 use crate::cli::network::Network;
+use crate::cli::oci::Oci;
 use crate::cli::pause::{Pause, Unpause};
 use crate::cli::port::Port;
 use crate::cli::ps::Ps;
@@ -71,6 +74,7 @@ pub enum Command {
     Build(Build),
     #[command(subcommand)]
     Builder(Builder),
+    Commit(Commit),
     Config(Config),
     #[command(subcommand)]
     Container(Container),
@@ -83,6 +87,7 @@ pub enum Command {
     Down(Down),
     Events(Events),
     Exec(Exec),
+    Export(Export),
     Fmt(Fmt),
     #[command(subcommand)]
     Image(Image),
@@ -98,6 +103,7 @@ pub enum Command {
     Ls(Ls),
     #[command(subcommand)]
     Network(Network),
+    Oci(Oci),
     Pause(Pause),
     Port(Port),
     Ps(Ps),
@@ -137,6 +143,7 @@ impl Command {
             Command::Build(command) => wait(command.run(cx)),
             Command::Builder(command) => wait(command.run(cx)),
             Command::Attach(command) => wait(command.run(cx)),
+            Command::Commit(command) => wait(command.run(cx)),
             Command::Config(command) => wait(command.run(cx)),
             Command::Container(command) => wait(command.run(cx)),
             Command::Contexts(command) => command.run(cx),
@@ -146,6 +153,7 @@ impl Command {
             Command::Down(command) => wait(command.run(cx)),
             Command::Events(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
+            Command::Export(command) => wait(command.run(cx)),
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
             Command::Images(command) => wait(command.run(cx)),
@@ -159,6 +167,7 @@ impl Command {
             Command::Logs(command) => wait(command.run(cx)),
             Command::Ls(command) => wait(command.run(cx)),
             Command::Network(command) => wait(command.run(cx)),
+            Command::Oci(command) => Ok(Exit::Code(command.run())),
             Command::Pause(command) => wait(command.run(cx)),
             Command::Port(command) => wait(command.run(cx)),
             Command::Ps(command) => wait(command.run(cx)),

@@ -57,6 +57,7 @@ pub fn import<R: Read + Send>(
     };
     let step = History { created: Some(created), comment: message, ..History::default() };
     let document = Document {
+        author: String::new(),
         architecture: platform.architecture,
         os: platform.os,
         variant: platform.variant,
@@ -66,14 +67,16 @@ pub fn import<R: Read + Send>(
         config,
     };
     let id = store.keep_blob(&config::print(&document))?;
-    store.publish(&id, None, name.map(std::slice::from_ref).unwrap_or_default())
+    let image = store.publish(&id, None, name.map(std::slice::from_ref).unwrap_or_default())?;
+    store.announce("import", &id.to_string(), &name.map(Reference::familiar).unwrap_or_default());
+    Ok(image)
 }
 
 /// Unpacks an archive as a layer of the store and keeps it compressed.
 ///
 /// # Errors
 /// As [`import`].
-pub(super) fn add_layer<R: Read + Send>(
+pub fn add_layer<R: Read + Send>(
     store: &Store,
     source: R,
 ) -> Result<(crate::base::Digest, LayerRecord)> {

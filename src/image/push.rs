@@ -103,6 +103,7 @@ pub async fn push_image(
     let (store, size) = (store.clone(), bytes.len() as u64);
     blocking(move || {
         let kept = store.keep_blob(&bytes)?;
+        store.announce("push", &reference.familiar(), &reference.familiar());
         store.publish(&image.id, Some(kept), &[reference.pinned(digest.clone())])?;
         Ok(Pushed { digest, size })
     })

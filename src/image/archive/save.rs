@@ -82,6 +82,10 @@ fn write(store: &Store, images: &[Chosen], place: &mut dyn Place) -> Result<()> 
     let _pin = store.pin()?;
     let mut writer = Writer { place, written: BTreeSet::new() };
     let (mut listed, mut docker) = (Vec::new(), Vec::new());
+    for Chosen { image, .. } in images {
+        let id = image.id.to_string();
+        store.announce("save", &id, &image.tags.first().cloned().unwrap_or_else(|| id.clone()));
+    }
     for Chosen { image, names } in images {
         let (manifest, bytes, media_type) = manifest_for(store, image)?;
         let digest = hash::sha256(&bytes);

@@ -23,8 +23,9 @@ use jiff::Timestamp;
 
 use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::resource::Image;
+use crate::resource::event::{Event, EventKind};
 use crate::state::roots::make_dir;
-use crate::state::{self, Durability, ImageStore, Lock, Roots};
+use crate::state::{self, Durability, ImageStore, Lock, Roots, journal};
 
 pub use build_cache::BuildRecord;
 pub use collect::{Reclaimed, Removed};
@@ -58,6 +59,14 @@ impl Store {
             make_dir(&dir)?;
         }
         Ok(Store { roots: roots.clone(), paths })
+    }
+
+    /// Tells those who follow events what happened to an image: `tag`, `pull`, `delete`, … `name` is
+    /// how it is known to whoever did it.
+    pub fn announce(&self, action: &str, id: &str, name: &str) {
+        let event = Event::now(EventKind::Image, action, id).with("name", name);
+        // What was done is done, also when nobody can be told.
+        let _ = journal::append(&self.roots, &event);
     }
 
     /// Keeps every layer that exists now from being deleted until the pin is dropped. Whoever
@@ -130,6 +139,7 @@ impl Store {
             let missing = || Error::new(Kind::NotFound, format!("No such image: {text}"));
             let id = refs.find(text)?.cloned().ok_or_else(missing)?;
             refs.point(name, &id, Timestamp::now());
+            self.announce("tag", &id.to_string(), &name.familiar());
             Ok(())
         })
     }
