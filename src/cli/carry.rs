@@ -152,6 +152,10 @@ pub fn tell(progress: &Progress, event: &execute::Event<'_>) {
         execute::Event::Failed(step, _, error) => {
             say(step, Mark::Failed, "Error", &error.to_string());
         }
+        execute::Event::Printed(step, line) => {
+            let name = step.action.container().map_or("", |container| &container.name);
+            progress.say(&format!("{name} -> | {line}"));
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl Reason {
 
 /// Keys without effect. `*` stands for any name, `[]` for an item of a list; what is below such a
 /// key has none, either.
-pub const INERT: [(&str, Reason); 44] = [
+pub const INERT: [(&str, Reason); 41] = [
     ("services.*.cpu_count", Reason::Windows),
     ("services.*.cpu_percent", Reason::Windows),
     ("services.*.credential_spec", Reason::Windows),
@@ -74,9 +74,6 @@ pub const INERT: [(&str, Reason); 44] = [
     ("services.*.build.cache_to", Reason::Foreign),
     ("services.*.build.cache_from", Reason::Later),
     ("services.*.develop", Reason::Later),
-    ("services.*.post_start", Reason::Later),
-    ("services.*.pre_start", Reason::Later),
-    ("services.*.pre_stop", Reason::Later),
     ("services.*.runtime", Reason::Later),
     ("version", Reason::Documentation),
 ];

@@ -5,6 +5,7 @@
 //! nothing is left half done. What happens is told as [`Event`]s while it happens.
 
 mod cancel;
+mod hook;
 mod perform;
 mod verdict;
 
@@ -46,6 +47,8 @@ pub enum Event<'a> {
     Warned(&'a Step, Duration, &'a Error),
     /// It failed.
     Failed(&'a Step, Duration, &'a Error),
+    /// What a command of it printed, one line without its end.
+    Printed(&'a Step, &'a str),
 }
 
 /// What came of a plan.
@@ -94,7 +97,8 @@ pub async fn run<E: Engine>(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Outcome {
     let deadline = options.wait_timeout.map(|timeout| (Instant::now() + timeout, timeout));
-    let shared = Shared { engine, cancel, progress, deadline, made: RefCell::default() };
+    let (made, printed) = (RefCell::default(), RefCell::default());
+    let shared = Shared { engine, cancel, progress, deadline, made, printed };
     let mut queue = Queue::new(plan);
     let mut running = FuturesUnordered::new();
     let mut outcome = Outcome::default();
@@ -109,6 +113,9 @@ pub async fn run<E: Engine>(
                 .push(async move { (step, shared.perform(&step.action).await, begun.elapsed()) });
         }
         let Some((step, result, elapsed)) = running.next().await else { break };
+        for line in shared.printed.take().lines() {
+            events(Event::Printed(step, line));
+        }
         match result {
             Ok(()) => {
                 events(Event::Done(step, elapsed));
@@ -143,6 +150,8 @@ struct Shared<'a, E> {
     deadline: Option<(Instant, Duration)>,
     /// Never borrowed while a step waits.
     made: RefCell<Made>,
+    /// What the step that has just ended printed.
+    printed: RefCell<String>,
 }
 
 /// What the steps made.

@@ -6,10 +6,10 @@ use tokio::time::timeout_at;
 
 use crate::base::{ContainerId, Context, Error, Kind, Result, duration};
 use crate::engine::{Engine, PullOptions, PullPolicy, RemoveOptions, StopOptions, Watch};
-use crate::plan::{Action, Await, Fetch, Target};
+use crate::plan::{Action, Await, Fetch, Moment, Target};
 
-use super::Shared;
 use super::verdict::{DEPENDENCY_FAILED, verdict};
+use super::{Shared, hook};
 
 /// The failure of an optional step, as a warning.
 pub(super) fn as_warning(action: &Action, error: Error) -> Error {
@@ -58,6 +58,18 @@ impl<E: Engine> Shared<'_, E> {
             }
             Action::KillContainer { signal, .. } => engine.kill_container(&id, signal).await,
             Action::PauseContainer { paused, .. } => engine.pause_container(&id, *paused).await,
+            Action::RunHook { service, moment, command, .. } => {
+                let ran = hook::run(engine, &id, command).await;
+                let ran = match ran {
+                    // It ended by itself meanwhile: there is nothing left to prepare.
+                    Err(error) if *moment == Moment::PreStop && hook::is_over(&error) => {
+                        return Ok(());
+                    }
+                    ran => ran.context(|| format!("{service} {}", moment.as_str()))?,
+                };
+                self.printed.borrow_mut().push_str(&ran.output);
+                ran.verdict(service)
+            }
             Action::RemoveContainer { volumes, force, .. } => {
                 let options = RemoveOptions { volumes: *volumes, force: *force };
                 engine.remove_container(&id, &options).await

@@ -17,6 +17,9 @@ pub(super) fn verdict(wait: &Await, status: &Status, is_final: bool) -> Option<R
         }
         (Condition::CompletedSuccessfully, State::Exited | State::Dead) => {
             let code = status.exit_code.unwrap_or(-1);
+            if let Some(index) = wait.pre_start {
+                return Some(Err(pre_start_failed(wait, index, code)));
+            }
             let message =
                 format!("service \"{}\" didn't complete successfully: exit {code}", wait.service);
             Some(Err(Error::new(Kind::Other, message).hint(logs_hint(wait))))
@@ -26,6 +29,16 @@ pub(super) fn verdict(wait: &Await, status: &Status, is_final: bool) -> Option<R
         (Condition::Healthy, State::Running | State::Paused) => health(wait, status),
         _ => None,
     }
+}
+
+/// Docker Compose: the same words.
+fn pre_start_failed(wait: &Await, index: usize, code: i32) -> Error {
+    let (service, name) = (&wait.service, &wait.container.name);
+    let message = format!(
+        "service \"{service}\" pre_start[{index}] exited with code {code} (hook container {name} \
+         retained for inspection)"
+    );
+    Error::new(Kind::Other, message).hint(format!("`compose container logs {name}` shows why"))
 }
 
 fn health(wait: &Await, status: &Status) -> Option<Result<()>> {
@@ -84,7 +97,7 @@ mod tests {
 
     fn wait(condition: Condition, dependency: bool) -> Await {
         let container = Target::created("p-db-1");
-        Await { container, service: "db".into(), condition, dependency }
+        Await { container, service: "db".into(), condition, dependency, pre_start: None }
     }
 
     fn say(wait: &Await, status: &Status) -> String {

@@ -9,6 +9,7 @@ use crate::resource::{Container, Observed, labels};
 
 use super::desired::{Dependency, parse_dependencies};
 use super::gate::{Gates, Peer};
+use super::hooks;
 use super::order::in_order;
 use super::project::{containers_of, is_one_off, label, needs, number_of, service_of};
 use super::step::{Action, Plan, StepId, Target};
@@ -156,6 +157,7 @@ impl<'a> Standing<'a> {
                 .collect();
             let target = Target::existing(container);
             let action = Action::StopContainer { container: target, grace: timeout };
+            let before = hooks::before_stop(plan, container, before);
             let step = plan.push(action, reason(container), before);
             by_service.entry(service).or_default().push(step);
             stopped.insert(container.spec.name.as_str(), step);
@@ -191,7 +193,8 @@ impl<'a> Standing<'a> {
                 None => format!("is {}", container.status.state.as_str()),
             };
             let target = Target::existing(container);
-            let step = plan.push(Action::StartContainer(target.clone()), reason, after);
+            let start = plan.push(Action::StartContainer(target.clone()), reason, after);
+            let step = hooks::after_start(plan, &target, &container.spec, start);
             gates.started(target, step);
         }
     }

@@ -15,7 +15,7 @@ use crate::resource::container::{State, Status};
 use crate::state::{self, ContainerDir, Durability, Lock};
 
 use super::launch::{self, Payload};
-use super::log::{LogFile, Options};
+use super::log::{Forward, LogFile, Options};
 use super::output::Output;
 use super::peers::Peers;
 use super::poller::{Poller, Source};
@@ -92,7 +92,8 @@ fn prepare(dir: &ContainerDir, lock: &mut Option<Lock>) -> Result<Shim> {
     })?;
     launch::signal_number(&spec.stop.signal)?;
     let log = LogFile::open(dir, Options::parse(&spec.log)?)?;
-    let output = Output::new(log, Options::attributes(&spec, &id));
+    let forward = Forward::open(&spec, &id)?;
+    let output = Output::new(log, forward, Options::attributes(&spec, &id));
     let wiring = Wiring::connect(&roots, &id, &spec)?;
     wiring.write_files(dir, &roots, &id, &spec)?;
     wiring.listen(&poller)?;

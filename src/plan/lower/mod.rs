@@ -28,6 +28,7 @@ use crate::resource::{ContainerSpec, Image, ImageConfig};
 
 use super::desired::{Dependency, Desired, DesiredService};
 
+pub(super) use hooks::images as pre_start_images;
 pub(super) use limits::capability;
 pub use mounts::tmpfs;
 pub use signal::name as signal_name;
@@ -97,6 +98,7 @@ fn lower_service(
     let replicas = options.scale.get(&service.name).copied().unwrap_or_else(|| service.replicas());
     let depends_on = if options.no_deps { BTreeMap::new() } else { depends_on };
     Ok(DesiredService {
+        pre_start: hooks::pre_start(project, service, images)?,
         spec,
         replicas,
         depends_on,
