@@ -11,8 +11,10 @@ use crate::cli::builder::Builder;
 use crate::cli::config::Config;
 use crate::cli::container::Container;
 use crate::cli::context::Context;
+use crate::cli::cp::Cp;
 use crate::cli::create::{Create, Scale};
 use crate::cli::down::Down;
+use crate::cli::events::Events;
 use crate::cli::exec::Exec;
 use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
@@ -68,8 +70,10 @@ pub enum Command {
     Config(Config),
     #[command(subcommand)]
     Container(Container),
+    Cp(Cp),
     Create(Create),
     Down(Down),
+    Events(Events),
     Exec(Exec),
     Fmt(Fmt),
     #[command(subcommand)]
@@ -118,8 +122,10 @@ impl Command {
             Command::Attach(command) => wait(command.run(cx)),
             Command::Config(command) => wait(command.run(cx)),
             Command::Container(command) => wait(command.run(cx)),
+            Command::Cp(command) => wait(command.run(cx)),
             Command::Create(command) => wait(command.run(cx)),
             Command::Down(command) => wait(command.run(cx)),
+            Command::Events(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
