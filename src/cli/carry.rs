@@ -156,6 +156,10 @@ pub fn tell(progress: &Progress, event: &execute::Event<'_>) {
             let name = step.action.container().map_or("", |container| &container.name);
             progress.say(&format!("{name} -> | {line}"));
         }
+        execute::Event::Noticed(step, text) => {
+            let name = step.action.container().map_or("", |container| &container.name);
+            progress.say(&format!("warning: container {name}: {text}"));
+        }
     }
 }
 

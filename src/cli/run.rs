@@ -12,7 +12,7 @@ use crate::cli::terminal::{DetachKeys, is_interactive, size};
 use crate::cli::{Context, Exit, Result, grammar};
 use crate::compose::Project;
 use crate::engine::{AttachOptions, Engine, RemoveOptions};
-use crate::plan::{self, RunOptions};
+use crate::plan::{self, Plan, RunOptions, Target};
 
 /// Run a command in a new container of a service
 ///
@@ -173,7 +173,10 @@ impl Run {
             cx.output().print_line(id.as_str())?;
             return Ok(Exit::Success);
         }
-        let talk = self.talk(cx, id, run.tty).await;
+        let spec = desired.services.get(&self.service).map(|service| &service.spec);
+        let target = Target { name, id: Some(id.clone()) };
+        let hooks = spec.map(|spec| plan::post_start(&target, spec)).unwrap_or_default();
+        let talk = self.talk(cx, id, (run.tty, &hooks)).await;
         if self.rm && !matches!(talk, Ok(Talk::Detached)) {
             let options = RemoveOptions { volumes: true, force: true };
             cx.engine()?.remove_container(id, &options).await?;
@@ -185,11 +188,20 @@ impl Run {
     }
 
     /// Starts the container with us at the other end of its streams.
-    async fn talk<E: Engine>(&self, cx: &Context<E>, id: &ContainerId, tty: bool) -> Result<Talk> {
+    async fn talk<E: Engine>(
+        &self,
+        cx: &Context<E>,
+        id: &ContainerId,
+        (tty, hooks): (bool, &Plan),
+    ) -> Result<Talk> {
         let engine = cx.engine()?;
         let stdin = self.interactive.interactive.0;
         let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
         let mut attachment = engine.attach(id, &options).await?;
+        if !hooks.is_empty() {
+            let quiet = self.around.quiet;
+            cx.carry_out(hooks, Carry { operation: "run", quiet, ..Carry::default() }).await?;
+        }
         let keys = tty.then(DetachKeys::default);
         let talk = with_container(&mut attachment, cx.output(), stdin, keys);
         cx.with_signals(id, !tty, talk).await

@@ -14,6 +14,8 @@ pub enum Reason {
     Foreign,
     /// It is documentation only, by its definition.
     Documentation,
+    /// The writable layer of a container has no quota here.
+    Quota,
     /// Its time has not come.
     Later,
 }
@@ -27,6 +29,7 @@ impl Reason {
             Reason::Windows => "it is for Windows",
             Reason::Foreign => "it needs a program that is not part of this one",
             Reason::Documentation => "it is documentation",
+            Reason::Quota => "a container's own layer has no quota here",
             Reason::Later => "it has no effect yet",
         }
     }
@@ -58,7 +61,7 @@ pub const INERT: [(&str, Reason); 41] = [
     ("services.*.ports[].mode", Reason::Cluster),
     ("services.*.ports[].app_protocol", Reason::Documentation),
     ("services.*.pull_refresh_after", Reason::Documentation),
-    ("services.*.storage_opt", Reason::Foreign),
+    ("services.*.storage_opt", Reason::Quota),
     ("services.*.use_api_socket", Reason::Foreign),
     ("services.*.volumes[].consistency", Reason::Documentation),
     ("models", Reason::Foreign),

@@ -49,6 +49,8 @@ pub enum Event<'a> {
     Failed(&'a Step, Duration, &'a Error),
     /// What a command of it printed, one line without its end.
     Printed(&'a Step, &'a str),
+    /// It was done, but not quite as asked.
+    Noticed(&'a Step, &'a str),
 }
 
 /// What came of a plan.
@@ -97,8 +99,8 @@ pub async fn run<E: Engine>(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Outcome {
     let deadline = options.wait_timeout.map(|timeout| (Instant::now() + timeout, timeout));
-    let (made, printed) = (RefCell::default(), RefCell::default());
-    let shared = Shared { engine, cancel, progress, deadline, made, printed };
+    let (made, printed, noticed) = Default::default();
+    let shared = Shared { engine, cancel, progress, deadline, made, printed, noticed };
     let mut queue = Queue::new(plan);
     let mut running = FuturesUnordered::new();
     let mut outcome = Outcome::default();
@@ -115,6 +117,9 @@ pub async fn run<E: Engine>(
         let Some((step, result, elapsed)) = running.next().await else { break };
         for line in shared.printed.take().lines() {
             events(Event::Printed(step, line));
+        }
+        for text in shared.noticed.take() {
+            events(Event::Noticed(step, &text));
         }
         match result {
             Ok(()) => {
@@ -152,6 +157,8 @@ struct Shared<'a, E> {
     made: RefCell<Made>,
     /// What the step that has just ended printed.
     printed: RefCell<String>,
+    /// What could not be done quite as asked by the step that has just ended.
+    noticed: RefCell<Vec<String>>,
 }
 
 /// What the steps made.

@@ -51,7 +51,11 @@ impl<E: Engine> Shared<'_, E> {
         };
         let id = self.id(container)?;
         match action {
-            Action::StartContainer(_) => engine.start_container(&id).await.map(drop),
+            Action::StartContainer(_) => {
+                let status = engine.start_container(&id).await?;
+                self.noticed.borrow_mut().extend(status.warnings);
+                Ok(())
+            }
             Action::StopContainer { grace, .. } => {
                 let options = StopOptions { grace: *grace, signal: None };
                 engine.stop_container(&id, &options).await

@@ -38,6 +38,7 @@ async fn tell(
             Event::Warned(step, _, error) => format!("{} warning: {error}\n", step.action),
             Event::Failed(step, _, error) => format!("{} failed: {error}\n", step.action),
             Event::Printed(step, line) => format!("{} printed {line}\n", step.action),
+            Event::Noticed(step, text) => format!("{} noticed {text}\n", step.action),
         };
     };
     let outcome = run(plan, engine, options, cancel, &Quiet, &mut events).await;

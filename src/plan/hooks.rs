@@ -20,6 +20,17 @@ pub(super) fn after_start(
     })
 }
 
+/// What runs right after a container started that was started by other means than a plan.
+#[must_use]
+pub fn post_start(container: &Target, spec: &ContainerSpec) -> Plan {
+    let (mut plan, mut before) = (Plan::default(), None);
+    for command in &spec.hooks.post_start {
+        let action = hook(container, spec, Moment::PostStart, command);
+        before = Some(plan.push(action, "belongs to its start", before));
+    }
+    plan
+}
+
 /// Adds what runs before a container is stopped. Returns the steps to wait for: the last of them,
 /// or those that `before` has. A container that does not run has nowhere to run it.
 pub(super) fn before_stop(

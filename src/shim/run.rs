@@ -206,7 +206,11 @@ impl Shim {
     fn start(&mut self) -> Event {
         let size = self.size.map(|size| Size { rows: size.rows, columns: size.columns });
         match self.payload.start(&mut self.output, &self.poller, size) {
-            Ok(pid) => Event::Started(pid),
+            Ok(pid) => {
+                let warnings = self.payload.warnings();
+                self.supervisor.set_facts(|status| status.warnings = warnings);
+                Event::Started(pid)
+            }
             Err(error) => {
                 self.output.close();
                 let code = launch::exit_code(&error);

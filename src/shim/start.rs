@@ -102,7 +102,7 @@ fn prepare(dir: &ContainerDir, lock: &mut Option<Lock>) -> Result<Shim> {
     let announcer = Announcer::new(&id, dir, &roots, &spec);
     announcer.surroundings(true);
     let mut supervisor = Supervisor::new(spec.restart, spec.stop.clone(), spec.health.clone());
-    supervisor.set_network(|status| wiring.describe(status));
+    supervisor.set_facts(|status| wiring.describe(status));
     Ok(Shim {
         id,
         dir: dir.clone(),

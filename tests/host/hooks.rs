@@ -30,7 +30,7 @@ services:
     environment: {KIND: db}
     volumes: ['./data:/data']
     post_start:
-      - {command: [sh, -c, 'chmod 777 /data; echo started $$KIND as $$(id -u) in $$PWD >> /data/log'], user: root, working_dir: /tmp}
+      - {command: [sh, -c, 'chmod 777 /data; umask 0; echo started $$KIND as $$(id -u) in $$PWD >> /data/log'], user: root, working_dir: /tmp}
       - {command: [sh, -c, 'grep CapEff /proc/self/status >> /data/log'], user: root, privileged: true, environment: {EXTRA: '1'}}
     pre_stop:
       - {command: [sh, -c, 'echo stopping $$EXTRA; echo stopping $$EXTRA as $$(id -u) >> /data/log'], environment: [EXTRA=2]}

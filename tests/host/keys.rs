@@ -166,3 +166,28 @@ fn a_seccomp_profile_of_a_file_decides() {
     world.compose(&["down"]).ok();
     world.assert_clean();
 }
+
+#[test]
+fn a_limit_that_this_kernel_does_not_have_is_said() {
+    let has = fs::metadata("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").is_ok();
+    let world = World::new();
+    world.compose_yaml(
+        "services: {it: {image: busybox, command: sleep infinity, init: true, cpu_rt_runtime: 950}}",
+    );
+    let up = world.compose(&["up", "-d"]);
+    let says = "warning: container project-it-1: this kernel has no cpu.rt_runtime_us";
+    assert!(has || up.code == 0 && up.stderr.contains(says), "{}", up.stderr);
+    world.compose(&["down", "-t", "1"]).ok();
+    world.assert_clean();
+}
+
+#[test]
+fn who_cannot_gain_privileges_anyway_may_not_unless_it_is_said() {
+    let status = "grep NoNewPrivs /proc/self/status | cut -f2";
+    assert_eq!(inside("    user: '1000'", status), "1");
+    assert_eq!(
+        inside("    user: '1000'\n    security_opt: ['no-new-privileges:false']", status),
+        "0"
+    );
+    assert_eq!(inside("    user: root", status), "0");
+}
