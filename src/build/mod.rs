@@ -10,14 +10,18 @@
 //! [`Progress`].
 
 mod archive;
+mod cache;
 mod copy;
 pub mod dockerfile;
+pub mod export;
+pub mod git;
 mod glob;
 mod graph;
 mod ignore;
 mod key;
 mod layer;
 mod mode;
+mod remote;
 mod request;
 pub mod sandbox;
 mod solve;
@@ -25,8 +29,9 @@ mod state;
 mod stubs;
 mod tree;
 
+pub use cache::{CachePlace, CacheTarget};
 pub use request::{
-    Event, Failure, NamedContext, Network, Outcome, Progress, Recipe, Request, Secret, Silent,
-    World,
+    Event, Failure, NamedContext, Network, Outcome, Progress, Recipe, Remote, Request, Secret,
+    Silent, World,
 };
 pub use solve::build;

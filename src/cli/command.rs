@@ -8,18 +8,22 @@ use crate::base::Context as _;
 use crate::cli::attach::Attach;
 use crate::cli::build::Build;
 use crate::cli::builder::Builder;
+use crate::cli::commit::Commit;
 use crate::cli::config::Config;
 use crate::cli::container::Container;
 use crate::cli::context::Context;
 use crate::cli::cp::Cp;
 use crate::cli::create::{Create, Scale};
+use crate::cli::docker::{Contexts, DockerVersion, Said};
 use crate::cli::down::Down;
 use crate::cli::events::Events;
 use crate::cli::exec::Exec;
+use crate::cli::export::Export;
 use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
 use crate::cli::image::Image;
 use crate::cli::images::Images;
+use crate::cli::inspect::Inspect;
 use crate::cli::kill::Kill;
 use crate::cli::lint::Lint;
 use crate::cli::lock::LockImages;
@@ -33,6 +37,7 @@ use crate::cli::port::Port;
 use crate::cli::ps::Ps;
 use crate::cli::pull::Pull;
 use crate::cli::push::Push;
+use crate::cli::registry::{Registry, Search};
 use crate::cli::report::{Exit, Result};
 use crate::cli::restart::Restart;
 use crate::cli::rm::Rm;
@@ -40,6 +45,7 @@ use crate::cli::run::Run;
 use crate::cli::start::Start;
 use crate::cli::stats::Stats;
 use crate::cli::stop::Stop;
+use crate::cli::system::{Info, System};
 use crate::cli::top::Top;
 use crate::cli::up::Up;
 use crate::cli::version::Version;
@@ -67,18 +73,26 @@ pub enum Command {
     Build(Build),
     #[command(subcommand)]
     Builder(Builder),
+    Commit(Commit),
     Config(Config),
     #[command(subcommand)]
     Container(Container),
+    #[command(skip)]
+    Contexts(Contexts),
     Cp(Cp),
     Create(Create),
+    #[command(skip)]
+    DockerVersion(DockerVersion),
     Down(Down),
     Events(Events),
     Exec(Exec),
+    Export(Export),
     Fmt(Fmt),
     #[command(subcommand)]
     Image(Image),
     Images(Images),
+    Info(Info),
+    Inspect(Inspect),
     Kill(Kill),
     Lint(Lint),
     Lock(LockImages),
@@ -93,13 +107,20 @@ pub enum Command {
     Ps(Ps),
     Pull(Pull),
     Push(Push),
+    #[command(subcommand)]
+    Registry(Registry),
     Restart(Restart),
     Rm(Rm),
     Run(Run),
+    #[command(skip)]
+    Say(Said),
     Scale(Scale),
+    Search(Search),
     Start(Start),
     Stats(Stats),
     Stop(Stop),
+    #[command(subcommand)]
+    System(System),
     Top(Top),
     Unpause(Unpause),
     Up(Up),
@@ -120,16 +141,22 @@ impl Command {
             Command::Build(command) => wait(command.run(cx)),
             Command::Builder(command) => wait(command.run(cx)),
             Command::Attach(command) => wait(command.run(cx)),
+            Command::Commit(command) => wait(command.run(cx)),
             Command::Config(command) => wait(command.run(cx)),
             Command::Container(command) => wait(command.run(cx)),
+            Command::Contexts(command) => command.run(cx),
             Command::Cp(command) => wait(command.run(cx)),
             Command::Create(command) => wait(command.run(cx)),
+            Command::DockerVersion(command) => command.run(cx),
             Command::Down(command) => wait(command.run(cx)),
             Command::Events(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
+            Command::Export(command) => wait(command.run(cx)),
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
             Command::Images(command) => wait(command.run(cx)),
+            Command::Info(command) => wait(command.run(cx)),
+            Command::Inspect(command) => wait(command.run(cx)),
             Command::Kill(command) => wait(command.run(cx)),
             Command::Lint(command) => command.run(cx),
             Command::Lock(command) => wait(command.run(cx)),
@@ -143,13 +170,17 @@ impl Command {
             Command::Ps(command) => wait(command.run(cx)),
             Command::Pull(command) => wait(command.run(cx)),
             Command::Push(command) => wait(command.run(cx)),
+            Command::Registry(command) => wait(command.run(cx)),
             Command::Restart(command) => wait(command.run(cx)),
             Command::Rm(command) => wait(command.run(cx)),
             Command::Run(command) => wait(command.run(cx)),
+            Command::Say(command) => command.run(cx),
             Command::Scale(command) => wait(command.run(cx)),
+            Command::Search(command) => wait(command.run(cx)),
             Command::Start(command) => wait(command.run(cx)),
             Command::Stats(command) => wait(command.run(cx)),
             Command::Stop(command) => wait(command.run(cx)),
+            Command::System(command) => wait(command.run(cx)),
             Command::Top(command) => wait(command.run(cx)),
             Command::Unpause(command) => wait(command.run(cx)),
             Command::Up(command) => wait(command.run(cx)),
@@ -177,10 +208,23 @@ fn wait(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
 ///
 /// # Errors
 /// The arguments are wrong, or ask for help: see [`crate::cli::report::usage`].
-pub fn parse(
-    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error> {
+    read(definition(), arguments)
+}
+
+/// As [`parse`], for a program of another name, which help and errors show.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_as(arguments: Vec<OsString>, name: &str) -> Result<(Global, Command), clap::Error> {
+    read(definition().bin_name(name), arguments)
+}
+
+fn read(
+    definition: clap::Command,
+    arguments: Vec<OsString>,
 ) -> Result<(Global, Command), clap::Error> {
-    let mut matches = definition().try_get_matches_from(arguments)?;
+    let mut matches = definition.try_get_matches_from(arguments)?;
     let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
     Ok((arguments.global, arguments.command))
 }
@@ -198,6 +242,8 @@ pub fn definition() -> clap::Command {
 /// it has a use of its own for (`logs -f`, `run -p`).
 fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
     let taken: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_short).collect();
+    let long_names: std::collections::BTreeSet<String> =
+        command.get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect();
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     let own: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
     // One that a command has itself, under the same id, is the command's there.
@@ -207,7 +253,12 @@ fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
         // clap does not hand down a global argument where one with its id is already, but still
         // carries that one's value up. Its other names stay in front of the command: `exec` has a
         // `--workdir` of its own.
-        let arg = arg.clone().short(short).alias(clap::builder::Resettable::Reset);
+        let mut arg = arg.clone().short(short).alias(clap::builder::Resettable::Reset);
+        // `image build --file` is the Dockerfile; without any name it would be a word of its own.
+        if let Some(long) = arg.get_long().filter(|long| long_names.contains(*long)) {
+            let elsewhere = format!("compose-{long}");
+            arg = arg.long(elsewhere);
+        }
         command.arg(arg.hide(true))
     });
     names

@@ -17,6 +17,7 @@ mod build;
 mod builder;
 mod carry;
 mod command;
+mod commit;
 mod config;
 mod container;
 mod context;
@@ -25,17 +26,20 @@ pub mod copy;
 mod cp;
 mod create;
 mod disk;
+mod docker;
 mod down;
 mod early;
 mod environment;
 mod events;
 mod exec;
+mod export;
 mod fmt;
 mod follow;
 mod global;
 mod grammar;
 mod image;
 mod images;
+mod inspect;
 mod kill;
 mod lint;
 mod lock;
@@ -52,6 +56,8 @@ mod project;
 mod ps;
 mod pull;
 mod push;
+mod registry;
+mod remote;
 mod report;
 mod restart;
 mod rm;
@@ -61,6 +67,7 @@ mod single;
 mod start;
 mod stats;
 mod stop;
+mod system;
 mod terminal;
 mod top;
 mod transfer;
@@ -80,6 +87,7 @@ use crate::engine::host::Host;
 use crate::state::Roots;
 
 pub use context::{Context, Surroundings};
+pub use docker::Face;
 pub use environment::Environment;
 pub use global::{Ansi, Global, ProgressStyle};
 pub use output::{Captured, Output};
@@ -103,13 +111,15 @@ pub fn run<E: Engine + 'static>(
     open: impl Fn(Roots) -> crate::base::Result<E> + 'static,
 ) -> u8 {
     let output = surroundings.output.clone();
-    let (global, command) = match command::parse(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let face = arguments.first().map_or_else(Face::default, |program| Face::of(program));
+    let (global, command) = match docker::parse(&arguments) {
         Ok(parsed) => parsed,
-        Err(error) => return report::usage(&error, &output),
+        Err(error) => return report::usage(&error, &output, face),
     };
     let style = global.error_style(&surroundings.environment);
-    match Context::new(global, surroundings, open).and_then(|cx| command.run(&cx)) {
+    match Context::new(global, surroundings, open).and_then(|cx| command.run(&cx.called(face))) {
         Ok(exit) => exit.code(),
-        Err(failure) => report::failure(&failure, &output, style),
+        Err(failure) => report::failure(&failure, &output, style, face),
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::carry::Carry;
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::exec::Interactive;
 use crate::cli::options::{PullWhen, incompatible};
-use crate::cli::terminal::{DetachKeys, is_interactive, size};
+use crate::cli::terminal::{is_interactive, size};
 use crate::cli::{Context, Exit, Result, grammar};
 use crate::compose::Project;
 use crate::engine::{AttachOptions, Engine, RemoveOptions};
@@ -198,11 +198,15 @@ impl Run {
         let stdin = self.interactive.interactive.0;
         let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
         let mut attachment = engine.attach(id, &options).await?;
+<<<<<<< HEAD
         if !hooks.is_empty() {
             let quiet = self.around.quiet;
             cx.carry_out(hooks, Carry { operation: "run", quiet, ..Carry::default() }).await?;
         }
         let keys = tty.then(DetachKeys::default);
+=======
+        let keys = if tty { Some(cx.detach_keys("")?) } else { None };
+>>>>>>> main
         let talk = with_container(&mut attachment, cx.output(), stdin, keys);
         cx.with_signals(id, !tty, talk).await
     }

@@ -5,6 +5,7 @@
 mod config;
 mod container;
 mod control;
+mod docker;
 mod files;
 mod help;
 mod lifecycle;
@@ -12,4 +13,5 @@ mod lists;
 mod logs;
 mod machine;
 mod programs;
+mod remote;
 mod up;

@@ -7,6 +7,11 @@
 
 mod attached;
 mod build;
+mod build_attacks;
+mod build_contexts;
+mod build_keys;
+mod build_language;
+mod build_network;
 mod container;
 mod control;
 mod copy;
@@ -19,7 +24,10 @@ mod logging;
 mod mounts;
 mod network;
 mod networks;
+mod plane;
+mod registry;
 mod secrets;
 mod sharing;
 mod stacks;
+mod streams;
 mod world;
