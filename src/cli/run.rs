@@ -198,15 +198,11 @@ impl Run {
         let stdin = self.interactive.interactive.0;
         let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
         let mut attachment = engine.attach(id, &options).await?;
-<<<<<<< HEAD
         if !hooks.is_empty() {
             let quiet = self.around.quiet;
             cx.carry_out(hooks, Carry { operation: "run", quiet, ..Carry::default() }).await?;
         }
-        let keys = tty.then(DetachKeys::default);
-=======
         let keys = if tty { Some(cx.detach_keys("")?) } else { None };
->>>>>>> main
         let talk = with_container(&mut attachment, cx.output(), stdin, keys);
         cx.with_signals(id, !tty, talk).await
     }

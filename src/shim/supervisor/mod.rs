@@ -80,19 +80,14 @@ impl Supervisor {
         &self.status
     }
 
-<<<<<<< HEAD
-    /// Facts that others know: about its network, before the first start, and what could not be
-    /// done as asked.
-    pub fn set_facts(&mut self, facts: impl FnOnce(&mut Status)) {
-=======
     /// From now on it is started again as `policy` says.
     pub fn set_policy(&mut self, policy: RestartPolicy) {
         self.policy = policy;
     }
 
-    /// The facts about its network, which are known before the first start.
-    pub fn set_network(&mut self, facts: impl FnOnce(&mut Status)) {
->>>>>>> main
+    /// Facts that others know: about its network, before the first start, and what could not be
+    /// done as asked.
+    pub fn set_facts(&mut self, facts: impl FnOnce(&mut Status)) {
         facts(&mut self.status);
     }
 
