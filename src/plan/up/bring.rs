@@ -119,16 +119,17 @@ fn bring_one_off(
     replicas: &[Replica<'_>],
     one_off: OneOff<'_>,
 ) {
-    let needed = one_off.depends_on.iter().map(|(name, dependency)| (name, *dependency));
-    let waits = wait(planner, gates, replicas, one_off.service, needed);
-    let after = planner.ground_of(&one_off.spec).into_iter().chain(waits);
-    let (target, reason) = (Target::created(&one_off.spec.name), "one-off container");
-    let create = Action::CreateContainer(Box::new(one_off.spec.clone()));
+    let OneOff { service, spec, depends_on, start } = one_off;
+    let needed = depends_on.iter().map(|(name, dependency)| (name, *dependency));
+    let waits = wait(planner, gates, replicas, service, needed);
+    let after = planner.ground_of(&spec).into_iter().chain(waits);
+    let (target, reason) = (Target::created(&spec.name), "one-off container");
+    let create = Action::CreateContainer(Box::new(spec.clone()));
     let create = planner.plan.push(create, reason, after);
-    if one_off.start {
+    if start {
         let start = Action::StartContainer(target.clone());
         let start = planner.plan.push(start, reason, [create]);
-        hooks::after_start(&mut planner.plan, &target, &one_off.spec, start);
+        hooks::after_start(&mut planner.plan, &target, &spec, start);
     }
 }
 
