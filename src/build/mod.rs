@@ -25,6 +25,7 @@ mod state;
 mod stubs;
 mod tree;
 
+pub use ignore::Ignore;
 pub use request::{
     Event, Failure, NamedContext, Network, Outcome, Progress, Recipe, Request, Secret, Silent,
     World,

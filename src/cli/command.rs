@@ -6,8 +6,10 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::base::Context as _;
 use crate::cli::attach::Attach;
+use crate::cli::bridge::Bridge;
 use crate::cli::build::Build;
 use crate::cli::builder::Builder;
+use crate::cli::completion::Completion;
 use crate::cli::config::Config;
 use crate::cli::context::Context;
 use crate::cli::create::{Create, Scale};
@@ -17,6 +19,7 @@ use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
 use crate::cli::image::Image;
 use crate::cli::images::Images;
+use crate::cli::init::Init;
 use crate::cli::kill::Kill;
 use crate::cli::lint::Lint;
 use crate::cli::lock::LockImages;
@@ -24,6 +27,7 @@ use crate::cli::login::Login;
 use crate::cli::logout::Logout;
 use crate::cli::logs::Logs;
 use crate::cli::ls::Ls;
+use crate::cli::man::Man;
 use crate::cli::network::Network;
 use crate::cli::pause::{Pause, Unpause};
 use crate::cli::port::Port;
@@ -42,16 +46,25 @@ use crate::cli::version::Version;
 use crate::cli::volume::Volume;
 use crate::cli::volumes::Volumes;
 use crate::cli::wait::Wait;
+use crate::cli::watch::Watch;
 use crate::engine::Engine;
 
 /// Define and run applications of several containers
 ///
 /// Commands act on the project in this directory: its services, networks and volumes.
 #[derive(Parser, Debug)]
-#[command(name = "compose", disable_version_flag = true, infer_long_args = false)]
+#[command(
+    name = "compose",
+    disable_version_flag = true,
+    infer_long_args = false,
+    version = concat!("version v", env!("CARGO_PKG_VERSION"))
+)]
 struct Arguments {
     #[command(flatten)]
     global: Global,
+    /// Show the version
+    #[arg(short = 'v', long, hide = true, action = clap::ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     command: Command,
 }
@@ -60,9 +73,11 @@ struct Arguments {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Attach(Attach),
+    Bridge(Bridge),
     Build(Build),
     #[command(subcommand)]
     Builder(Builder),
+    Completion(Completion),
     Config(Config),
     Create(Create),
     Down(Down),
@@ -71,6 +86,7 @@ pub enum Command {
     #[command(subcommand)]
     Image(Image),
     Images(Images),
+    Init(Init),
     Kill(Kill),
     Lint(Lint),
     Lock(LockImages),
@@ -78,6 +94,7 @@ pub enum Command {
     Logout(Logout),
     Logs(Logs),
     Ls(Ls),
+    Man(Man),
     #[command(subcommand)]
     Network(Network),
     Pause(Pause),
@@ -95,6 +112,7 @@ pub enum Command {
     Unpause(Unpause),
     Up(Up),
     Wait(Wait),
+    Watch(Watch),
     Volumes(Volumes),
     Version(Version),
     #[command(subcommand)]
@@ -111,6 +129,8 @@ impl Command {
             Command::Build(command) => wait(command.run(cx)),
             Command::Builder(command) => wait(command.run(cx)),
             Command::Attach(command) => wait(command.run(cx)),
+            Command::Bridge(command) => command.run(cx),
+            Command::Completion(command) => command.run(cx),
             Command::Config(command) => wait(command.run(cx)),
             Command::Create(command) => wait(command.run(cx)),
             Command::Down(command) => wait(command.run(cx)),
@@ -118,6 +138,7 @@ impl Command {
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
             Command::Images(command) => wait(command.run(cx)),
+            Command::Init(command) => command.run(cx),
             Command::Kill(command) => wait(command.run(cx)),
             Command::Lint(command) => command.run(cx),
             Command::Lock(command) => wait(command.run(cx)),
@@ -125,6 +146,7 @@ impl Command {
             Command::Logout(command) => command.run(cx),
             Command::Logs(command) => wait(command.run(cx)),
             Command::Ls(command) => wait(command.run(cx)),
+            Command::Man(command) => command.run(cx),
             Command::Network(command) => wait(command.run(cx)),
             Command::Pause(command) => wait(command.run(cx)),
             Command::Port(command) => wait(command.run(cx)),
@@ -141,6 +163,7 @@ impl Command {
             Command::Unpause(command) => wait(command.run(cx)),
             Command::Up(command) => wait(command.run(cx)),
             Command::Wait(command) => wait(command.run(cx)),
+            Command::Watch(command) => wait(command.run(cx)),
             Command::Volumes(command) => wait(command.run(cx)),
             Command::Version(command) => command.run(cx),
             Command::Volume(command) => wait(command.run(cx)),
@@ -150,6 +173,14 @@ impl Command {
 
 /// Runs a command's asynchronous work on this thread.
 fn wait(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    block_on(work)?
+}
+
+/// Runs asynchronous work on this thread.
+///
+/// # Errors
+/// The operating system does not give us what waiting needs.
+pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -157,7 +188,7 @@ fn wait(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
     let result = runtime.block_on(work);
     // A thread that still reads standard input must not keep us from ending.
     runtime.shutdown_background();
-    result
+    Ok(result)
 }
 
 /// Reads the arguments, the program's name first.
@@ -170,6 +201,13 @@ pub fn parse(
     let mut matches = definition().try_get_matches_from(arguments)?;
     let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
     Ok((arguments.global, arguments.command))
+}
+
+/// The global options among words that need not be complete, for a shell that completes them.
+#[must_use]
+pub fn parse_global(words: &[OsString]) -> Global {
+    let found = definition().ignore_errors(true).try_get_matches_from(words);
+    found.ok().and_then(|it| Global::from_arg_matches(&it).ok()).unwrap_or_default()
 }
 
 /// The whole command line as clap knows it.
@@ -185,8 +223,10 @@ pub fn definition() -> clap::Command {
 /// it has a use of its own for (`logs -f`, `run -p`).
 fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
     let taken: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_short).collect();
+    let own: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let command = global.iter().fold(command, |command, arg| {
+    let others = global.iter().filter(|arg| !own.contains(arg.get_id()));
+    let command = others.fold(command, |command, arg| {
         let short = arg.get_short().filter(|short| !taken.contains(short));
         // clap does not hand down a global argument where one with its id is already, but still
         // carries that one's value up. Its other names stay in front of the command: `exec` has a

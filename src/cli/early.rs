@@ -1,14 +1,17 @@
-//! What runs before clap is built: our own child processes, and `version`, within a millisecond.
+//! What runs before clap is built: our own child processes, `version`, and a shell that completes words.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::build;
-use crate::cli::version;
+use crate::cli::{completion, version};
 use crate::shim;
 
 /// Does what the arguments ask for, if it is one of these; `None`: go on as usual.
 pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
+    if let Some(shell) = std::env::var_os(completion::VARIABLE) {
+        return Some(completion::answer(&shell, arguments));
+    }
     let first = arguments.get(1)?.to_str()?;
     match first {
         build::sandbox::ARGUMENT => Some(build::sandbox::main()),

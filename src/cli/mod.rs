@@ -12,11 +12,13 @@
 
 mod attach;
 mod attached;
+mod bridge;
 mod bring;
 mod build;
 mod builder;
 mod carry;
 mod command;
+mod completion;
 mod config;
 mod context;
 mod converse;
@@ -32,6 +34,7 @@ mod global;
 mod grammar;
 mod image;
 mod images;
+mod init;
 mod kill;
 mod lint;
 mod lock;
@@ -39,6 +42,8 @@ mod login;
 mod logout;
 mod logs;
 mod ls;
+mod man;
+mod menu;
 mod network;
 mod options;
 mod output;
@@ -52,8 +57,10 @@ mod report;
 mod restart;
 mod rm;
 mod run;
+mod screen;
 mod signals;
 mod single;
+mod stage;
 mod start;
 mod stop;
 mod terminal;
@@ -64,6 +71,7 @@ mod version;
 mod volume;
 mod volumes;
 mod wait;
+mod watch;
 
 pub mod ui;
 
@@ -74,6 +82,8 @@ use crate::engine::Engine;
 use crate::engine::host::Host;
 use crate::state::Roots;
 
+pub use command::definition;
+pub use completion::candidates;
 pub use context::{Context, Surroundings};
 pub use environment::Environment;
 pub use global::{Ansi, Global, ProgressStyle};

@@ -34,7 +34,7 @@ impl Reason {
 
 /// Keys without effect. `*` stands for any name, `[]` for an item of a list; what is below such a
 /// key has none, either.
-pub const INERT: [(&str, Reason); 52] = [
+pub const INERT: [(&str, Reason); 51] = [
     ("services.*.cpu_count", Reason::Windows),
     ("services.*.cpu_percent", Reason::Windows),
     ("services.*.credential_spec", Reason::Windows),
@@ -75,7 +75,6 @@ pub const INERT: [(&str, Reason); 52] = [
     ("services.*.annotations", Reason::Later),
     ("services.*.build.cache_from", Reason::Later),
     ("services.*.cgroup_parent", Reason::Later),
-    ("services.*.develop", Reason::Later),
     ("services.*.external_links", Reason::Later),
     ("services.*.gpus", Reason::Later),
     ("services.*.links", Reason::Later),

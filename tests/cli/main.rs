@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod completion;
 mod config;
 mod files;
 mod help;
+mod init;
 mod lifecycle;
 mod lists;
 mod logs;
 mod machine;
+mod option_table;
 mod programs;
+mod shapes;
 mod up;
