@@ -39,7 +39,7 @@ need cc:gcc,libc6-dev curl mmdebstrap
 
 step 'compose'
 cargo build --release
-compose=$(find "$PWD/target" -path '*/release/compose' -type f -perm -u+x -newer Cargo.toml | head -n 1)
+compose=${CARGO_TARGET_DIR:-$PWD/target}/$(rustc --print host-tuple)/release/compose
 export COMPOSE=$compose
 
 step 'images'

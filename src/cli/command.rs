@@ -11,6 +11,7 @@ use crate::cli::build::Build;
 use crate::cli::builder::Builder;
 use crate::cli::completion::Completion;
 use crate::cli::config::Config;
+use crate::cli::container::Container;
 use crate::cli::context::Context;
 use crate::cli::create::{Create, Scale};
 use crate::cli::down::Down;
@@ -39,6 +40,7 @@ use crate::cli::restart::Restart;
 use crate::cli::rm::Rm;
 use crate::cli::run::Run;
 use crate::cli::start::Start;
+use crate::cli::stats::Stats;
 use crate::cli::stop::Stop;
 use crate::cli::top::Top;
 use crate::cli::up::Up;
@@ -79,6 +81,8 @@ pub enum Command {
     Builder(Builder),
     Completion(Completion),
     Config(Config),
+    #[command(subcommand)]
+    Container(Container),
     Create(Create),
     Down(Down),
     Exec(Exec),
@@ -107,6 +111,7 @@ pub enum Command {
     Run(Run),
     Scale(Scale),
     Start(Start),
+    Stats(Stats),
     Stop(Stop),
     Top(Top),
     Unpause(Unpause),
@@ -132,6 +137,7 @@ impl Command {
             Command::Bridge(command) => command.run(cx),
             Command::Completion(command) => command.run(cx),
             Command::Config(command) => wait(command.run(cx)),
+            Command::Container(command) => wait(command.run(cx)),
             Command::Create(command) => wait(command.run(cx)),
             Command::Down(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
@@ -158,6 +164,7 @@ impl Command {
             Command::Run(command) => wait(command.run(cx)),
             Command::Scale(command) => wait(command.run(cx)),
             Command::Start(command) => wait(command.run(cx)),
+            Command::Stats(command) => wait(command.run(cx)),
             Command::Stop(command) => wait(command.run(cx)),
             Command::Top(command) => wait(command.run(cx)),
             Command::Unpause(command) => wait(command.run(cx)),
@@ -223,10 +230,11 @@ pub fn definition() -> clap::Command {
 /// it has a use of its own for (`logs -f`, `run -p`).
 fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
     let taken: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_short).collect();
-    let own: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let others = global.iter().filter(|arg| !own.contains(arg.get_id()));
-    let command = others.fold(command, |command, arg| {
+    let own: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    // One that a command has itself, under the same id, is the command's there.
+    let foreign = global.iter().filter(|arg| !own.contains(arg.get_id()));
+    let command = foreign.fold(command, |command, arg| {
         let short = arg.get_short().filter(|short| !taken.contains(short));
         // clap does not hand down a global argument where one with its id is already, but still
         // carries that one's value up. Its other names stay in front of the command: `exec` has a

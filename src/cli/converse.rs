@@ -25,7 +25,8 @@ pub enum Talk {
     Detached,
 }
 
-/// Connects the user's terminal with that of a command, until the command ends.
+/// Connects the user's terminal with that of a command, until the command ends; with `stdin`, what
+/// is typed goes to the command.
 ///
 /// # Errors
 /// The terminal cannot be set up, or the connection broke.
@@ -34,16 +35,19 @@ pub async fn with_terminal(
     master: OwnedFd,
     output: &Output,
     keys: DetachKeys,
+    stdin: bool,
 ) -> Result<Talk> {
     let clone = || master.try_clone().context(|| "cannot copy a descriptor".to_owned());
-    let _raw = RawMode::enter()?;
+    let _raw = stdin.then(RawMode::enter).transpose()?;
     let mut resized = listen(SignalKind::window_change())?;
     let (mut hangup, mut terminate) =
         (listen(SignalKind::hangup())?, listen(SignalKind::terminate())?);
     let (detach, mut detached) = mpsc::channel(1);
     let writer = clone()?;
-    let typed = read_input(keys, detach);
-    std::thread::spawn(move || write_to(&writer, typed));
+    if stdin {
+        let typed = read_input(keys, detach);
+        std::thread::spawn(move || write_to(&writer, typed));
+    }
     let silent = read_from(clone()?, output.clone());
     let code = loop {
         tokio::select! {

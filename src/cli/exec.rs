@@ -96,7 +96,7 @@ impl Exec {
         let mut exec = engine.exec(&container.id, &spec, stdio).await?;
         let code = match exec.terminal() {
             Some(master) => {
-                match with_terminal(exec, master, cx.output(), DetachKeys::default()).await? {
+                match with_terminal(exec, master, cx.output(), DetachKeys::default(), true).await? {
                     Talk::Ended(code) => code,
                     Talk::Detached => 0,
                 }
@@ -138,7 +138,10 @@ impl Exec {
 }
 
 /// Our own three streams; with nothing to read unless `stdin`.
-fn streams(stdin: bool) -> Result<[OwnedFd; 3]> {
+///
+/// # Errors
+/// No descriptors are left.
+pub fn streams(stdin: bool) -> Result<[OwnedFd; 3]> {
     let copy = |fd: rustix::fd::BorrowedFd<'_>| {
         fd.try_clone_to_owned().context(|| "cannot copy a descriptor".to_owned())
     };
@@ -148,7 +151,10 @@ fn streams(stdin: bool) -> Result<[OwnedFd; 3]> {
 }
 
 /// Three streams with nothing at the other end.
-fn null() -> Result<[OwnedFd; 3]> {
+///
+/// # Errors
+/// No descriptors are left.
+pub fn null() -> Result<[OwnedFd; 3]> {
     let open = || {
         let file = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
         file.map(OwnedFd::from).context(|| "cannot open /dev/null".to_owned())

@@ -5,11 +5,10 @@ use std::collections::VecDeque;
 
 use futures_util::future::try_join_all;
 use futures_util::stream::StreamExt;
-use jiff::Timestamp;
 
 use crate::base::{Error, Kind};
 use crate::cli::follow::{Sink, records};
-use crate::cli::options::moment;
+use crate::cli::options::log_options;
 use crate::cli::project::{is_one_off, number_of, service_of, short_name};
 use crate::cli::ui::prefix::{PrefixOptions, SourceId};
 use crate::cli::{Context, Exit, Result};
@@ -110,24 +109,7 @@ impl Logs {
     }
 
     fn options(&self) -> Result<LogOptions> {
-        let now = Timestamp::now();
-        let tail = match self.tail.as_str() {
-            "all" => None,
-            text => {
-                let lines: i64 = text.parse().map_err(|_| {
-                    Error::new(Kind::Invalid, format!("invalid --tail value {text:?}"))
-                        .hint("write a number of lines, or all")
-                })?;
-                usize::try_from(lines).ok()
-            }
-        };
-        let time = |text: &Option<String>| text.as_deref().map(|it| moment(it, now)).transpose();
-        Ok(LogOptions {
-            follow: self.follow,
-            tail,
-            since: time(&self.since)?,
-            until: time(&self.until)?,
-        })
+        log_options(self.follow, &self.tail, self.since.as_deref(), self.until.as_deref())
     }
 }
 

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use crate::base::{Error, Kind, duration};
 use crate::cli::Result;
 use crate::compose::model::PullPolicy;
+use crate::engine::LogOptions;
 use crate::plan::RemoveImages;
 
 /// How long to wait before a container is killed.
@@ -139,6 +140,31 @@ pub fn scale(text: &str) -> Result<(String, u32)> {
 #[must_use]
 pub fn incompatible(message: &str) -> crate::cli::Failure {
     Error::new(Kind::Invalid, message).into()
+}
+
+/// Which part of a container's output is wanted, from the options of `logs`.
+///
+/// # Errors
+/// [`Kind::Invalid`] for what is no number of lines or no time.
+pub fn log_options(
+    follow: bool,
+    tail: &str,
+    since: Option<&str>,
+    until: Option<&str>,
+) -> Result<LogOptions> {
+    let now = Timestamp::now();
+    let tail = match tail {
+        "all" => None,
+        text => {
+            let lines: i64 = text.parse().map_err(|_| {
+                Error::new(Kind::Invalid, format!("invalid --tail value {text:?}"))
+                    .hint("write a number of lines, or all")
+            })?;
+            usize::try_from(lines).ok()
+        }
+    };
+    let time = |text: Option<&str>| text.map(|it| moment(it, now)).transpose();
+    Ok(LogOptions { follow, tail, since: time(since)?, until: time(until)? })
 }
 
 /// A point in time as `--since` and `--until` take it: RFC 3339, local time without a zone, a date,

@@ -61,6 +61,20 @@ impl Output {
         self
     }
 
+    /// The same streams, without those that nobody wants to see.
+    #[must_use]
+    pub fn only(&self, out: bool, err: bool) -> Output {
+        let nowhere = || Arc::new(Mutex::new(Box::new(io::sink()) as Box<dyn Write + Send>));
+        let mut output = self.clone();
+        if !out {
+            output.out = nowhere();
+        }
+        if !err {
+            output.err = nowhere();
+        }
+        output
+    }
+
     /// Writes data to standard output.
     ///
     /// # Errors

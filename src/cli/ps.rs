@@ -141,7 +141,7 @@ impl Ps {
 }
 
 /// A container with the fields that Docker Compose gives it, in its order.
-fn row(container: &Container, now: Timestamp, cut: bool) -> Row {
+pub fn row(container: &Container, now: Timestamp, cut: bool) -> Row {
     let (spec, status) = (&container.spec, &container.status);
     let label = |key: &str| spec.labels.get(key).cloned().unwrap_or_default();
     let command = spec.process.argv.join(" ");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join_all;
+
 use crate::base::{self, Error, Kind};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -87,6 +89,21 @@ pub async fn each<E: Engine>(
         }
     }
     Ok(exit)
+}
+
+/// As [`each`], but to all at the same time; the order of what is printed is that of `names`.
+///
+/// # Errors
+/// Nobody reads the output any more.
+pub async fn each_at_once<E: Engine>(
+    cx: &Context<E>,
+    names: &[String],
+    work: impl AsyncFn(&str) -> base::Result<()>,
+) -> Result<Exit> {
+    let results = join_all(names.iter().map(|name| work(name))).await;
+    let mut results = results.into_iter();
+    // Everything is done by now: what follows prints.
+    each(cx, names, async |_| results.next().unwrap_or(Ok(()))).await
 }
 
 #[cfg(test)]

@@ -35,19 +35,16 @@ impl Top {
         };
         let mut containers: Vec<&Container> = observed.containers.iter().filter(shown).collect();
         containers.sort_by(|one, other| one.spec.name.cmp(&other.spec.name));
-        let header = ["SERVICE", "#", "UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
-        let mut rows = vec![header.map(str::to_owned).to_vec()];
-        let machine = Machine::look();
+        let header = ["SERVICE", "#"].iter().chain(&HEADER);
+        let mut rows = vec![header.map(|word| (*word).to_owned()).collect()];
         for container in containers {
             let number = match is_one_off(container) {
                 true => "run".to_owned(),
                 false => number_of(container).to_string(),
             };
-            for pid in cx.engine()?.processes(&container.id).await? {
-                // A process may have ended since it was listed.
-                let Some(process) = Process::read(pid) else { continue };
+            for cells in processes(&cx.engine()?.processes(&container.id).await?) {
                 let mut row = vec![service_of(container).to_owned(), number.clone()];
-                row.extend(process.cells(&machine));
+                row.extend(cells);
                 rows.push(row);
             }
         }
@@ -56,6 +53,16 @@ impl Top {
         }
         Ok(Exit::Success)
     }
+}
+
+/// Columns of [`processes`] (Docker: those of `ps -ef`).
+pub const HEADER: [&str; 8] = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
+
+/// A row of cells for each process that has not ended since it was listed.
+pub fn processes(pids: &[i32]) -> Vec<Vec<String>> {
+    let machine = Machine::look();
+    let found = pids.iter().filter_map(|pid| Process::read(*pid));
+    found.map(|process| process.cells(&machine).to_vec()).collect()
 }
 
 /// What times of processes are measured against.

@@ -16,6 +16,7 @@ use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, Process, Root
 use crate::base::{ContainerId, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::Sharing;
+use crate::resource::limits::Security;
 use crate::resource::network::NetworkMode;
 use crate::runtime::{Bundle, Rootfs, Seccomp, UserSpec};
 
@@ -96,6 +97,15 @@ pub fn bundle(spec: &ContainerSpec, host: &Host<'_>) -> Result<Bundle> {
         contents: mounts::contents(spec),
         copy_up: mounts::copy_up(spec),
     })
+}
+
+/// Paths that are hidden from a container, and paths that are read-only in it.
+///
+/// # Errors
+/// As [`bundle`].
+pub fn protected_paths(security: &Security) -> Result<(Vec<String>, Vec<String>)> {
+    let privileges = security::Privileges::of(security)?;
+    Ok((privileges.masked, privileges.read_only))
 }
 
 /// In a UTS namespace of its own, the short id unless a name was asked for.

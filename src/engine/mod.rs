@@ -22,7 +22,9 @@ use crate::build;
 use crate::resource::container::{ContainerSpec, Status};
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
-use crate::resource::{Image, Network, NetworkSpec, Observed, Volume, VolumeSpec};
+use crate::resource::{
+    Image, Inspection, Network, NetworkSpec, Observed, Stats, Volume, VolumeSpec,
+};
 
 pub use crate::resource::log::{LogOptions, LogRecord, Stream};
 pub use crate::resource::process::TerminalSize;
@@ -105,6 +107,12 @@ pub trait Engine {
 
     /// Processes of a running container, by their ids on the host.
     async fn processes(&self, id: &ContainerId) -> Result<Vec<i32>>;
+
+    /// All that is known of a container; `size`: what it takes on disk, too.
+    async fn inspect(&self, id: &ContainerId, size: bool) -> Result<Inspection>;
+
+    /// What a container uses, as of now; all zero for one that does not run.
+    async fn stats(&self, id: &ContainerId) -> Result<Stats>;
 
     /// See [`Engine::watch`].
     type Watch: Watch;

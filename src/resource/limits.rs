@@ -32,6 +32,8 @@ pub struct Limits {
     pub cpu_rt_period: Option<u64>,
     /// CPUs to run on, as in `0-2,4`.
     pub cpuset: Option<String>,
+    /// Memory nodes to take memory from, as in `0,1`.
+    pub cpuset_mems: Option<String>,
     /// Processes and threads; -1: unlimited. `None`: our default of 4096.
     pub pids: Option<i64>,
     /// Relative weight of block I/O, 10 to 1000.

@@ -6,6 +6,7 @@
 
 pub mod container;
 pub mod image;
+pub mod inspection;
 pub mod labels;
 pub mod limits;
 pub mod log;
@@ -13,11 +14,14 @@ pub mod mount;
 pub mod network;
 pub mod observed;
 pub mod process;
+pub mod stats;
 pub mod volume;
 
 pub use container::{Container, ContainerSpec, State, Status};
 pub use image::{Image, ImageConfig};
+pub use inspection::Inspection;
 pub use mount::Mount;
 pub use network::{Endpoint, Network, NetworkSpec};
 pub use observed::Observed;
+pub use stats::Stats;
 pub use volume::{Volume, VolumeSpec};

@@ -4,6 +4,8 @@
 
 mod completion;
 mod config;
+mod container;
+mod control;
 mod files;
 mod help;
 mod init;

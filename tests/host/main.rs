@@ -5,7 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attached;
 mod build;
+mod container;
+mod control;
 mod crash;
 mod inside;
 mod lifecycle;

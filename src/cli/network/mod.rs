@@ -41,7 +41,10 @@ impl Network {
 }
 
 /// The network with this name or id, or the unique beginning of an id.
-fn find<'a>(observed: &'a Observed, text: &str) -> base::Result<&'a resource::Network> {
+///
+/// # Errors
+/// [`Kind::NotFound`], or [`Kind::Invalid`] when several ids begin so.
+pub fn find<'a>(observed: &'a Observed, text: &str) -> base::Result<&'a resource::Network> {
     if let Some(network) = observed.networks.get(text) {
         return Ok(network);
     }

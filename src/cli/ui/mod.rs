@@ -3,6 +3,7 @@
 //! Pure as far as it can be: text comes out, commands print it.
 
 pub mod colour;
+pub mod container;
 pub mod diff;
 pub mod human;
 pub mod inspect;
@@ -10,6 +11,7 @@ pub mod listing;
 pub mod ports;
 pub mod prefix;
 pub mod progress;
+pub mod stats;
 pub mod status;
 pub mod table;
 pub mod template;

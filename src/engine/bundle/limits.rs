@@ -67,7 +67,8 @@ fn cpu(limits: &Limits) -> LinuxCpu {
         .set_period(from_cpus.map(|(_, period)| period).or(limits.cpu_period))
         .set_realtime_runtime(limits.cpu_rt_runtime)
         .set_realtime_period(limits.cpu_rt_period)
-        .set_cpus(limits.cpuset.clone());
+        .set_cpus(limits.cpuset.clone())
+        .set_mems(limits.cpuset_mems.clone());
     cpu
 }
 

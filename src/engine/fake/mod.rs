@@ -4,6 +4,7 @@
 //! everything else runs until it is stopped. A health check passes at once, unless it is
 //! `["false"]`. Ids, times and addresses are counted, so that every run is the same.
 
+mod actions;
 mod streams;
 mod world;
 
@@ -21,7 +22,9 @@ use crate::image::Reference;
 use crate::resource::container::{ContainerSpec, Health, HealthStatus, Status};
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
-use crate::resource::{Image, Network, NetworkSpec, Observed, Volume, VolumeSpec, labels};
+use crate::resource::{
+    Image, Inspection, Network, NetworkSpec, Observed, Stats, Volume, VolumeSpec, labels,
+};
 
 use super::{
     AttachOptions, Engine, ExecStdio, LogOptions, LogRecord, Phase, Progress, ProgressUpdate,
@@ -265,6 +268,14 @@ impl Engine for Fake {
             world.must_run(index)?;
             Ok(world.observed.containers[index].status.pid.into_iter().collect())
         })
+    }
+
+    async fn inspect(&self, id: &ContainerId, size: bool) -> Result<Inspection> {
+        self.on("inspect", id, |world, index| Ok(world.inspect(index, size)))
+    }
+
+    async fn stats(&self, id: &ContainerId) -> Result<Stats> {
+        self.on("stats of", id, |world, index| Ok(world.stats(index)))
     }
 
     type Watch = FakeWatch;

@@ -41,13 +41,13 @@ impl World {
         self.observed.containers.iter().position(|container| container.id == *id)
     }
 
-    fn next(&mut self) -> u32 {
+    pub(super) fn next(&mut self) -> u32 {
         self.count += 1;
         self.count
     }
 
     /// One second later each time.
-    fn now(&mut self) -> Timestamp {
+    pub(super) fn now(&mut self) -> Timestamp {
         Timestamp::from_second(i64::from(self.next())).unwrap_or_default()
     }
 

@@ -7,6 +7,7 @@
 mod build;
 mod containers;
 mod images;
+mod inspect;
 mod names;
 mod networks;
 mod observe;
@@ -22,7 +23,9 @@ use crate::image::Store;
 use crate::resource::container::{ContainerSpec, Status};
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
-use crate::resource::{Image, Network, NetworkSpec, Observed, Volume, VolumeSpec};
+use crate::resource::{
+    Image, Inspection, Network, NetworkSpec, Observed, Stats, Volume, VolumeSpec,
+};
 use crate::state::Roots;
 
 use super::{
@@ -190,5 +193,14 @@ impl Engine for Host {
 
     async fn processes(&self, id: &ContainerId) -> Result<Vec<i32>> {
         containers::processes(self, id)
+    }
+
+    async fn inspect(&self, id: &ContainerId, size: bool) -> Result<Inspection> {
+        let id = id.clone();
+        self.blocking(move |host| inspect::inspect(host, &id, size)).await
+    }
+
+    async fn stats(&self, id: &ContainerId) -> Result<Stats> {
+        inspect::stats(self, id)
     }
 }

@@ -32,6 +32,8 @@ pub(super) fn limits(service: &Service) -> Result<Limits> {
         cpu_rt_runtime: service.cpu_rt_runtime.filter(|it| *it != 0),
         cpu_rt_period: positive(service.cpu_rt_period),
         cpuset: service.cpuset.clone().filter(|it| !it.is_empty()),
+        // No key of the specification: only `container run` sets it.
+        cpuset_mems: None,
         pids: pids.or(unlimited_pids),
         blkio_weight: service.blkio_config.as_ref().and_then(|it| it.weight),
         blkio_devices: service.blkio_config.as_ref().map(blkio).unwrap_or_default(),

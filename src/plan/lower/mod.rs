@@ -11,6 +11,7 @@ mod names;
 mod network;
 mod process;
 mod signal;
+mod single;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use super::desired::{Dependency, Desired, DesiredService};
 pub(super) use limits::capability;
 pub use mounts::tmpfs;
 pub use signal::name as signal_name;
+pub use single::single;
 
 /// What the command line adds to a project.
 #[derive(Clone, Debug, Default)]

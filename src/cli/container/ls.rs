@@ -1,0 +1,166 @@
+//! `container ls`: list containers (Docker: `ps`).
+
+use jiff::Timestamp;
+
+use crate::cli::ps;
+use crate::cli::ui::human;
+use crate::cli::ui::listing::{JsonStyle, Listing, Row};
+use crate::cli::ui::table::Columns;
+use crate::cli::{Context, Exit, Result};
+use crate::engine::Engine;
+use crate::resource::observed::Scope;
+use crate::resource::{Container, Observed};
+
+use super::everything;
+use super::filter::Conditions;
+
+/// List containers of all projects, and of none
+///
+/// Only running ones, unless asked for all.
+#[derive(clap::Args, Debug)]
+#[command(
+    args_override_self = true,
+    after_help = "\
+Examples:
+  compose container ls                                What runs
+  compose container ls -a --filter status=exited      What has ended
+  compose container ls -aq                            Ids, for scripts
+  compose container ls --format '{{.Names}}: {{.Status}}'"
+)]
+pub struct Ls {
+    /// Show those that do not run, too
+    #[arg(short, long)]
+    all: bool,
+
+    /// Only containers that match, as in status=exited, name=web, ancestor=nginx, label=team
+    #[arg(short, long, value_name = "FILTER")]
+    filter: Vec<String>,
+
+    /// `table`, `table TEMPLATE`, `json` or a Go template
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: String,
+
+    /// Only the newest ones, whatever their state
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = -1,
+        allow_negative_numbers = true, hide_default_value = true)]
+    last: i64,
+
+    /// Only the newest one, whatever its state
+    #[arg(short, long)]
+    latest: bool,
+
+    /// Do not cut long texts
+    #[arg(long)]
+    no_trunc: bool,
+
+    /// Only ids
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Show how much each has written
+    #[arg(short, long)]
+    size: bool,
+}
+
+/// Docker's fields, in its order.
+const FIELDS: [&str; 14] = [
+    "Command",
+    "CreatedAt",
+    "ID",
+    "Image",
+    "Labels",
+    "LocalVolumes",
+    "Mounts",
+    "Names",
+    "Networks",
+    "Ports",
+    "RunningFor",
+    "Size",
+    "State",
+    "Status",
+];
+
+impl Ls {
+    /// Lists them.
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        let mut observed = everything(cx).await?;
+        if !self.quiet {
+            observed.images = self.images(cx, &observed).await?;
+        }
+        let conditions = Conditions::parse(&self.filter, &observed)?;
+        let last = if self.latest { Some(1) } else { usize::try_from(self.last).ok() };
+        let all = self.all || last.is_some_and(|last| last > 0) || conditions.about_states();
+        let shown = |it: &&Container| {
+            (all || it.status.state.is_active()) && conditions.hold(it, &observed)
+        };
+        let newest = observed.containers.iter().rev().filter(shown);
+        let limit = last.filter(|last| *last > 0).unwrap_or(usize::MAX);
+        let containers: Vec<&Container> = newest.take(limit).collect();
+        if self.quiet {
+            let id = |it: &&Container| {
+                if self.no_trunc { it.id.as_str() } else { it.id.short() }.to_owned()
+            };
+            let ids: String = containers.iter().map(|it| id(it) + "\n").collect();
+            cx.output().print(ids)?;
+            return Ok(Exit::Success);
+        }
+        let mut rows = Vec::new();
+        for container in containers {
+            rows.push(self.row(cx, container, &observed).await?);
+        }
+        let mut columns = vec![
+            ("CONTAINER ID", "ID"),
+            ("IMAGE", "Image"),
+            ("COMMAND", "Command"),
+            ("CREATED", "RunningFor"),
+            ("STATUS", "Status"),
+            ("PORTS", "Ports"),
+            ("NAMES", "Names"),
+        ];
+        columns.extend(self.size.then_some(("SIZE", "Size")));
+        let list = Listing { columns, rows, layout: Columns::DOCKER, json: JsonStyle::Lines };
+        cx.output().print(list.text(&self.format)?)?;
+        Ok(Exit::Success)
+    }
+
+    /// The images that the containers' names for them mean by now, and those of filters.
+    async fn images(
+        &self,
+        cx: &Context<impl Engine>,
+        observed: &Observed,
+    ) -> Result<std::collections::BTreeMap<String, crate::resource::Image>> {
+        let asked = self.filter.iter().filter_map(|word| word.strip_prefix("ancestor="));
+        let used = observed.containers.iter().map(|it| it.spec.image.as_str());
+        let names: std::collections::BTreeSet<&str> = used.chain(asked).collect();
+        let images = names.into_iter().map(str::to_owned).collect();
+        // No project has this name: only images are looked up.
+        let scope = Scope { project: Some(String::new()), images };
+        Ok(cx.engine()?.observe(&scope).await?.images)
+    }
+
+    async fn row(
+        &self,
+        cx: &Context<impl Engine>,
+        container: &Container,
+        observed: &Observed,
+    ) -> Result<Row> {
+        let mut row = ps::row(container, Timestamp::now(), !self.no_trunc);
+        let spec = &container.spec;
+        // A name that means another image by now would lie.
+        let moved = observed.images.get(&spec.image).map(|image| &image.id);
+        if let (Some(now), Some(then)) = (moved, &spec.image_id)
+            && now != then
+        {
+            row = row.with("Image", then.short());
+        }
+        if self.size || self.format.contains(".Size") {
+            let size = cx.engine()?.inspect(&container.id, true).await?.size.unwrap_or_default();
+            let (own, whole) = (human::size(size.writable), human::size(size.total));
+            row = row.with("Size", format!("{own} (virtual {whole})"));
+        }
+        let mut fields = std::mem::take(&mut row.fields);
+        let field = |name: &str| Some((name.to_owned(), fields.shift_remove(name)?));
+        row.fields = FIELDS.into_iter().filter_map(field).collect();
+        Ok(row)
+    }
+}

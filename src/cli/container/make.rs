@@ -1,0 +1,132 @@
+//! Making a container from what the command line says: its image first, then its networks, its
+//! volumes, its name.
+
+use std::collections::BTreeMap;
+
+use crate::base::{self, ContainerId, Context as _, Error, Kind};
+use crate::cli::{Context, Result};
+use crate::engine::Engine;
+use crate::resource::container::Sharing;
+use crate::resource::network::NetworkMode;
+use crate::resource::observed::Scope;
+use crate::resource::{ContainerSpec, Image, NetworkSpec, Observed};
+
+use super::fetch;
+use super::find::find;
+use super::names::draw;
+use super::options::{BRIDGE, Options};
+
+/// How often a name is drawn that others may have.
+const ATTEMPTS: u32 = 6;
+
+/// Makes the container, and returns its id.
+///
+/// # Errors
+/// An option is wrong, the image cannot be had, the name is taken.
+pub async fn make<E: Engine>(cx: &Context<E>, options: &Options) -> Result<ContainerId> {
+    let service = options.service(cx)?;
+    let file = options.life.cidfile.as_ref().map(|path| cx.directory().join(path));
+    if let Some(file) = file.as_ref().filter(|file| file.exists()) {
+        let message = format!(
+            "container ID file found, make sure the other container isn't running or delete {}",
+            file.display()
+        );
+        return Err(Error::new(Kind::Conflict, message).into());
+    }
+    let engine = cx.engine()?;
+    let scope = Scope { images: vec![options.image().to_owned()], ..Scope::default() };
+    let observed = engine.observe(&scope).await?;
+    let image = image(cx, options, &observed).await?;
+    let mut spec = options.spec(&service, &image)?;
+    surroundings(cx, &mut spec, &observed).await?;
+    for volume in options.volumes()? {
+        engine.create_volume(&volume).await?;
+    }
+    let id = name_and_create(engine, spec, options.life.name.as_deref()).await?;
+    if let Some(file) = file {
+        std::fs::write(&file, id.as_str())
+            .context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(id)
+}
+
+/// The image, fetched if that is needed and allowed.
+async fn image<E: Engine>(
+    cx: &Context<E>,
+    options: &Options,
+    observed: &Observed,
+) -> Result<Image> {
+    use crate::engine::PullPolicy;
+    let name = options.image();
+    match (observed.images.get(name), options.life.policy()) {
+        (Some(image), PullPolicy::Missing | PullPolicy::Never) if options.platform().is_none() => {
+            Ok(image.clone())
+        }
+        (Some(image), PullPolicy::Never) => Ok(image.clone()),
+        (found, policy) => {
+            let missing = found.is_none();
+            fetch::fetch(cx, name, policy, options.platform(), missing, options.life.quiet).await
+        }
+    }
+}
+
+/// Looks up what the container is to be connected with, by the words the user has for it.
+async fn surroundings<E: Engine>(
+    cx: &Context<E>,
+    spec: &mut ContainerSpec,
+    observed: &Observed,
+) -> Result<()> {
+    if let NetworkMode::Container(other) = &mut spec.network {
+        *other = find(observed, other)?.id.to_string();
+    }
+    let spaces = &mut spec.namespaces;
+    for sharing in [&mut spaces.pid, &mut spaces.ipc] {
+        if let Sharing::Container(other) = sharing {
+            *other = find(observed, other)?.id.to_string();
+        }
+    }
+    let NetworkMode::Networks(endpoints) = &mut spec.network else { return Ok(()) };
+    for endpoint in endpoints {
+        match crate::cli::network::find(observed, &endpoint.network) {
+            Ok(network) => network.spec.name.clone_into(&mut endpoint.network),
+            Err(_) if endpoint.network == BRIDGE => default_network(cx.engine()?).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The network of those who ask for none is made when first needed.
+async fn default_network<E: Engine>(engine: &E) -> base::Result<()> {
+    let spec = NetworkSpec {
+        name: BRIDGE.to_owned(),
+        ipv4: true,
+        labels: BTreeMap::new(),
+        ..NetworkSpec::default()
+    };
+    match engine.create_network(&spec).await {
+        // Another command was faster.
+        Err(error) if error.kind() == Kind::Conflict => Ok(()),
+        made => made.map(drop),
+    }
+}
+
+/// Creates it under its name, or under one that nobody has.
+async fn name_and_create<E: Engine>(
+    engine: &E,
+    mut spec: ContainerSpec,
+    name: Option<&str>,
+) -> base::Result<ContainerId> {
+    if let Some(name) = name {
+        name.strip_prefix('/').unwrap_or(name).clone_into(&mut spec.name);
+        return engine.create_container(&spec).await;
+    }
+    let mut attempt = 0;
+    loop {
+        spec.name = draw(attempt)?;
+        match engine.create_container(&spec).await {
+            Err(error) if error.kind() == Kind::Conflict && attempt + 1 < ATTEMPTS => attempt += 1,
+            created => return created,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What a container may use: memory, processors, processes, block devices.
+
+use crate::base::{Bytes, Error, Kind, Result};
+use crate::compose::Service;
+use crate::compose::model::{BlkioConfig, BlkioRate, BlkioWeight, SwapLimit, Ulimit};
+use crate::resource::ContainerSpec;
+
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Memory, as in `512m`
+    #[arg(short, long, value_name = "BYTES")]
+    memory: Option<Bytes>,
+
+    /// Memory and swap together; -1: unlimited swap
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
+    memory_swap: Option<SwapLimit>,
+
+    /// Memory that it keeps when there is little
+    #[arg(long, value_name = "BYTES")]
+    memory_reservation: Option<Bytes>,
+
+    /// How readily its memory is swapped out, 0 to 100; -1: as the host does
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    memory_swappiness: Option<i64>,
+
+    /// Do not kill it for lack of memory
+    #[arg(long)]
+    oom_kill_disable: bool,
+
+    /// How soon it is killed for lack of memory, -1000 to 1000
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    oom_score_adj: Option<i64>,
+
+    /// Processors, as in `1.5`
+    #[arg(long, value_name = "NUMBER")]
+    cpus: Option<f64>,
+
+    /// Share of the processors, relative to 1024
+    #[arg(short = 'c', long, value_name = "NUMBER")]
+    cpu_shares: Option<i64>,
+
+    /// Processor time in each period, in microseconds
+    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true)]
+    cpu_quota: Option<i64>,
+
+    /// Length of that period
+    #[arg(long, value_name = "MICROSECONDS")]
+    cpu_period: Option<i64>,
+
+    /// Real-time processor time in each period
+    #[arg(long, value_name = "MICROSECONDS")]
+    cpu_rt_runtime: Option<i64>,
+
+    /// Length of that period
+    #[arg(long, value_name = "MICROSECONDS")]
+    cpu_rt_period: Option<i64>,
+
+    /// Processors to run on, as in `0-2,4`
+    #[arg(long, value_name = "LIST")]
+    cpuset_cpus: Option<String>,
+
+    /// Memory nodes to use, as in `0`
+    #[arg(long, value_name = "LIST")]
+    cpuset_mems: Option<String>,
+
+    /// Processes and threads; -1: unlimited
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pids_limit: Option<i64>,
+
+    /// Limit of its processes, as in `nofile=1024:2048`
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    ulimit: Vec<String>,
+
+    /// Size of /dev/shm
+    #[arg(long, value_name = "BYTES")]
+    shm_size: Option<Bytes>,
+
+    /// Share of block devices, 10 to 1000
+    #[arg(long, value_name = "NUMBER")]
+    blkio_weight: Option<u16>,
+
+    /// Share of one device, as in `/dev/sda:200`
+    #[arg(long, value_name = "DEVICE:NUMBER")]
+    blkio_weight_device: Vec<String>,
+
+    /// Bytes read from a device a second, as in `/dev/sda:1mb`
+    #[arg(long, value_name = "DEVICE:BYTES")]
+    device_read_bps: Vec<String>,
+
+    /// Bytes written to a device a second
+    #[arg(long, value_name = "DEVICE:BYTES")]
+    device_write_bps: Vec<String>,
+
+    /// Reads from a device a second
+    #[arg(long, value_name = "DEVICE:NUMBER")]
+    device_read_iops: Vec<String>,
+
+    /// Writes to a device a second
+    #[arg(long, value_name = "DEVICE:NUMBER")]
+    device_write_iops: Vec<String>,
+
+    /// Parent control group
+    #[arg(long, value_name = "PATH")]
+    cgroup_parent: Option<String>,
+}
+
+/// Less than that no program starts (Docker: the same).
+const LEAST_MEMORY: Bytes = Bytes(6 << 20);
+
+impl Limits {
+    pub fn apply(&self, service: &mut Service) -> Result<()> {
+        if self.memory.is_some_and(|memory| memory.0 > 0 && memory.0 < LEAST_MEMORY.0) {
+            return Err(Error::new(Kind::Invalid, "Minimum memory limit allowed is 6MB"));
+        }
+        if self.cpus.is_some() && (self.cpu_quota.is_some() || self.cpu_period.is_some()) {
+            let message = "Conflicting options: CPUs and CPU quota or period cannot both be set";
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        service.mem_limit = self.memory;
+        service.memswap_limit = self.memory_swap;
+        service.mem_reservation = self.memory_reservation;
+        let swappiness = self.memory_swappiness.and_then(|it| u64::try_from(it).ok());
+        service.mem_swappiness = swappiness.map(Bytes);
+        service.oom_kill_disable = self.oom_kill_disable;
+        service.oom_score_adj = self.oom_score_adj;
+        service.cpus = self.cpus;
+        service.cpu_shares = self.cpu_shares;
+        service.cpu_quota = self.cpu_quota;
+        service.cpu_period = self.cpu_period;
+        service.cpu_rt_runtime = self.cpu_rt_runtime;
+        service.cpu_rt_period = self.cpu_rt_period;
+        service.cpuset.clone_from(&self.cpuset_cpus);
+        service.pids_limit = self.pids_limit;
+        for text in &self.ulimit {
+            let (name, limit) = ulimit(text)?;
+            service.ulimits.insert(name, limit);
+        }
+        service.shm_size = self.shm_size;
+        service.blkio_config = self.block_devices()?;
+        service.cgroup_parent.clone_from(&self.cgroup_parent);
+        Ok(())
+    }
+
+    /// What no service can say.
+    pub fn finish(&self, spec: &mut ContainerSpec) {
+        spec.limits.cpuset_mems.clone_from(&self.cpuset_mems);
+    }
+
+    fn block_devices(&self) -> Result<Option<BlkioConfig>> {
+        let rates = |list: &[String]| -> Result<Vec<BlkioRate>> {
+            let rate = |text: &String| {
+                let (path, rate) = device(text)?;
+                Ok(BlkioRate { path: path.to_owned(), rate: rate.parse()? })
+            };
+            list.iter().map(rate).collect()
+        };
+        let weight = |text: &String| {
+            let (path, weight) = device(text)?;
+            let weight = weight.parse().map_err(|_| not_a_device(text))?;
+            Ok(BlkioWeight { path: path.to_owned(), weight })
+        };
+        let config = BlkioConfig {
+            weight: self.blkio_weight.filter(|weight| *weight > 0),
+            weight_device: self.blkio_weight_device.iter().map(weight).collect::<Result<_>>()?,
+            device_read_bps: rates(&self.device_read_bps)?,
+            device_read_iops: rates(&self.device_read_iops)?,
+            device_write_bps: rates(&self.device_write_bps)?,
+            device_write_iops: rates(&self.device_write_iops)?,
+        };
+        Ok(Some(config).filter(|config| *config != BlkioConfig::default()))
+    }
+}
+
+/// `DEVICE:NUMBER`.
+fn device(text: &str) -> Result<(&str, &str)> {
+    text.rsplit_once(':')
+        .filter(|(path, _)| path.starts_with("/dev/"))
+        .ok_or_else(|| not_a_device(text))
+}
+
+fn not_a_device(text: &str) -> Error {
+    Error::new(Kind::Invalid, format!("bad format: {text}"))
+        .hint("write the device's path and a number, as in /dev/sda:200")
+}
+
+/// `NAME=SOFT[:HARD]`; -1 means unlimited.
+fn ulimit(text: &str) -> Result<(String, Ulimit)> {
+    let invalid = || {
+        Error::new(Kind::Invalid, format!("invalid ulimit argument: {text}"))
+            .hint("write NAME=SOFT[:HARD], as in nofile=1024:2048")
+    };
+    let (name, values) = text.split_once('=').ok_or_else(invalid)?;
+    let (soft, hard) = values.split_once(':').unwrap_or((values, values));
+    let (soft, hard): (i64, i64) =
+        (soft.parse().map_err(|_| invalid())?, hard.parse().map_err(|_| invalid())?);
+    if hard != -1 && (soft == -1 || soft > hard) {
+        let message =
+            format!("ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}");
+        return Err(Error::new(Kind::Invalid, message));
+    }
+    let single = !values.contains(':');
+    Ok((name.to_owned(), Ulimit { soft, hard, single, ..Ulimit::default() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ulimit_has_one_or_two_numbers() {
+        assert_eq!(ulimit("nofile=1024").unwrap().1.hard, 1024);
+        let (name, limit) = ulimit("nproc=10:-1").unwrap();
+        assert_eq!((name.as_str(), limit.soft, limit.hard), ("nproc", 10, -1));
+        for text in ["nofile", "nofile=x", "nofile=20:10", "nofile=-1:10"] {
+            assert!(ulimit(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `container prune`: remove containers that do not run.
+
+use crate::cli::ui::human;
+use crate::cli::{Context, Exit, Result};
+use crate::engine::{Engine, RemoveOptions};
+
+use super::everything;
+use super::filter::Conditions;
+
+/// Remove all containers that do not run
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  compose container prune                        After asking
+  compose container prune -f --filter until=24h  Those made a day ago or before, without asking")]
+pub struct Prune {
+    /// Only containers that match: label=KEY[=VALUE] or until=TIME
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
+
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Prune {
+    /// Removes them, and prints their ids.
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        if !self.force {
+            cx.output().say_line("WARNING! This will remove all stopped containers.")?;
+            if !cx.ask("Are you sure you want to continue?")? {
+                return Ok(Exit::Success);
+            }
+        }
+        let pruned = prune(cx, &self.filter).await?;
+        if !pruned.ids.is_empty() {
+            cx.output().print(format!("Deleted Containers:\n{}\n\n", pruned.ids.join("\n")))?;
+        }
+        let bytes = human::size(pruned.bytes);
+        cx.output().print_line(format!("Total reclaimed space: {bytes}"))?;
+        Ok(Exit::Success)
+    }
+}
+
+/// What was removed.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// Ids.
+    pub ids: Vec<String>,
+    /// Bytes that they had written.
+    pub bytes: u64,
+}
+
+/// Removes the containers that do not run and fulfil `filters`.
+///
+/// # Errors
+/// A filter is wrong, or one cannot be removed.
+pub async fn prune(cx: &Context<impl Engine>, filters: &[String]) -> Result<Pruned> {
+    let observed = everything(cx).await?;
+    let conditions = Conditions::parse(filters, &observed)?;
+    let (engine, mut pruned) = (cx.engine()?, Pruned::default());
+    for container in &observed.containers {
+        if container.status.state.is_active() || !conditions.hold(container, &observed) {
+            continue;
+        }
+        let size = engine.inspect(&container.id, true).await?.size;
+        engine.remove_container(&container.id, &RemoveOptions::default()).await?;
+        pruned.ids.push(container.id.to_string());
+        pruned.bytes += size.map_or(0, |size| size.writable);
+    }
+    Ok(pruned)
+}

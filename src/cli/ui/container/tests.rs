@@ -1,0 +1,170 @@
+//! Shapes that clients of Docker's API index.
+
+use super::*;
+use crate::base::{Bytes, PortRange, Protocol};
+use crate::cli::ui::tests::container;
+use crate::resource::Network;
+use crate::resource::container::{
+    AttachedEndpoint, BoundPort, ExposedPort, HealthStatus, PublishedPort, RestartPolicy,
+};
+use crate::resource::inspection::{DiskUse, GeneratedFiles, LayerDirs};
+use crate::resource::network::{Endpoint, NetworkMode, NetworkSpec};
+
+fn inspection() -> Inspection {
+    let mut web = container("demo-web-1", State::Running);
+    web.spec.process.argv = ["/entry", "nginx", "-g"].map(str::to_owned).to_vec();
+    web.spec.process.entrypoint_len = 1;
+    web.spec.image = "nginx:1".to_owned();
+    web.spec.restart = RestartPolicy::OnFailure { max_retries: 3 };
+    web.spec.limits.memory = Some(Bytes(1 << 20));
+    web.spec.limits.cpus = Some(1.5);
+    let endpoint = Endpoint { network: "demo_default".to_owned(), ..Endpoint::default() };
+    web.spec.network = NetworkMode::Networks(vec![endpoint]);
+    let ports = PortRange::one(80);
+    let published =
+        PublishedPort { host_ip: None, host: None, container: ports, protocol: Protocol::Tcp };
+    web.spec.ports = vec![published];
+    web.spec.expose = vec![ExposedPort { ports: PortRange::one(443), protocol: Protocol::Tcp }];
+    web.spec.mounts = vec![Mount {
+        target: "/data".to_owned(),
+        read_only: true,
+        source: MountSource::Volume {
+            name: "demo_data".to_owned(),
+            anonymous: false,
+            no_copy: false,
+            subpath: None,
+        },
+    }];
+    web.status.pid = Some(42);
+    web.status.health = Some(Health { status: HealthStatus::Healthy, ..Health::default() });
+    web.status.ports = vec![BoundPort {
+        host_ip: "0.0.0.0".parse().unwrap(),
+        host: 8080,
+        container: 80,
+        protocol: Protocol::Tcp,
+    }];
+    web.status.endpoints = vec![AttachedEndpoint {
+        network: "demo_default".to_owned(),
+        ipv4: Some("172.18.0.2".parse().unwrap()),
+        ipv4_prefix: 16,
+        ..AttachedEndpoint::default()
+    }];
+    let network = Network {
+        id: "ab".repeat(32),
+        spec: NetworkSpec::default(),
+        bridge: String::new(),
+        created_at: Timestamp::UNIX_EPOCH,
+    };
+    Inspection {
+        container: web,
+        networks: [("demo_default".to_owned(), network)].into(),
+        volumes: [("demo_data".to_owned(), "/volumes/demo_data".into())].into(),
+        files: GeneratedFiles::default(),
+        layers: LayerDirs { lowers: vec!["/b".into(), "/a".into()], ..LayerDirs::default() },
+        masked: Vec::new(),
+        read_only: Vec::new(),
+        size: None,
+    }
+}
+
+fn fields(value: &Json) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_object_has_dockers_fields() {
+    let mut inspection = inspection();
+    let top = shape(&inspection);
+    assert_eq!(
+        fields(&top),
+        [
+            "Id",
+            "Created",
+            "Path",
+            "Args",
+            "State",
+            "Image",
+            "ResolvConfPath",
+            "HostnamePath",
+            "HostsPath",
+            "LogPath",
+            "Name",
+            "RestartCount",
+            "Driver",
+            "Platform",
+            "MountLabel",
+            "ProcessLabel",
+            "AppArmorProfile",
+            "ExecIDs",
+            "HostConfig",
+            "GraphDriver",
+            "Mounts",
+            "Config",
+            "NetworkSettings",
+        ]
+    );
+    assert_eq!(
+        fields(&top["State"]),
+        [
+            "Status",
+            "Running",
+            "Paused",
+            "Restarting",
+            "OOMKilled",
+            "Dead",
+            "Pid",
+            "ExitCode",
+            "Error",
+            "StartedAt",
+            "FinishedAt",
+            "Health",
+        ]
+    );
+    assert_eq!((&top["Name"], &top["Path"]), (&json!("/demo-web-1"), &json!("/entry")));
+    assert_eq!(top["State"]["StartedAt"], "0001-01-01T00:00:00Z");
+    inspection.size = Some(DiskUse { writable: 1, total: 2 });
+    assert_eq!(shape(&inspection)["SizeRootFs"], 2);
+}
+
+#[test]
+fn the_program_is_split_as_it_was_given() {
+    let shape = shape(&inspection());
+    assert_eq!(shape["Args"], json!(["nginx", "-g"]));
+    assert_eq!(shape["Config"]["Entrypoint"], json!(["/entry"]));
+    assert_eq!(shape["Config"]["Cmd"], json!(["nginx", "-g"]));
+    assert_eq!(shape["Config"]["ExposedPorts"], json!({"443/tcp": {}, "80/tcp": {}}));
+}
+
+#[test]
+fn limits_are_in_dockers_units_and_empty_lists_are_null_where_dockers_are() {
+    let shape = shape(&inspection());
+    let host = &shape["HostConfig"];
+    // 70, but for the seven that Docker leaves out when they are empty.
+    assert_eq!(fields(host).len(), 63);
+    assert_eq!((&host["NanoCpus"], &host["Memory"]), (&json!(1_500_000_000), &json!(1 << 20)));
+    assert_eq!(host["MemorySwap"], 2 << 20);
+    assert_eq!(host["RestartPolicy"], json!({"Name": "on-failure", "MaximumRetryCount": 3}));
+    assert_eq!(host["Binds"], json!(["demo_data:/data:ro"]));
+    assert_eq!((&host["CapAdd"], &host["Dns"]), (&Json::Null, &json!([])));
+    assert_eq!(host["PortBindings"], json!({"80/tcp": [{"HostIp": "", "HostPort": ""}]}));
+}
+
+#[test]
+fn networks_ports_and_mounts_are_those_it_really_has() {
+    let shape = shape(&inspection());
+    let network = &shape["NetworkSettings"];
+    assert_eq!(
+        network["Ports"],
+        json!({"443/tcp": null, "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]})
+    );
+    let endpoint = &network["Networks"]["demo_default"];
+    assert_eq!(endpoint["IPAddress"], "172.18.0.2");
+    assert_eq!(endpoint["NetworkID"], "ab".repeat(32));
+    assert_eq!(
+        shape["Mounts"],
+        json!([{
+            "Type": "volume", "Name": "demo_data", "Source": "/volumes/demo_data",
+            "Destination": "/data", "Driver": "local", "Mode": "z", "RW": false, "Propagation": "",
+        }])
+    );
+}

@@ -1,0 +1,276 @@
+//! `container …`: single containers, from options to what is printed.
+
+use compose::resource::mount::MountSource;
+use compose::resource::network::NetworkMode;
+
+use crate::machine::Machine;
+
+/// The specification of the only container.
+fn spec(machine: &Machine) -> compose::resource::ContainerSpec {
+    let containers = machine.engine.snapshot().containers;
+    assert_eq!(containers.len(), 1, "{containers:?}");
+    containers[0].spec.clone()
+}
+
+#[test]
+fn run_in_the_background_prints_the_id_and_nothing_else() {
+    let machine = Machine::empty();
+    let ran = machine.run("container run -d --name web -p 8080:80 nginx");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.out.len(), 65, "{ran:?}");
+    assert_eq!(
+        ran.err,
+        "Unable to find image 'nginx:latest' locally\n\
+         latest: Pulling from library/nginx\n\
+         Status: Downloaded newer image for nginx:latest\n"
+    );
+    assert_eq!(machine.states(), ["web running"]);
+    let again = machine.run("container run -d nginx");
+    assert_eq!(again.err, "", "the image is there now");
+}
+
+#[test]
+fn a_container_without_a_name_gets_two_words() {
+    let machine = Machine::empty();
+    machine.out("container create nginx");
+    let name = spec(&machine).name;
+    let (left, right) = name.split_once('_').unwrap();
+    assert!(
+        [left, right].iter().all(|it| it.bytes().all(|byte| byte.is_ascii_lowercase())),
+        "{name}"
+    );
+}
+
+#[test]
+fn options_end_at_the_image() {
+    let machine = Machine::empty();
+    machine.out("container create --name x busybox ls -l --rm --name y");
+    let spec = spec(&machine);
+    assert_eq!(spec.name, "x");
+    assert_eq!(spec.process.argv, ["ls", "-l", "--rm", "--name", "y"]);
+    assert!(!spec.auto_remove);
+}
+
+#[test]
+fn options_decide_what_a_container_is() {
+    let mut machine = Machine::empty();
+    machine.set("HERE", "yes");
+    machine.write("vars", "# comment\nFROM_FILE=\"quoted\"\nHERE\nNOT_HERE\n");
+    machine.out(
+        "container create --name x -e A=1 -e HERE -e NOWHERE --env-file vars -l team=web -w /srv \
+         -u 1000:1000 -h host --memory 64m --cpus 0.5 --pids-limit 20 --cap-add NET_ADMIN \
+         --cap-drop=ALL --read-only --tmpfs /run:size=1m -v ./site:/site/:ro -v data:/data -v /anon \
+         --mount type=bind,src=/etc,dst=/host,readonly --restart on-failure:3 --stop-timeout 5 \
+         --ulimit nofile=10:20 --health-cmd true --health-retries 2 --init -P --expose 90 \
+         --add-host db:10.0.0.9 --dns 1.1.1.1 --sysctl net.core.somaxconn=9 --shm-size 1m -it \
+         --log-opt max-size=1m --entrypoint sh nginx -c true",
+    );
+    let spec = spec(&machine);
+    assert_eq!(spec.process.argv, ["sh", "-c", "true"]);
+    for variable in ["A=1", "HERE=yes", "FROM_FILE=\"quoted\"", "TERM=xterm"] {
+        assert!(spec.process.env.iter().any(|it| it == variable), "{:?}", spec.process.env);
+    }
+    assert!(!spec.process.env.iter().any(|it| it.contains("NOWHERE") || it.contains("NOT_HERE")));
+    assert_eq!(spec.labels.iter().collect::<Vec<_>>(), [(&"team".to_owned(), &"web".to_owned())]);
+    assert_eq!((spec.process.cwd.as_str(), spec.process.user.as_str()), ("/srv", "1000:1000"));
+    assert_eq!(spec.hostname.as_deref(), Some("host"));
+    assert_eq!(spec.limits.memory.unwrap().0, 64 << 20);
+    assert_eq!((spec.limits.cpus, spec.limits.pids), (Some(0.5), Some(20)));
+    assert_eq!(spec.security.cap_add, ["NET_ADMIN"]);
+    assert_eq!(spec.security.cap_drop, ["ALL"]);
+    assert!(spec.read_only && spec.init && spec.process.tty && spec.process.stdin_open);
+    let targets: Vec<&str> = spec.mounts.iter().map(|it| it.target.as_str()).collect();
+    assert_eq!(targets, ["/anon", "/data", "/host", "/run", "/site"]);
+    assert!(matches!(&spec.mounts[4].source,
+        MountSource::Bind { path, create: true, .. } if path.ends_with("site")));
+    assert!(matches!(&spec.mounts[2].source, MountSource::Bind { create: false, .. }));
+    assert_eq!(spec.stop.grace.unwrap().as_secs(), 5);
+    assert_eq!(spec.limits.ulimits["nofile"].hard, 20);
+    assert_eq!(spec.health.unwrap().retries, 2);
+    assert_eq!(spec.ports.len(), 1, "the exposed port is published");
+    assert_eq!(spec.log.options["max-size"], "1m");
+}
+
+#[test]
+fn networks_are_the_default_one_those_named_or_none() {
+    let machine = Machine::empty();
+    let networks = |line: &str| {
+        machine.out(line);
+        let containers = machine.engine.snapshot().containers;
+        containers.last().unwrap().spec.network.clone()
+    };
+    let NetworkMode::Networks(default) = networks("container create nginx") else { panic!() };
+    assert_eq!(default[0].network, "bridge");
+    assert_eq!(default[0].aliases, [""; 0]);
+    machine.out("network create back");
+    machine.out("network create front");
+    let line = "container create --network front --network-alias www --ip 10.1.0.9 \
+                --network name=back,alias=api nginx";
+    let NetworkMode::Networks(both) = networks(line) else { panic!() };
+    assert_eq!((both[0].network.as_str(), both[1].network.as_str()), ("front", "back"));
+    assert_eq!(
+        (&both[0].aliases[..], &both[1].aliases[..]),
+        (&["www".into()][..], &["api".into()][..])
+    );
+    assert_eq!(both[0].ipv4.unwrap().to_string(), "10.1.0.9");
+    assert_eq!(networks("container create --network none nginx"), NetworkMode::None);
+    assert_eq!(networks("container create --net=host nginx"), NetworkMode::Host);
+    for (line, part) in [
+        ("container create --network nowhere nginx", "network nowhere not found"),
+        ("container create --ip 10.0.0.9 nginx", "supported on user defined networks only"),
+        ("container create --network host --network back nginx", "with others"),
+        ("container create --network container:nobody nginx", "No such container: nobody"),
+    ] {
+        let err = machine.fails(line);
+        assert!(err.contains(part), "{line}: {err}");
+    }
+}
+
+#[test]
+fn the_exit_code_says_how_far_it_came() {
+    let machine = Machine::empty();
+    assert_eq!(machine.run("container run --rm alpine true").code, 0);
+    assert_eq!(machine.run("container run --rm alpine false").code, 1);
+    assert_eq!(machine.states(), [""; 0], "--rm removes them");
+    machine.out("container run -d --name web nginx");
+    for line in [
+        "container run --name web nginx",
+        "container run --rm --restart always nginx",
+        "container run -d -a stdout nginx",
+        "container run -v data/x:/y nginx",
+        "container run -m 1m nginx",
+    ] {
+        assert_eq!(machine.run(line).code, 125, "{line}");
+    }
+    let ran = machine.run("container run --rm -it nginx true");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.starts_with("error: the input device is not a TTY\n"), "{ran:?}");
+}
+
+#[test]
+fn what_has_no_effect_is_refused() {
+    let machine = Machine::empty();
+    let err = machine.fails("container create --storage-opt size=1g nginx");
+    assert!(err.contains("--storage-opt cannot be used"), "{err}");
+}
+
+#[test]
+fn the_list_has_dockers_columns_and_the_newest_first() {
+    let machine = Machine::empty();
+    machine.out("container run -d --name web -p 127.0.0.1:8080:80 nginx");
+    machine.out("container run -d --name db -e A=1 postgres:14.1");
+    machine.out("container stop db");
+    let list = machine.out("container ls");
+    let mut lines = list.lines();
+    assert_eq!(
+        lines.next().unwrap().split_whitespace().collect::<Vec<_>>().join(" "),
+        "CONTAINER ID IMAGE COMMAND CREATED STATUS PORTS NAMES"
+    );
+    let line = lines.next().unwrap();
+    assert!(line.contains("   nginx     \"serve\""), "{line}");
+    assert!(line.contains("127.0.0.1:8080->80/tcp   web"), "{line}");
+    assert_eq!(lines.next(), None);
+
+    assert_eq!(machine.out("container ls -a --format {{.Names}}"), "db\nweb\n");
+    assert_eq!(machine.out("container ps -n 1 --format {{.Names}}"), "db\n");
+    assert_eq!(machine.out("container list --filter status=exited --format {{.Names}}"), "db\n");
+    let ids = machine.out("container ls -q");
+    assert_eq!(ids.len(), 13);
+    assert_eq!(machine.out("container ls -q --no-trunc").len(), 65);
+    let json: serde_json::Value =
+        serde_json::from_str(&machine.out("container ls --format json")).unwrap();
+    let fields: Vec<&String> = json.as_object().unwrap().keys().collect();
+    let expected = "Command CreatedAt ID Image Labels LocalVolumes Mounts Names Networks Ports \
+                    RunningFor Size State Status";
+    assert_eq!(fields, expected.split(' ').collect::<Vec<_>>());
+    assert!(json.as_object().unwrap().values().all(serde_json::Value::is_string));
+}
+
+#[test]
+fn each_argument_is_answered_and_one_that_fails_does_not_keep_the_others() {
+    let machine = Machine::empty();
+    machine.out("container run -d --name a nginx");
+    machine.out("container run -d --name b nginx");
+    let ran = machine.run("container stop a nobody b");
+    assert_eq!((ran.code, ran.out.as_str()), (1, "a\nb\n"));
+    assert_eq!(ran.err, "error: No such container: nobody\n");
+    assert_eq!(machine.out("container start a b"), "a\nb\n");
+    assert_eq!(machine.out("container restart -t 0 a"), "a\n");
+    assert_eq!(machine.out("container pause a"), "a\n");
+    assert!(machine.run("container start a").err.contains("try unpause instead"));
+    assert_eq!(machine.out("container unpause a"), "a\n");
+    assert_eq!(machine.out("container kill a"), "a\n");
+    assert_eq!(machine.states(), ["a exited", "b running"]);
+    assert!(machine.run("container kill a").err.contains("is not running"));
+    assert_eq!(machine.run("container rm b").code, 1, "it runs");
+    assert_eq!(machine.out("container rm -f b a"), "b\na\n");
+    let gone = machine.run("container rm -f b");
+    assert_eq!((gone.code, gone.out.as_str()), (0, ""));
+}
+
+#[test]
+fn a_container_can_be_renamed_and_waited_for() {
+    let machine = Machine::empty();
+    machine.out("container create --name job alpine false");
+    machine.out("container rename job done");
+    assert_eq!(machine.out("container start done"), "done\n");
+    assert_eq!(machine.out("container wait done"), "1\n");
+    assert!(machine.fails("container rename done done").contains("same name"));
+}
+
+#[test]
+fn ports_are_shown_as_docker_shows_them() {
+    let machine = Machine::empty();
+    machine.out("container run -d --name web -p 127.0.0.1:8080:80 -p 127.0.0.1:53:53/udp nginx");
+    let all = machine.out("container port web");
+    assert_eq!(all, "53/udp -> 127.0.0.1:53\n80/tcp -> 127.0.0.1:8080\n");
+    assert_eq!(machine.out("container port web 53/udp"), "127.0.0.1:53\n");
+    let err = machine.fails("container port web 81");
+    assert!(err.contains("No public port '81/tcp' published for web"), "{err}");
+}
+
+#[test]
+fn prune_removes_what_does_not_run() {
+    let mut machine = Machine::empty();
+    machine.out("container run -d --name a nginx");
+    machine.out("container create --name b nginx");
+    machine.answer("y\n");
+    let ran = machine.run("container prune");
+    assert!(ran.err.contains("[y/N]"), "{ran:?}");
+    assert!(ran.out.starts_with("Deleted Containers:\n"), "{ran:?}");
+    assert!(ran.out.ends_with("\n\nTotal reclaimed space: 0B\n"), "{ran:?}");
+    assert_eq!(machine.states(), ["a running"]);
+}
+
+#[test]
+fn exec_needs_a_running_container_and_exits_as_its_command() {
+    let machine = Machine::empty();
+    machine.out("container run -d --name web nginx");
+    machine.engine.exec_exit_code(7);
+    assert_eq!(machine.run("container exec web ls --all -i").code, 7);
+    assert!(machine.engine.calls().contains(&"exec ls --all -i in web".to_owned()));
+    machine.out("container stop web");
+    let err = machine.fails("container exec web ls");
+    assert!(err.contains("is not running"), "{err}");
+}
+
+#[test]
+fn the_id_goes_to_a_file_that_must_not_exist() {
+    let machine = Machine::empty();
+    let id = machine.out("container create --cidfile id nginx");
+    assert_eq!(machine.read("id"), id.trim_end());
+    let err = machine.fails("container create --cidfile id nginx");
+    assert!(err.contains("container ID file found"), "{err}");
+}
+
+#[test]
+fn every_command_explains_itself_with_examples() {
+    let machine = Machine::empty();
+    for name in [
+        "attach", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port", "prune",
+        "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "wait",
+    ] {
+        let help = machine.out(&format!("container {name} --help"));
+        assert!(help.contains("\nExamples:\n  compose container"), "{name}: {help}");
+    }
+}
