@@ -33,6 +33,7 @@ use crate::cli::network::Network;
 use crate::cli::pause::{Pause, Unpause};
 use crate::cli::port::Port;
 use crate::cli::ps::Ps;
+use crate::cli::publish::Publish;
 use crate::cli::pull::Pull;
 use crate::cli::push::Push;
 use crate::cli::report::{Exit, Result};
@@ -104,6 +105,7 @@ pub enum Command {
     Pause(Pause),
     Port(Port),
     Ps(Ps),
+    Publish(Publish),
     Pull(Pull),
     Push(Push),
     Restart(Restart),
@@ -157,6 +159,7 @@ impl Command {
             Command::Pause(command) => wait(command.run(cx)),
             Command::Port(command) => wait(command.run(cx)),
             Command::Ps(command) => wait(command.run(cx)),
+            Command::Publish(command) => wait(command.run(cx)),
             Command::Pull(command) => wait(command.run(cx)),
             Command::Push(command) => wait(command.run(cx)),
             Command::Restart(command) => wait(command.run(cx)),

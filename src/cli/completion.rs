@@ -79,7 +79,9 @@ pub fn answer(shell: &OsStr, arguments: &[OsString]) -> ExitCode {
     };
     let words: Vec<OsString> =
         arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
-    let mut command = with_names(&words, Surroundings::of_process(), Host::open);
+    let index = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|it| it.parse().ok());
+    let index = index.unwrap_or(words.len().saturating_sub(1));
+    let mut command = with_names(&words, index, Surroundings::of_process(), Host::open);
     let (mut text, output) = (Vec::new(), Output::of_process());
     let here = std::env::current_dir().ok();
     let written = shell.completer().write_complete(&mut command, words, here.as_deref(), &mut text);
@@ -98,7 +100,7 @@ pub fn candidates<E: Engine + 'static>(
 ) -> Vec<String> {
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     let directory = surroundings.directory.clone();
-    let mut command = with_names(&words, surroundings.clone(), open);
+    let mut command = with_names(&words, index, surroundings.clone(), open);
     let found = clap_complete::engine::complete(&mut command, words, index, Some(&directory));
     let names = found.into_iter().flatten();
     names.map(|it| it.get_value().to_string_lossy().into_owned()).collect()
@@ -116,10 +118,17 @@ enum Named {
 }
 
 impl Named {
-    /// What an argument wants a name of, as its own name tells.
-    fn wanted_by(arg: &Arg) -> Option<Named> {
+    /// What an argument wants a name of, as its own name and its family's tell.
+    fn wanted_by(arg: &Arg, family: &str) -> Option<Named> {
         let positional = arg.is_positional();
         match arg.get_id().as_str() {
+            "names" | "ids" if positional => match family {
+                "container" => Some(Named::Container),
+                "image" => Some(Named::Image),
+                "network" => Some(Named::Network),
+                "volume" => Some(Named::Volume),
+                _ => None,
+            },
             "services" | "service" | "scale" if positional => Some(Named::Service),
             "attach" | "no_attach" | "exit_code_from" => Some(Named::Service),
             "containers" | "container" if positional => Some(Named::Container),
@@ -135,21 +144,24 @@ impl Named {
 /// The command line's definition, with a look at what exists wherever a name is wanted.
 fn with_names<E: Engine + 'static>(
     words: &[OsString],
+    index: usize,
     surroundings: Surroundings,
     open: impl Fn(Roots) -> base::Result<E> + Clone + Send + Sync + 'static,
 ) -> clap::Command {
     let words: Vec<OsString> = words.to_vec();
+    // Options are offered to who asks for them with a dash, as shells do it elsewhere.
+    let dash = words.get(index).is_some_and(|word| word.to_string_lossy().starts_with('-'));
     let look: Look = Arc::new(move |named| {
         names(&words, surroundings.clone(), open.clone(), named).unwrap_or_default()
     });
-    attach(definition(), &look)
+    attach(definition(), "", dash, &look)
 }
 
 /// Finds names. Called at most once, for the argument that the cursor is at.
 type Look = Arc<dyn Fn(Named) -> Vec<String> + Send + Sync>;
 
-fn attach(command: clap::Command, look: &Look) -> clap::Command {
-    let complete = |arg: Arg| match Named::wanted_by(&arg) {
+fn attach(command: clap::Command, family: &str, dash: bool, look: &Look) -> clap::Command {
+    let complete = |arg: Arg| match Named::wanted_by(&arg, family) {
         None => arg,
         Some(named) => {
             let look = Arc::clone(look);
@@ -160,7 +172,14 @@ fn attach(command: clap::Command, look: &Look) -> clap::Command {
             }))
         }
     };
-    command.mut_args(complete).mut_subcommands(|command| attach(command, look))
+    let name = command.get_name().to_owned();
+    let seen = |arg: Arg| match dash || arg.is_positional() {
+        true => arg,
+        false => arg.hide(true),
+    };
+    command
+        .mut_args(|arg| seen(complete(arg)))
+        .mut_subcommands(|command| attach(command, &name, dash, look))
 }
 
 /// Names of everything of a kind, in order.

@@ -52,6 +52,7 @@ mod pause;
 mod port;
 mod project;
 mod ps;
+mod publish;
 mod pull;
 mod push;
 mod report;
@@ -109,7 +110,10 @@ pub fn run<E: Engine + 'static>(
     surroundings: Surroundings,
     open: impl Fn(Roots) -> crate::base::Result<E> + 'static,
 ) -> u8 {
-    let output = surroundings.output.clone();
+    let mut output = surroundings.output.clone();
+    if surroundings.environment.is_set("NO_COLOR") {
+        output = output.with_ansi(Ansi::Never);
+    }
     let (global, command) = match command::parse(arguments) {
         Ok(parsed) => parsed,
         Err(error) => return report::usage(&error, &output),

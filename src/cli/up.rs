@@ -8,6 +8,7 @@ use crate::cli::attached::{Attached, End};
 use crate::cli::bring::{Bring, Ready, up_options};
 use crate::cli::carry::Carry;
 use crate::cli::options::{Building, Grace, PullWhen, Switch, incompatible, scale};
+use crate::cli::watch::{Acting, Session};
 use crate::cli::{Context, Exit, ProgressStyle, Result};
 use crate::engine::Engine;
 use crate::plan::{self, Desired, Plan, Recreate, UpOptions};
@@ -163,6 +164,10 @@ impl Up {
     /// Brings the project up.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         self.check()?;
+        if self.show.watch {
+            // What cannot be watched is said before anything is fetched.
+            Session::new(cx, &self.services, Acting::default())?;
+        }
         let bring = Bring {
             services: self.services.clone(),
             no_deps: self.how.no_deps,

@@ -1,6 +1,6 @@
 //! `.env` files and `env_file`s: names and values (Spec: 05-services.md#env_file-format).
 
-use crate::diag::{Diagnostics, SourceId, Span};
+use crate::diag::{Diagnostics, SourceId, Sources, Span};
 
 use super::template::{Lookup, Template};
 
@@ -27,6 +27,30 @@ pub fn parse(text: &str, source: SourceId, known: Known, out: &mut Diagnostics) 
         parser.statement();
     }
     parser.found
+}
+
+/// The variables of one file by itself, in `.env` format; `known` has those of outside. One that
+/// stands without a value is taken from there, or left out.
+///
+/// # Errors
+/// All mistakes in the file.
+pub fn read(
+    name: &str,
+    text: &str,
+    known: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, String)>, (Diagnostics, Sources)> {
+    let (mut out, mut sources) = (Diagnostics::default(), Sources::default());
+    let source = sources.add(name, text);
+    let lookup = |name: &str, found: &[Assignment]| {
+        let own = || found.iter().rev().find(|it| it.name == name)?.value.clone();
+        known(name).or_else(own)
+    };
+    let found = parse(text, source, &lookup, &mut out);
+    if out.has_errors() {
+        return Err((out, sources));
+    }
+    let value = |it: Assignment| Some((it.value.or_else(|| known(&it.name))?, it.name));
+    Ok(found.into_iter().filter_map(value).map(|(value, name)| (name, value)).collect())
 }
 
 /// Parses a file of `format: raw`: what follows `=` is the value, whatever it is.

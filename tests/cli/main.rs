@@ -15,5 +15,6 @@ mod logs;
 mod machine;
 mod option_table;
 mod programs;
+mod publish;
 mod shapes;
 mod up;

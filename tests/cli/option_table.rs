@@ -8,7 +8,7 @@ use compose::cli::definition;
 const TABLE: &str = include_str!("../../fixtures/command-line/docker-compose.txt");
 
 /// Commands, or options of them, that we do not have, and why.
-const NOT_OURS: [(&str, &str); 14] = [
+const NOT_OURS: [(&str, &str); 15] = [
     ("alpha", "experiments, which change without notice"),
     ("alpha dry-run", "`--dry-run` does it for every command"),
     ("alpha generate", "reads containers of a Docker daemon"),
@@ -20,13 +20,14 @@ const NOT_OURS: [(&str, &str); 14] = [
     ("bridge transformations", "as `bridge convert`"),
     ("bridge transformations create", "as `bridge convert`"),
     ("bridge transformations list", "as `bridge convert`"),
+    ("publish --app", "`push` sends the images of a project"),
     ("pull --parallel", "was a switch without effect; `--parallel NUMBER` is for every command"),
     ("build --sbom", "the bill of materials is made by a scanner of BuildKit"),
     ("build --provenance", "attestations are made by BuildKit"),
 ];
 
 /// Commands, or options of them, whose time has not come.
-const NOT_YET: [&str; 13] = [
+const NOT_YET: [&str; 10] = [
     "build --check",
     "build --compress",
     "build --force-rm",
@@ -37,9 +38,6 @@ const NOT_YET: [&str; 13] = [
     "cp",
     "events",
     "export",
-    "publish",
-    "stats",
-    "run --env-from-file",
 ];
 
 /// One line of the table.

@@ -9,6 +9,7 @@ mod attached;
 mod picture;
 mod programs;
 mod progress;
+mod publish;
 mod terminal;
 mod watch;
 #[allow(dead_code, reason = "the host tests use all of it")]

@@ -23,7 +23,8 @@ fn exec_gives_a_program_the_terminal_and_its_size() {
     terminal.keys("stty size\r");
     terminal.shows("20 50");
     // Ctrl-C is the program's, not ours.
-    terminal.keys("sleep 100\r");
+    terminal.keys("echo go$((1+1)); sleep 100\r");
+    terminal.shows("go2");
     terminal.keys("\x03");
     terminal.keys("echo still $((40+2))\r");
     terminal.shows("still 42");

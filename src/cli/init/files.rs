@@ -3,12 +3,15 @@
 use super::choices::{Choices, Database, Stack};
 use super::php;
 use super::services::compose_file;
+use crate::compose::fmt::format;
 
 /// All files by their paths, the compose file first. `secret` makes passwords.
 #[must_use]
 pub fn files(choices: &Choices, mut secret: impl FnMut() -> String) -> Vec<(&'static str, String)> {
-    let mut files =
-        vec![("compose.yaml", compose_file(choices)), (".env", env(choices, &mut secret))];
+    let file = compose_file(choices);
+    // In the layout of `compose fmt`, which knows every file that is made here.
+    let file = format("compose.yaml", &file, false).map_or(file, |formatted| formatted.text);
+    let mut files = vec![("compose.yaml", file), (".env", env(choices, &mut secret))];
     files.push((".dockerignore", IGNORED.to_owned()));
     match choices.stack {
         Stack::Lamp | Stack::Lemp => {
