@@ -61,7 +61,7 @@ impl Bring {
         if project.services.is_empty() {
             return Err(Error::new(Kind::Invalid, "no service selected").into());
         }
-        let images: Vec<String> = plan::image_names(&project).into_iter().collect();
+        let images: Vec<String> = plan::needed_images(&project).into_iter().collect();
         let mut observed = cx.observe(&project.name, images.clone()).await?;
         let to_build = self.to_build(&project, &observed);
         if !to_build.is_empty() {

@@ -1,10 +1,11 @@
 //! Short forms that people type for ports, volumes and commands (`-p`, `-v`, `--entrypoint`).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::{Error, Kind, PortRange, Result};
 use crate::resource::container::PublishedPort;
-use crate::resource::mount::{Mount, MountSource};
+use crate::resource::mount::{Mount, MountSource, Submounts};
 
 /// `[ADDRESS:][HOST]:CONTAINER[/PROTOCOL]`; host and container may be ranges (Docker: `-p`).
 ///
@@ -72,14 +73,16 @@ pub fn mounted(text: &str, directory: &Path, volume: impl Fn(&str) -> String) ->
     }
     let source = match source {
         Some(path) if path.contains('/') || path == "." || path == "~" => {
-            MountSource::Bind { path: absolute(path, directory), create: true, propagation }
+            let (path, submounts) = (absolute(path, directory), Submounts::default());
+            MountSource::Bind { path, create: true, propagation, submounts }
         }
-        Some(name) => {
-            MountSource::Volume { name: volume(name), anonymous: false, no_copy, subpath: None }
-        }
-        None => {
-            MountSource::Volume { name: String::new(), anonymous: true, no_copy, subpath: None }
-        }
+        name => MountSource::Volume {
+            name: name.map(volume).unwrap_or_default(),
+            anonymous: name.is_none(),
+            no_copy,
+            subpath: None,
+            labels: BTreeMap::new(),
+        },
     };
     Ok(Mount { target: target.to_owned(), read_only, source })
 }
@@ -153,8 +156,12 @@ mod tests {
     #[test]
     fn volumes_in_all_their_forms() {
         let mount = |text: &str| mounted(text, Path::new("/p"), |name| format!("demo_{name}"));
-        let bind =
-            |path: &str| MountSource::Bind { path: path.into(), create: true, propagation: None };
+        let bind = |path: &str| MountSource::Bind {
+            path: path.into(),
+            create: true,
+            propagation: None,
+            submounts: Submounts::default(),
+        };
         assert_eq!(mount("./x:/x").unwrap().source, bind("/p/x"));
         assert_eq!(mount("/a:/x:ro").unwrap().source, bind("/a"));
         assert!(mount("/a:/x:ro").unwrap().read_only);

@@ -176,7 +176,7 @@ pub fn row(container: &Container, now: Timestamp, cut: bool) -> Row {
 
 fn local_volumes(container: &Container) -> usize {
     let volume = |source: &MountSource| matches!(source, MountSource::Volume { .. });
-    container.spec.mounts.iter().filter(|mount| volume(&mount.source)).count()
+    container.spec.all_mounts().iter().filter(|mount| volume(&mount.source)).count()
 }
 
 /// Names of volumes and paths of the host.
@@ -186,7 +186,8 @@ fn mounts(container: &Container, cut: bool) -> Vec<String> {
         MountSource::Volume { name, .. } => Some(name.clone()),
         _ => None,
     };
-    let names = container.spec.mounts.iter().filter_map(|mount| name(&mount.source));
+    let mounts = container.spec.all_mounts();
+    let names = mounts.iter().filter_map(|mount| name(&mount.source));
     names.map(|name| if cut { human::ellipsis(&name, 15) } else { name }).collect()
 }
 

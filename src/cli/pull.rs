@@ -64,7 +64,7 @@ impl Pull {
         }
         // An image that is only ever built is in no registry.
         project.services.retain(|_, service| service.image.is_some() || service.build.is_none());
-        let names = plan::image_names(&project).into_iter().collect();
+        let names = plan::needed_images(&project).into_iter().collect();
         let observed = cx.observe(&project.name, names).await?;
         let options = ImageOptions {
             policy: Some(policy),

@@ -37,7 +37,7 @@ impl Volumes {
         let observed = cx.observe(&subject.name, Vec::new()).await?;
         let services = subject.services(&self.services, &observed)?;
         let containers = observed.containers.iter().filter(|it| services.contains(service_of(it)));
-        let mounts = containers.flat_map(|container| &container.spec.mounts);
+        let mounts = containers.flat_map(|container| container.spec.all_mounts());
         let used: BTreeSet<&str> = mounts
             .filter_map(|mount| match &mount.source {
                 MountSource::Volume { name, .. } => Some(name.as_str()),

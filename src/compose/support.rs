@@ -34,7 +34,7 @@ impl Reason {
 
 /// Keys without effect. `*` stands for any name, `[]` for an item of a list; what is below such a
 /// key has none, either.
-pub const INERT: [(&str, Reason); 51] = [
+pub const INERT: [(&str, Reason); 43] = [
     ("services.*.cpu_count", Reason::Windows),
     ("services.*.cpu_percent", Reason::Windows),
     ("services.*.credential_spec", Reason::Windows),
@@ -72,19 +72,11 @@ pub const INERT: [(&str, Reason); 51] = [
     ("configs.*.labels", Reason::Cluster),
     ("configs.*.template_driver", Reason::Cluster),
     ("services.*.build.cache_to", Reason::Foreign),
-    ("services.*.annotations", Reason::Later),
     ("services.*.build.cache_from", Reason::Later),
-    ("services.*.cgroup_parent", Reason::Later),
-    ("services.*.external_links", Reason::Later),
-    ("services.*.gpus", Reason::Later),
-    ("services.*.links", Reason::Later),
-    ("services.*.mem_reservation", Reason::Later),
     ("services.*.post_start", Reason::Later),
     ("services.*.pre_start", Reason::Later),
     ("services.*.pre_stop", Reason::Later),
     ("services.*.runtime", Reason::Later),
-    ("services.*.userns_mode", Reason::Later),
-    ("services.*.volumes_from", Reason::Later),
     ("version", Reason::Documentation),
 ];
 

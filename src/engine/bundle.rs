@@ -2,6 +2,7 @@
 //!
 //! Pure: what has to be looked up on the host (paths, device numbers) comes in with [`Host`].
 
+pub mod cdi;
 mod limits;
 mod mounts;
 mod security;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, Process, Root, Spec};
 
-use crate::base::{ContainerId, Result};
+use crate::base::{ContainerId, Digest, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::Sharing;
 use crate::resource::limits::Security;
@@ -40,9 +41,27 @@ pub struct Host<'a> {
     /// Its cgroup's path, as in `compose/<id>`.
     pub cgroup: PathBuf,
     /// Where the content of a named volume is.
-    pub volume: &'a dyn Fn(&str) -> PathBuf,
-    /// The device at a path; `None`: there is none.
-    pub device: &'a dyn Fn(&str) -> Option<HostDevice>,
+    pub volume: &'a dyn Fn(&str) -> VolumeContent,
+    /// Layers of an image whose files are mounted, topmost first.
+    pub image: &'a dyn Fn(&Digest) -> Vec<PathBuf>,
+    /// The device nodes at a path or below it; none: there are none.
+    pub devices: &'a dyn Fn(&str) -> Vec<(PathBuf, HostDevice)>,
+}
+
+/// Where the content of a volume is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VolumeContent {
+    /// In a directory of the host.
+    Directory(PathBuf),
+    /// In a file system that each container mounts for itself (driver options of `local`).
+    FileSystem {
+        /// As in `nfs` or `tmpfs`.
+        kind: String,
+        /// What is mounted, as in `:/export`.
+        device: String,
+        /// As `mount(8)` takes them.
+        options: Vec<String>,
+    },
 }
 
 /// A device node of the host.
@@ -74,6 +93,7 @@ pub fn bundle(spec: &ContainerSpec, host: &Host<'_>) -> Result<Bundle> {
     oci.set_root(Some(root))
         .set_hostname(hostname(spec, host))
         .set_domainname(spec.domainname.clone())
+        .set_annotations(annotations(spec))
         .set_mounts(Some(mounts::of(spec, host)))
         .set_process(Some(process(spec, host, &privileges)?))
         .set_linux(Some(linux(spec, host, &privileges)?));
@@ -95,7 +115,7 @@ pub fn bundle(spec: &ContainerSpec, host: &Host<'_>) -> Result<Bundle> {
             false => privileges.seccomp.clone(),
         },
         contents: mounts::contents(spec),
-        copy_up: mounts::copy_up(spec),
+        copy_up: mounts::copy_up(spec, host),
     })
 }
 
@@ -112,6 +132,11 @@ pub fn protected_paths(security: &Security) -> Result<(Vec<String>, Vec<String>)
 fn hostname(spec: &ContainerSpec, host: &Host<'_>) -> Option<String> {
     let own = || host.id.short().to_owned();
     (spec.namespaces.uts == Sharing::Private).then(|| spec.hostname.clone().unwrap_or_else(own))
+}
+
+fn annotations(spec: &ContainerSpec) -> Option<HashMap<String, String>> {
+    let annotations: HashMap<_, _> = spec.annotations.clone().into_iter().collect();
+    (!annotations.is_empty()).then_some(annotations)
 }
 
 fn process(
@@ -153,13 +178,13 @@ fn linux(
     host: &Host<'_>,
     privileges: &security::Privileges,
 ) -> Result<Linux> {
-    let resources = limits::resources(&spec.limits, &spec.security, host.device)?;
+    let resources = limits::resources(&spec.limits, &spec.security, host.devices)?;
     let mut linux = Linux::default();
     linux
         .set_namespaces(Some(namespaces(spec)))
         .set_cgroups_path(Some(host.cgroup.clone()))
         .set_resources(Some(resources))
-        .set_devices(Some(limits::devices(&spec.security, host.device)?))
+        .set_devices(Some(limits::devices(&spec.security, host.devices)?))
         .set_sysctl(Some(sysctls(spec)))
         .set_seccomp(None)
         .set_masked_paths(Some(privileges.masked.clone()))

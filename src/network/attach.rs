@@ -48,6 +48,10 @@ pub fn attach(leases: &[Lease], namespace: BorrowedFd<'_>) -> Result<Vec<Attache
     inner.exchange(&messages).map_err(|failure| {
         Error::other("cannot set up the container's interfaces").with_source(failure)
     })?;
+    if leases.iter().any(|lease| options::sysctls(&lease.endpoint).is_some()) {
+        netns::inside(namespace, || own_settings(leases, &endpoints))
+            .context(|| "cannot enter the container's network".to_owned())??;
+    }
     // Asking for a link, here and above, makes the kernel (6.8 and later) act on its new carrier
     // at once; else the container's first packets would be dropped until a work queue gets to it.
     // A bridge itself has a carrier only since its first port has one.
@@ -73,6 +77,18 @@ fn settings(leases: &[Lease]) -> Result<()> {
     bridge::set("ipv6/conf/default/accept_ra", "0")?;
     let any_ipv6 = leases.iter().any(|lease| lease.ipv6.is_some());
     bridge::set("ipv6/conf/default/disable_ipv6", if any_ipv6 { "0" } else { "1" })
+}
+
+/// Settings of single interfaces that endpoints ask for, as in `net.ipv4.conf.IFNAME.forwarding=1`;
+/// the calling thread is inside.
+fn own_settings(leases: &[Lease], endpoints: &[AttachedEndpoint]) -> Result<()> {
+    for (lease, endpoint) in leases.iter().zip(endpoints) {
+        for setting in options::sysctls(&lease.endpoint).unwrap_or_default().split(',') {
+            let (path, value) = options::interface_setting(setting, &endpoint.interface)?;
+            bridge::set(&path, value)?;
+        }
+    }
+    Ok(())
 }
 
 /// The endpoint as it will be, before anything is made.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{ContainerId, Context, Result};
 use crate::resource::Network;
+use crate::resource::container::Link;
 use crate::state::{Durability, Roots, lock, record};
 
 use super::address::{self, Lease};
@@ -131,6 +132,14 @@ impl Names {
         }
     }
 
+    /// Lets an alias mean what another name means; a name that is unknown leaves it as it is.
+    fn link(&mut self, link: &Link) {
+        let target = self.by_name.get(&link.target.to_ascii_lowercase()).cloned();
+        if let Some(addresses) = target {
+            self.by_name.insert(link.alias.to_ascii_lowercase(), addresses);
+        }
+    }
+
     /// The addresses of a name in lower case; `None` when the name is unknown.
     #[must_use]
     pub fn addresses(&self, name: &str) -> Option<&[IpAddr]> {
@@ -156,6 +165,8 @@ pub struct Zone {
     roots: Roots,
     /// Id and name.
     networks: Vec<(String, String)>,
+    /// Names that only this container knows.
+    links: Vec<Link>,
     names: Names,
     stamps: Vec<Option<SystemTime>>,
     believed_until: Option<Instant>,
@@ -170,10 +181,18 @@ impl Zone {
         Zone {
             roots: roots.clone(),
             networks: networks.iter().map(pair).collect(),
+            links: Vec::new(),
             names: Names { forwards, ..Names::default() },
             stamps: Vec::new(),
             believed_until: None,
         }
+    }
+
+    /// With names of the container's own for others.
+    #[must_use]
+    pub fn with_links(mut self, links: &[Link]) -> Zone {
+        self.links = links.to_vec();
+        self
     }
 
     /// What names mean now. What cannot be read has no names.
@@ -217,6 +236,7 @@ impl Zone {
                 names.add(network, &record.names, &addresses);
             }
         }
+        self.links.iter().for_each(|link| names.link(link));
         names
     }
 }

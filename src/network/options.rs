@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::base::{Error, Kind, Result};
-use crate::resource::NetworkSpec;
+use crate::resource::{Endpoint, NetworkSpec};
 
 const PREFIX: &str = "com.docker.network.bridge.";
 
@@ -48,6 +48,35 @@ pub fn host_binding(spec: &NetworkSpec) -> Option<IpAddr> {
 #[must_use]
 pub fn mtu(spec: &NetworkSpec) -> Option<u32> {
     spec.driver_opts.get("com.docker.network.driver.mtu")?.parse().ok()
+}
+
+/// Kernel settings of an endpoint's interface, separated by commas.
+#[must_use]
+pub fn sysctls(endpoint: &Endpoint) -> Option<&str> {
+    let settings = endpoint.driver_opts.get("com.docker.network.endpoint.sysctls");
+    settings.map(String::as_str).filter(|settings| !settings.is_empty())
+}
+
+/// One such setting as a path below `/proc/sys/net`, and its value.
+///
+/// # Errors
+/// [`Kind::Invalid`] unless it is about the interface (Docker: the same).
+pub fn interface_setting<'a>(setting: &'a str, interface: &str) -> Result<(String, &'a str)> {
+    let parsed = setting.trim().split_once('=').and_then(|(name, value)| {
+        let parts: Vec<&str> = name.strip_prefix("net.")?.split('.').collect();
+        match parts[..] {
+            [family @ ("ipv4" | "ipv6" | "mpls"), kind @ ("conf" | "neigh"), "IFNAME", key]
+                if !key.is_empty() && !key.contains('/') =>
+            {
+                Some((format!("{family}/{kind}/{interface}/{key}"), value))
+            }
+            _ => None,
+        }
+    });
+    parsed.ok_or_else(|| {
+        Error::new(Kind::Invalid, format!("`{setting}` is no setting of an interface"))
+            .hint("write it as net.ipv4.conf.IFNAME.log_martians=1")
+    })
 }
 
 fn option<'a>(spec: &'a NetworkSpec, name: &str) -> Option<&'a str> {

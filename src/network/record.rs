@@ -148,6 +148,13 @@ fn check(spec: &NetworkSpec) -> Result<()> {
     }
     match spec.driver.as_str() {
         "" | "bridge" | "default" => Ok(()),
+        driver @ ("host" | "none" | "null") => {
+            let name = if driver == "host" { "host" } else { "none" };
+            let message = format!("only one instance of \"{name}\" network is allowed");
+            Err(Error::new(Kind::Invalid, message).hint(format!(
+                "write `network_mode: {name}` for the service, or an external network named {name}"
+            )))
+        }
         driver => {
             let message =
                 format!("network `{}` wants driver `{driver}`, which we do not have", spec.name);

@@ -31,8 +31,10 @@ pub struct DesiredService {
     pub replicas: u32,
     /// What it depends on, by service; implied dependencies included.
     pub depends_on: BTreeMap<String, Dependency>,
-    /// Services whose namespaces or volumes it uses (`network_mode: service:db`).
+    /// Services whose namespaces it uses (`network_mode: service:db`).
     pub parents: BTreeSet<String>,
+    /// Services whose volumes it uses (`volumes_from: [db]`).
+    pub volume_parents: BTreeSet<String>,
 }
 
 /// One service's dependency on another.
@@ -109,7 +111,7 @@ impl DesiredService {
 }
 
 impl Dependency {
-    /// On a service whose namespaces or volumes are used.
+    /// On a service whose namespaces are used.
     #[must_use]
     pub fn implied() -> Dependency {
         Dependency { condition: Condition::Started, restart: true, required: true }

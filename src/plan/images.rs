@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::base::{Error, Kind, Result};
-use crate::compose::model::PullPolicy;
+use crate::compose::model::{MountKind, PullPolicy};
 use crate::compose::{Project, Service};
 use crate::resource::Observed;
 
@@ -34,11 +34,25 @@ pub struct Refresh {
     pub last: BTreeMap<String, Timestamp>,
 }
 
-/// The images of all services, by name: what a snapshot must look up.
+/// The images of all services, by name.
 #[must_use]
 pub fn image_names(project: &Project) -> BTreeSet<String> {
     let services = project.services.values().filter(|service| service.provider.is_none());
     services.map(|service| image_of(project, service)).collect()
+}
+
+/// The images of all services, and those whose files they mount, by name: what a snapshot must
+/// look up.
+#[must_use]
+pub fn needed_images(project: &Project) -> BTreeSet<String> {
+    let services = project.services.values().filter(|service| service.provider.is_none());
+    services.flat_map(mounted).map(str::to_owned).chain(image_names(project)).collect()
+}
+
+/// Images whose files a service mounts.
+fn mounted(service: &Service) -> impl Iterator<Item = &str> {
+    let images = service.volumes.iter().filter(|volume| volume.kind == MountKind::Image);
+    images.filter_map(|volume| volume.source.as_deref())
 }
 
 /// Plans what to fetch, one step an image.
@@ -55,6 +69,11 @@ pub fn images(project: &Project, observed: &Observed, options: &ImageOptions) ->
         // One service that always wants the newest decides for all with the same image.
         if fetch == Some(Fetch::Always) || entry.0.is_none() {
             *entry = (fetch, service.platform.clone(), reason);
+        }
+        for image in mounted(service).filter(|image| !observed.images.contains_key(*image)) {
+            let reason = format!("service {} mounts it", service.name);
+            let missing = (Some(Fetch::Missing), service.platform.clone(), reason);
+            wanted.entry(image.to_owned()).or_insert(missing);
         }
     }
     let mut plan = Plan::default();

@@ -36,7 +36,7 @@ pub use desired::{
 };
 pub use difference::differences;
 pub use down::{DownOptions, RemoveImages, RemoveOptions, down, rm};
-pub use images::{ImageOptions, Refresh, image_names, images};
+pub use images::{ImageOptions, Refresh, image_names, images, needed_images};
 pub use lifecycle::{Selection, kill, pause, restart, start, stop};
 pub use lower::{LowerOptions, image_of, known_services, lower, signal_name, single, tmpfs};
 pub use run::{RunOptions, run};

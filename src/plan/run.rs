@@ -101,7 +101,8 @@ fn needed<'a>(desired: &'a Desired, service: &'a str) -> BTreeSet<&'a str> {
     let (mut needed, mut todo) = (BTreeSet::new(), vec![service]);
     while let Some(name) = todo.pop() {
         let Some(service) = desired.services.get(name) else { continue };
-        let before = service.depends_on.keys().chain(&service.parents).map(String::as_str);
+        let parents = service.parents.iter().chain(&service.volume_parents);
+        let before = service.depends_on.keys().chain(parents).map(String::as_str);
         todo.extend(before.filter(|name| needed.insert(*name)));
     }
     needed.remove(service);

@@ -13,9 +13,9 @@ pub(super) fn networks(spec: &ContainerSpec) -> impl Iterator<Item = &str> {
     endpoints.iter().map(|endpoint| endpoint.network.as_str())
 }
 
-/// Names of the volumes a container uses, anonymous ones included.
+/// Names of the volumes a container uses, anonymous and inherited ones included.
 pub(super) fn volumes(spec: &ContainerSpec) -> impl Iterator<Item = &str> {
-    spec.mounts.iter().filter_map(|mount| match &mount.source {
+    spec.all_mounts().into_iter().filter_map(|mount| match &mount.source {
         MountSource::Volume { name, .. } => Some(name.as_str()),
         _ => None,
     })

@@ -12,7 +12,8 @@ use crate::base::{ContainerId, Digest, PortRange, Protocol};
 use super::limits::{Limits, Security};
 use super::mount::Mount;
 use super::network::{Dns, NetworkMode};
-use super::process::{HealthCheck, Process};
+use super::process::{ExecSpec, HealthCheck, Process};
+pub use super::sharing::{Link, Namespaces, Sharing, VolumesFrom};
 
 /// One container as it shall be: every default applied, every name resolved, nothing left to decide.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub struct ContainerSpec {
     pub image_id: Option<Digest>,
     /// Labels of image and user, merged.
     pub labels: BTreeMap<String, String>,
+    /// Annotations of the OCI runtime specification.
+    pub annotations: BTreeMap<String, String>,
     /// The program and how it runs.
     pub process: Process,
     /// `None`: the short id (or the host's name in the host's UTS namespace).
@@ -37,6 +40,10 @@ pub struct ContainerSpec {
     pub read_only: bool,
     /// Everything mounted besides the runtime's own, ordered by depth of target.
     pub mounts: Vec<Mount>,
+    /// Containers whose volumes and bind mounts it has too.
+    pub volumes_from: Vec<VolumesFrom>,
+    /// What `volumes_from` came to when the container was made; the engine fills it.
+    pub inherited: Vec<Mount>,
     /// Where the container's network comes from.
     pub network: NetworkMode,
     /// Ports published on the host.
@@ -45,10 +52,14 @@ pub struct ContainerSpec {
     pub expose: Vec<ExposedPort>,
     /// Resolver settings.
     pub dns: Dns,
+    /// Names that only this container resolves, to others in its networks.
+    pub links: Vec<Link>,
     /// Lines for `/etc/hosts`: name, and an address or `host-gateway`.
     pub extra_hosts: Vec<(String, String)>,
     /// Resource limits.
     pub limits: Limits,
+    /// Control group that the container's own is made in, as in `/batch`; `None`: `compose`.
+    pub cgroup_parent: Option<String>,
     /// Privileges.
     pub security: Security,
     /// Namespaces that are not the container's own.
@@ -63,10 +74,36 @@ pub struct ContainerSpec {
     pub restart: RestartPolicy,
     /// `None`: health is not watched.
     pub health: Option<HealthCheck>,
+    /// Commands that belong to its starts and stops.
+    pub hooks: Hooks,
     /// Where output goes.
     pub log: LogConfig,
     /// Remove the container and its anonymous volumes when it ends (`--rm`).
     pub auto_remove: bool,
+}
+
+impl ContainerSpec {
+    /// Everything that is mounted, by depth of target: its own mounts, and those inherited from
+    /// other containers, which take the place of anonymous volumes (Docker: the same order).
+    #[must_use]
+    pub fn all_mounts(&self) -> Vec<&Mount> {
+        let inherited = |target: &str| self.inherited.iter().any(|other| other.target == target);
+        let own =
+            self.mounts.iter().filter(|mount| !(mount.is_anonymous() && inherited(&mount.target)));
+        let mut all: Vec<&Mount> = own.chain(&self.inherited).collect();
+        all.sort_by_key(|mount| (mount.target.matches('/').count(), mount.target.as_str()));
+        all
+    }
+}
+
+/// Commands that run in the container when it is started and stopped on somebody's request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hooks {
+    /// Right after it started, one after the other.
+    pub post_start: Vec<ExecSpec>,
+    /// Before it is stopped, one after the other.
+    pub pre_stop: Vec<ExecSpec>,
 }
 
 /// A published port range: container ports reachable through host ports.
@@ -103,33 +140,6 @@ pub struct BoundPort {
     pub container: u16,
     /// Transport protocol.
     pub protocol: Protocol,
-}
-
-/// Namespaces shared with the host or another container.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Namespaces {
-    /// Processes.
-    pub pid: Sharing,
-    /// System V IPC, POSIX message queues and `/dev/shm`.
-    pub ipc: Sharing,
-    /// Host and domain name. Only `Private` and `Host`.
-    pub uts: Sharing,
-    /// Control groups. Only `Private` and `Host`.
-    pub cgroup: Sharing,
-}
-
-/// Whose namespace a container uses.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sharing {
-    /// Its own.
-    #[default]
-    Private,
-    /// The host's.
-    Host,
-    /// That of the container with this name or id.
-    Container(String),
 }
 
 /// How a container is asked to end, and how long it may take.

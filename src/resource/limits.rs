@@ -87,8 +87,26 @@ pub struct Security {
     pub options: Vec<String>,
     /// Host devices.
     pub devices: Vec<Device>,
+    /// Devices by their CDI names, as in `vendor.com/class=name`.
+    pub cdi_devices: Vec<String>,
+    /// Devices that are chosen when the container starts, such as GPUs.
+    pub device_requests: Vec<DeviceRequest>,
     /// Rules of the device cgroup, as in `c 1:3 mr`.
     pub device_cgroup_rules: Vec<String>,
+}
+
+/// Devices that are not named but described.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceRequest {
+    /// As in `nvidia` or `cdi`; empty: whatever has the capabilities.
+    pub driver: String,
+    /// How many; `None`: all there are, unless `ids` says which.
+    pub count: Option<u32>,
+    /// Which.
+    pub ids: Vec<String>,
+    /// What they must be able to do, as in `gpu`.
+    pub capabilities: Vec<String>,
 }
 
 /// A device of the host given to the container.

@@ -14,6 +14,7 @@ pub mod mount;
 pub mod network;
 pub mod observed;
 pub mod process;
+pub mod sharing;
 pub mod stats;
 pub mod volume;
 

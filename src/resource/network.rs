@@ -48,6 +48,8 @@ pub struct Endpoint {
     pub interface: Option<String>,
     /// The default route is the endpoint's with the highest value.
     pub gateway_priority: i32,
+    /// Options of this attachment, with Docker's names.
+    pub driver_opts: BTreeMap<String, String>,
 }
 
 /// Resolver settings of a container.

@@ -105,6 +105,8 @@ pub struct First<'a> {
     pub cgroup: &'a Cgroup,
     /// Which namespaces are its own, and which it joins.
     pub namespaces: &'a Namespaces<'a>,
+    /// Mounts made by the parent, with their places.
+    pub mounts: &'a [(&'a std::path::Path, std::os::fd::BorrowedFd<'a>)],
 }
 
 impl First<'_> {
@@ -151,6 +153,11 @@ impl First<'_> {
 
         let root = Root::new(root);
         mounts::attach(&root, &prepared, &self.bundle.copy_up, self.cgroup)?;
+        for (target, mount) in self.mounts {
+            let made = root.make(target, super::root::Make::Directory);
+            made.and_then(|place| crate::sys::mount::attach(*mount, place.as_fd()))
+                .context(|| format!("cannot mount {}", target.display()))?;
+        }
         if let Some(directory) = mounts::on(&prepared, "/dev", "tmpfs") {
             dev::fill(directory)?;
         }

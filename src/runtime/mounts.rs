@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount;
-use rustix::fs::{CWD, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::sys::mount::{self, Attributes, FileSystem};
@@ -73,9 +73,13 @@ fn prepare_one(mount: &Mount) -> Result<Prepared> {
 
 fn bind_source(source: &Path, target: &Path, options: &Options) -> Result<OwnedFd> {
     let failed = || format!("cannot mount {} on {}", source.display(), target.display());
-    let copied = mount::copy(CWD, source, options.bind_recursive);
+    let copied = match &options.subpath {
+        None => mount::copy(CWD, source, options.bind_recursive),
+        Some(subpath) => part(source, subpath, options.bind_recursive),
+    };
     let copied = match copied {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let source = options.subpath.iter().fold(source.to_owned(), |all, it| all.join(it));
             let message = format!("bind source path does not exist: {}", source.display());
             return Err(Error::new(Kind::NotFound, message)).context(failed);
         }
@@ -89,6 +93,13 @@ fn bind_source(source: &Path, target: &Path, options: &Options) -> Result<OwnedF
     let propagation = Attributes { propagation, ..Attributes::default() };
     mount::change(copied.as_fd(), recursively, propagation).context(failed)?;
     Ok(copied)
+}
+
+/// A part of a bind mount's source; links in it do not lead out of it.
+fn part(source: &Path, subpath: &Path, recursive: bool) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = Root::new(rustix::fs::open(source, flags, Mode::empty())?);
+    mount::copy(root.open(subpath, OFlags::PATH)?.as_fd(), "", recursive)
 }
 
 fn file_system(kind: &str, source: &Path, options: &Options) -> io::Result<OwnedFd> {
@@ -107,7 +118,14 @@ fn file_system(kind: &str, source: &Path, options: &Options) -> io::Result<Owned
         let propagation = Attributes { propagation: options.propagation, ..Attributes::default() };
         mount::change(made.as_fd(), false, propagation)?;
     }
-    Ok(made)
+    match &options.subpath {
+        None => Ok(made),
+        // Of a mount that is not attached: since Linux 6.15.
+        Some(subpath) => {
+            let root = Root::new(made);
+            mount::copy(root.open(subpath, OFlags::PATH)?.as_fd(), "", false)
+        }
+    }
 }
 
 /// Attaches all of `prepared` inside `root`, in order; missing mount points are made.
@@ -118,10 +136,13 @@ fn file_system(kind: &str, source: &Path, options: &Options) -> io::Result<Owned
 /// A mount point that cannot be made, or lies where none may.
 pub fn attach(root: &Root, prepared: &[Prepared], fill: &[PathBuf], cgroup: &Cgroup) -> Result<()> {
     for one in prepared {
+        let fills = fill.contains(&one.target) || one.options.copy_up;
+        // What the image does not have leaves the volume as it is.
+        let fills = fills && root.open(&one.target, OFlags::PATH).is_ok();
         let target = one.target(root)?;
         match &one.mount {
             Some(source) => {
-                if fill.contains(&one.target) || one.options.copy_up {
+                if fills {
                     copyup::fill(source.as_fd(), target.as_fd()).context(|| {
                         format!("cannot copy {} of the image to its volume", one.target.display())
                     })?;

@@ -1,5 +1,7 @@
 //! Mount options as OCI bundles write them (OCI: config.md#linux-mount-options).
 
+use std::path::PathBuf;
+
 use crate::base::{Error, Kind, Result};
 use crate::sys::mount::Attributes;
 
@@ -20,6 +22,8 @@ pub struct Options {
     pub bind: bool,
     /// Fill the new tmpfs with what it covers.
     pub copy_up: bool,
+    /// Only this directory or file of the source, which no link leads out of.
+    pub subpath: Option<PathBuf>,
     /// For the file system, in order.
     pub data: Vec<(String, Option<String>)>,
 }
@@ -74,7 +78,10 @@ impl Options {
                 let message = format!("mount option {option} is not supported yet");
                 return Err(Error::new(Kind::Invalid, message));
             }
-            _ => self.add_attribute(option),
+            _ => match option.strip_prefix("X-mount.subdir=") {
+                Some(subpath) => self.subpath = Some(PathBuf::from(subpath)),
+                None => self.add_attribute(option),
+            },
         }
         Ok(())
     }

@@ -30,6 +30,8 @@ pub struct Setup<'a> {
     pub cgroup: &'a Cgroup,
     /// Namespaces to join instead of what the bundle says, such as a network namespace made before.
     pub namespaces: &'a [Namespace<'a>],
+    /// Detached mounts made by the caller, with the places they are attached to.
+    pub mounts: &'a [(&'a Path, BorrowedFd<'a>)],
     /// The program's standard streams.
     pub stdio: Stdio<'a>,
 }
@@ -133,7 +135,8 @@ pub fn start(bundle: &Bundle, setup: &Setup<'_>) -> Result<Started> {
         channel: &theirs,
         stdio: &setup.stdio,
     };
-    let first = First { bundle, cgroup: setup.cgroup, namespaces: &namespaces };
+    let (cgroup, mounts) = (setup.cgroup, setup.mounts);
+    let first = First { bundle, cgroup, namespaces: &namespaces, mounts };
     let pid_namespace = namespaces.joined().find(|(kind, _)| *kind == LinuxNamespaceType::Pid);
     let back = match pid_namespace {
         Some((_, fd)) => Some(Away::go(|| move_into_link_name_space(fd, None))?),

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use oci_spec::runtime::LinuxNamespaceType;
 
@@ -12,7 +13,7 @@ use crate::runtime::{self, Bundle, Cgroup, Namespace, Setup, Size, Started, Stdi
 use crate::state::{self, ContainerDir, Roots};
 use crate::sys::pidfd;
 
-use super::neighbour::Neighbour;
+use super::neighbour::{self, Neighbour};
 use super::output::Output;
 use super::poller::Poller;
 
@@ -23,6 +24,8 @@ pub(super) struct Payload {
     cgroup: Option<Cgroup>,
     /// Namespaces that exist before the container does.
     joined: Vec<(LinuxNamespaceType, OwnedFd)>,
+    /// Mount namespace of the container whose `/dev/shm` is used.
+    shared_memory: Option<OwnedFd>,
     init: Option<Started>,
     /// Processes killed for lack of memory before this run.
     oom_before: u64,
@@ -52,14 +55,27 @@ impl Payload {
         for (sharing, kind, name) in [
             (&spec.namespaces.pid, LinuxNamespaceType::Pid, "pid"),
             (&spec.namespaces.ipc, LinuxNamespaceType::Ipc, "ipc"),
+            (&spec.namespaces.uts, LinuxNamespaceType::Uts, "uts"),
         ] {
             if let Sharing::Container(other) = sharing {
                 joined.push((kind, Neighbour::find(roots, other)?.namespace(name)?));
             }
         }
+        let shared_memory = match &spec.namespaces.ipc {
+            Sharing::Container(other) => Some(Neighbour::find(roots, other)?.namespace("mnt")?),
+            _ => None,
+        };
         let cgroup = Cgroup::create(&bundle.cgroup(), &bundle.resources())?;
         let stdin_open = spec.process.stdin_open;
-        Ok(Payload { bundle, cgroup: Some(cgroup), joined, init: None, oom_before: 0, stdin_open })
+        Ok(Payload {
+            bundle,
+            cgroup: Some(cgroup),
+            joined,
+            shared_memory,
+            init: None,
+            oom_before: 0,
+            stdin_open,
+        })
     }
 
     /// Starts the first process with new streams; returns its id.
@@ -79,11 +95,18 @@ impl Payload {
             .iter()
             .map(|(kind, fd)| Namespace { kind: *kind, fd: fd.as_fd() })
             .collect();
+        let shared_memory =
+            self.shared_memory.as_ref().map(neighbour::shared_memory).transpose()?;
+        let mounts: Vec<_> =
+            shared_memory.iter().map(|mount| (Path::new("/dev/shm"), mount.as_fd())).collect();
         let process = self.bundle.spec.process().as_ref();
         let terminal = process.is_some_and(|process| process.terminal() == Some(true));
         let mut init = if terminal {
             let stdio = Stdio::Terminal { size };
-            runtime::start(&self.bundle, &Setup { cgroup, namespaces: &joined, stdio })?
+            runtime::start(
+                &self.bundle,
+                &Setup { cgroup, namespaces: &joined, mounts: &mounts, stdio },
+            )?
         } else {
             let theirs = output.pipes(poller, self.stdin_open)?;
             let stdio = Stdio::Pipes {
@@ -91,7 +114,10 @@ impl Payload {
                 stdout: theirs.stdout.as_fd(),
                 stderr: theirs.stderr.as_fd(),
             };
-            runtime::start(&self.bundle, &Setup { cgroup, namespaces: &joined, stdio })?
+            runtime::start(
+                &self.bundle,
+                &Setup { cgroup, namespaces: &joined, mounts: &mounts, stdio },
+            )?
         };
         if let Some(master) = init.terminal.take() {
             output.terminal(poller, master)?;

@@ -1,11 +1,14 @@
 //! Another container whose namespaces this one shares.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::resource::container::Status;
 use crate::state::{self, ContainerDir, Roots, lock};
+use crate::sys::mount;
 
 /// A running container.
 #[derive(Debug)]
@@ -56,6 +59,26 @@ impl Neighbour {
             }
         }
     }
+}
+
+/// A copy of the mount on `/dev/shm` of a container with this mount namespace, to be attached in
+/// another one. A mount can only be copied from inside its namespace: the caller goes there for a
+/// moment, and must have one thread.
+///
+/// # Errors
+/// It has none (`ipc: none`), or the kernel refuses.
+pub(super) fn shared_memory(namespace: &OwnedFd) -> Result<OwnedFd> {
+    let failed = || "cannot share /dev/shm of another container".to_owned();
+    let home = File::open("/proc/self/ns/mnt").context(failed)?;
+    let enter = |namespace: BorrowedFd<'_>| {
+        move_into_link_name_space(namespace, Some(LinkNameSpaceType::Mount))
+            .map_err(std::io::Error::from)
+            .context(failed)
+    };
+    enter(namespace.as_fd())?;
+    let copied = mount::copy(rustix::fs::CWD, "/dev/shm", false);
+    enter(home.as_fd())?;
+    copied.context(failed)
 }
 
 /// The id behind a container's name.

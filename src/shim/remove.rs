@@ -25,7 +25,7 @@ pub(super) fn container(dir: &ContainerDir, roots: &Roots, id: &ContainerId) -> 
     let gone = roots.gc().join(id.as_str());
     fs::rename(dir.data(), &gone).context(|| format!("cannot remove container {}", id.short()))?;
     delete(fs::remove_dir_all(dir.run()), dir.run())?;
-    for mount in &spec.mounts {
+    for mount in spec.all_mounts() {
         if let MountSource::Volume { name, anonymous: true, .. } = &mount.source {
             volume(roots, name)?;
         }
@@ -42,9 +42,9 @@ fn volume(roots: &Roots, name: &str) -> Result<()> {
     for entry in entries.flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|id| id.parse().ok()) else { continue };
         let spec: Option<ContainerSpec> = state::read(&roots.container(&id).spec())?;
-        let mounts = spec.map(|spec| spec.mounts).unwrap_or_default();
+        let spec = spec.unwrap_or_default();
         let uses = |source: &MountSource| matches!(source, MountSource::Volume { name: used, .. } if used == name);
-        if mounts.iter().any(|mount| uses(&mount.source)) {
+        if spec.all_mounts().iter().any(|mount| uses(&mount.source)) {
             return Ok(());
         }
     }

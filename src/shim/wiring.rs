@@ -67,7 +67,8 @@ impl Wiring {
             names::publish(roots, lease, id, &endpoint.names)?;
         }
         if let (Some(namespace), false) = (&self.namespace, self.leases.is_empty()) {
-            let responder = Responder::open(roots, &self.leases, &spec.dns, namespace.as_fd())?;
+            let names = (&spec.dns, spec.links.as_slice());
+            let responder = Responder::open(roots, &self.leases, names, namespace.as_fd())?;
             self.responder = Some(responder);
         }
         Ok(())

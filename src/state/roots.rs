@@ -42,7 +42,9 @@ impl Roots {
         let roots = Roots { data, run };
         private_dir(&roots.data)?;
         private_dir(&roots.run)?;
-        for part in ["containers/names", "images", "networks", "volumes", "gc", "tmp"] {
+        for part in
+            ["containers/names", "images", "networks", "volumes", "secrets", "configs", "gc", "tmp"]
+        {
             make_dir(&roots.data.join(part))?;
         }
         for part in ["containers", "networks", "locks"] {
@@ -137,6 +139,18 @@ impl Roots {
     #[must_use]
     pub fn volume_data(&self, name: &str) -> PathBuf {
         self.data.join("volumes").join(name).join("_data")
+    }
+
+    /// The local store's file of an external secret.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> PathBuf {
+        self.data.join("secrets").join(name)
+    }
+
+    /// The local store's file of an external config.
+    #[must_use]
+    pub fn config(&self, name: &str) -> PathBuf {
+        self.data.join("configs").join(name)
     }
 
     /// Path of a lock file.

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use compose::base::{ContainerId, Error, Result};
-use compose::engine::bundle::{Host, HostDevice, bundle};
+use compose::engine::bundle::{Host, HostDevice, VolumeContent, bundle};
 use compose::resource::ContainerSpec;
 use compose::runtime::{self, Bundle, Cgroup, ExecSpec, Setup, Started, Stdio};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -71,8 +71,9 @@ impl Container {
             volatile: true,
             files: self.files.clone(),
             cgroup: PathBuf::from(format!("compose-test/{}", self.name())),
-            volume: &|name| self.directory.path().join(name),
-            device: &device,
+            volume: &|name| VolumeContent::Directory(self.directory.path().join(name)),
+            image: &|_| Vec::new(),
+            devices: &devices,
         };
         let mut bundle = bundle(&self.spec, &host).expect("a bundle");
         (self.change)(&mut bundle);
@@ -90,7 +91,10 @@ impl Container {
         let stdin = fs::File::open("/dev/null").expect("the null device");
         let stdio =
             Stdio::Pipes { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
-        let started = runtime::start(&bundle, &Setup { cgroup: &cgroup, namespaces: &[], stdio });
+        let started = runtime::start(
+            &bundle,
+            &Setup { cgroup: &cgroup, namespaces: &[], mounts: &[], stdio },
+        );
         match started {
             Ok(started) => Ok(Running { started, cgroup: Some(cgroup), bundle, out, err }),
             Err(error) => {
@@ -185,15 +189,12 @@ fn id() -> ContainerId {
     "0123456789abcdef".repeat(4).parse().expect("an id")
 }
 
-fn device(path: &str) -> Option<HostDevice> {
-    (path == "/dev/fuse").then_some(HostDevice {
-        block: false,
-        major: 10,
-        minor: 229,
-        mode: 0o640,
-        uid: 0,
-        gid: 7,
-    })
+fn devices(path: &str) -> Vec<(PathBuf, HostDevice)> {
+    let fuse = HostDevice { block: false, major: 10, minor: 229, mode: 0o640, uid: 0, gid: 7 };
+    match path {
+        "/dev/fuse" => vec![(PathBuf::from(path), fuse)],
+        _ => Vec::new(),
+    }
 }
 
 fn make_image(image: &Path) {

@@ -129,8 +129,9 @@ fn first_terminal() {
     let bundle = container.bundle();
     let cgroup = Cgroup::create(&bundle.cgroup(), &bundle.resources()).expect("a cgroup");
     let stdio = Stdio::Terminal { size: Some(Size { rows: 24, columns: 80 }) };
-    let started = runtime::start(&bundle, &Setup { cgroup: &cgroup, namespaces: &[], stdio })
-        .expect("it starts");
+    let started =
+        runtime::start(&bundle, &Setup { cgroup: &cgroup, namespaces: &[], mounts: &[], stdio })
+            .expect("it starts");
     let master =
         fs::File::from(started.terminal.as_ref().expect("a terminal").try_clone().expect("a copy"));
     assert_eq!(talk(master), "88:0\r\n/dev/pts/0\r\n24 80\r\n1\r\ngot hi\r\n");

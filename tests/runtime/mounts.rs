@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use compose::resource::mount::{Mount, MountSource};
+use compose::resource::mount::{Mount, MountSource, Submounts};
 
 use crate::Test;
 use crate::container::Container;
@@ -26,7 +26,12 @@ fn bind(source: &std::path::Path, target: &str, read_only: bool) -> Mount {
     Mount {
         target: target.to_owned(),
         read_only,
-        source: MountSource::Bind { path: source.to_owned(), create: false, propagation: None },
+        source: MountSource::Bind {
+            path: source.to_owned(),
+            create: false,
+            propagation: None,
+            submounts: Submounts::default(),
+        },
     }
 }
 
@@ -65,6 +70,7 @@ fn volume() {
             anonymous: false,
             no_copy: false,
             subpath: None,
+            labels: Default::default(),
         },
     }];
     assert_eq!(container.out(), "from the image\n");

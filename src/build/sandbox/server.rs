@@ -74,7 +74,7 @@ fn start(order: &Order, cgroup: &Cgroup, namespaces: &[Namespace<'_>]) -> Result
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let stdio =
         Stdio::Pipes { stdin: null.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
-    runtime::start(&order.bundle, &Setup { cgroup, namespaces, stdio })
+    runtime::start(&order.bundle, &Setup { cgroup, namespaces, mounts: &[], stdio })
 }
 
 /// A namespace in which nothing but the loopback device is up.

@@ -42,7 +42,7 @@ impl Volume {
 /// Containers that mount the volume `name`.
 fn users<'a>(observed: &'a Observed, name: &str) -> impl Iterator<Item = &'a Container> {
     observed.containers.iter().filter(move |container| {
-        container.spec.mounts.iter().any(
+        container.spec.all_mounts().iter().any(
             |mount| matches!(&mount.source, MountSource::Volume { name: used, .. } if used == name),
         )
     })

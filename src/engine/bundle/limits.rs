@@ -1,5 +1,7 @@
 //! Limits and devices, in the OCI specification's words.
 
+use std::path::{Path, PathBuf};
+
 use oci_spec::runtime::{
     LinuxBlockIo, LinuxCpu, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxMemory,
     LinuxPids, LinuxResources, LinuxThrottleDevice, LinuxThrottleDeviceBuilder,
@@ -7,7 +9,7 @@ use oci_spec::runtime::{
 };
 
 use crate::base::{Error, Kind, Result};
-use crate::resource::limits::{Device, Limits, Security};
+use crate::resource::limits::{Limits, Security};
 
 use super::HostDevice;
 
@@ -17,7 +19,7 @@ const PIDS: i64 = 4096;
 /// Length of the period in which `cpus` is a quota, in microseconds (Docker's).
 const CPU_PERIOD: u64 = 100_000;
 
-type Lookup<'a> = &'a dyn Fn(&str) -> Option<HostDevice>;
+type Lookup<'a> = &'a dyn Fn(&str) -> Vec<(PathBuf, HostDevice)>;
 
 /// What the cgroup limits.
 pub(super) fn resources(
@@ -112,14 +114,28 @@ fn block_io(limits: &Limits, device: Lookup<'_>) -> Result<Option<LinuxBlockIo>>
     Ok(Some(io))
 }
 
-fn found(path: &str, device: Lookup<'_>) -> Result<HostDevice> {
-    device(path).ok_or_else(|| {
-        let message = format!(
-            "error gathering device information while adding custom device \"{path}\": \
-             not a device node"
-        );
-        Error::new(Kind::Invalid, message)
-    })
+/// The one node at `path`.
+fn found(path: &str, devices: Lookup<'_>) -> Result<HostDevice> {
+    let nodes = all_found(path, devices)?;
+    let exact = nodes.iter().find(|(node, _)| node == Path::new(path)).or(nodes.first());
+    exact.map(|(_, node)| *node).ok_or_else(|| no_device(path))
+}
+
+/// The nodes at `path`, or below it if it is a directory (Docker: the same).
+fn all_found(path: &str, devices: Lookup<'_>) -> Result<Vec<(PathBuf, HostDevice)>> {
+    let nodes = devices(path);
+    match nodes.is_empty() {
+        true => Err(no_device(path)),
+        false => Ok(nodes),
+    }
+}
+
+fn no_device(path: &str) -> Error {
+    let message = format!(
+        "error gathering device information while adding custom device \"{path}\": \
+         not a device node"
+    );
+    Error::new(Kind::Invalid, message)
 }
 
 /// Who may use which device: everything when privileged, else what is asked for (the usual nodes
@@ -130,10 +146,10 @@ fn device_rules(security: &Security, device: Lookup<'_>) -> Result<Vec<LinuxDevi
     }
     let mut rules = Vec::new();
     for wanted in &security.devices {
-        let node = found(&wanted.source, device)?;
-        let kind = if node.block { LinuxDeviceType::B } else { LinuxDeviceType::C };
-        let (major, minor) = (Some(node.major.into()), Some(node.minor.into()));
-        rules.push(rule(Some(kind), major, minor, &wanted.permissions));
+        for (_, node) in all_found(&wanted.source, device)? {
+            let (major, minor) = (Some(node.major.into()), Some(node.minor.into()));
+            rules.push(rule(Some(kind(node)), major, minor, &wanted.permissions));
+        }
     }
     for text in &security.device_cgroup_rules {
         rules.push(parse_rule(text)?);
@@ -178,22 +194,40 @@ fn parse_rule(text: &str) -> Result<LinuxDeviceCgroup> {
     Ok(rule(Some(kind), number(major)?, number(minor)?, access))
 }
 
-/// Nodes to be made.
-pub(super) fn devices(security: &Security, device: Lookup<'_>) -> Result<Vec<LinuxDevice>> {
-    security.devices.iter().map(|wanted| one_device(wanted, device)).collect()
+/// Nodes to be made: those asked for, and all of the host's for a privileged container.
+pub(super) fn devices(security: &Security, devices: Lookup<'_>) -> Result<Vec<LinuxDevice>> {
+    let mut made = Vec::new();
+    if security.privileged {
+        made.extend(devices("/dev").into_iter().map(|(path, node)| one_device(path, node)));
+    }
+    for wanted in &security.devices {
+        for (path, node) in all_found(&wanted.source, devices)? {
+            let below = path.strip_prefix(&wanted.source).unwrap_or(Path::new(""));
+            let target = match below.as_os_str().is_empty() {
+                true => PathBuf::from(&wanted.target),
+                false => Path::new(&wanted.target).join(below),
+            };
+            made.retain(|other: &LinuxDevice| *other.path() != target);
+            made.push(one_device(target, node));
+        }
+    }
+    Ok(made)
 }
 
-fn one_device(wanted: &Device, device: Lookup<'_>) -> Result<LinuxDevice> {
-    let node = found(&wanted.source, device)?;
+fn kind(node: HostDevice) -> LinuxDeviceType {
+    if node.block { LinuxDeviceType::B } else { LinuxDeviceType::C }
+}
+
+fn one_device(target: PathBuf, node: HostDevice) -> LinuxDevice {
     let mut made = LinuxDevice::default();
-    made.set_path(wanted.target.clone().into())
-        .set_typ(if node.block { LinuxDeviceType::B } else { LinuxDeviceType::C })
+    made.set_path(target)
+        .set_typ(kind(node))
         .set_major(node.major.into())
         .set_minor(node.minor.into())
         .set_file_mode(Some(node.mode))
         .set_uid(Some(node.uid))
         .set_gid(Some(node.gid));
-    Ok(made)
+    made
 }
 
 /// `ulimits`; none that is not asked for, so that the host's are inherited.

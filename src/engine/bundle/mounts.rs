@@ -5,24 +5,25 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::Mount as OciMount;
 
 use crate::resource::container::{ContainerSpec, Sharing};
-use crate::resource::mount::{Mount, MountSource};
+use crate::resource::mount::{Mount, MountSource, Submounts};
 use crate::runtime::Content;
 
-use super::Host;
+use super::{Host, VolumeContent};
 
 /// Size of `/dev/shm` when nobody says (Docker's).
 const SHM_SIZE: u64 = 64 << 20;
 
 /// All mounts in the order they are attached; what the user puts on the same target wins.
 pub(super) fn of(spec: &ContainerSpec, host: &Host<'_>) -> Vec<OciMount> {
-    let taken = |target: &str| spec.mounts.iter().any(|mount| mount.target == target);
+    let mounts = spec.all_mounts();
+    let taken = |target: &str| mounts.iter().any(|mount| mount.target == target);
     let files = host.files.iter().filter(|(target, _)| !taken(target));
     let own = own(spec)
         .into_iter()
         .filter(|mount| mount.destination().to_str().is_none_or(|target| !taken(target)));
     let files = files
         .map(|(target, path)| one(target, "bind", &path.to_string_lossy(), &["bind", "rprivate"]));
-    let asked = spec.mounts.iter().filter_map(|mount| asked(spec, mount, host));
+    let asked = mounts.iter().filter_map(|mount| asked(spec, mount, host));
     own.chain(files).chain(asked).collect()
 }
 
@@ -49,14 +50,17 @@ fn own(spec: &ContainerSpec) -> Vec<OciMount> {
         one("/sys", "sysfs", "sysfs", &[&plain[..], &[lock]].concat()),
         one("/sys/fs/cgroup", "cgroup", "cgroup", &[&plain[..], &[lock]].concat()),
     ];
-    if spec.namespaces.ipc == Sharing::Host {
-        mounts.push(one("/dev/mqueue", "bind", "/dev/mqueue", &["rbind", "rprivate"]));
-        mounts.push(one("/dev/shm", "bind", "/dev/shm", &["rbind", "rprivate"]));
-    } else {
-        let size = format!("size={size}");
-        mounts.push(one("/dev/mqueue", "mqueue", "mqueue", &plain));
-        let options = [&plain[..], &["mode=1777", size.as_str()]].concat();
-        mounts.push(one("/dev/shm", "tmpfs", "shm", &options));
+    // Whoever has the IPC namespace sees the same queues by it, the host's too.
+    mounts.push(one("/dev/mqueue", "mqueue", "mqueue", &plain));
+    match spec.namespaces.ipc {
+        Sharing::Private => {
+            let size = format!("size={size}");
+            let options = [&plain[..], &["mode=1777", size.as_str()]].concat();
+            mounts.push(one("/dev/shm", "tmpfs", "shm", &options));
+        }
+        Sharing::Host => mounts.push(one("/dev/shm", "bind", "/dev/shm", &["rbind", "rprivate"])),
+        // Another container's is given by whoever starts this one.
+        Sharing::Container(_) | Sharing::None => {}
     }
     mounts
 }
@@ -64,23 +68,20 @@ fn own(spec: &ContainerSpec) -> Vec<OciMount> {
 /// A mount the user asked for; `None` for files with content, which the runtime writes itself.
 fn asked(spec: &ContainerSpec, mount: &Mount, host: &Host<'_>) -> Option<OciMount> {
     Some(match &mount.source {
-        MountSource::Bind { path, propagation, .. } => {
-            let mut options = vec!["rbind", propagation.as_deref().unwrap_or("rprivate")];
+        MountSource::Bind { path, propagation, submounts, .. } => {
+            let mut options = bind_options(propagation.as_deref(), *submounts, mount.read_only);
             // Devices come in by `devices:`, where the device cgroup knows about them.
             if !spec.security.privileged && !path.starts_with("/dev") {
-                options.push("rnodev");
+                options.push(if *submounts == Submounts::Disabled { "nodev" } else { "rnodev" });
             }
-            lock(mount, &mut options);
             one(&mount.target, "bind", &path.to_string_lossy(), &options)
         }
         MountSource::Volume { name, subpath, .. } => {
-            let mut path = (host.volume)(name);
-            if let Some(subpath) = subpath {
-                path.push(subpath.trim_start_matches('/'));
-            }
-            let mut options = vec!["rbind", "rprivate", "nodev"];
-            lock(mount, &mut options);
-            one(&mount.target, "bind", &path.to_string_lossy(), &options)
+            volume(mount, (host.volume)(name), subpath.as_deref())
+        }
+        MountSource::Image { id, subpath, .. } => {
+            let layers = id.as_ref().map(host.image).unwrap_or_default();
+            image(&mount.target, &layers, subpath.as_deref())
         }
         MountSource::Tmpfs { size, mode, options } => {
             let size = size.map(|size| format!("size={}", size.0));
@@ -93,15 +94,65 @@ fn asked(spec: &ContainerSpec, mount: &Mount, host: &Host<'_>) -> Option<OciMoun
             }
             one(&mount.target, "tmpfs", "tmpfs", &all)
         }
-        MountSource::Content { .. } => return None,
+        // Whoever starts the container has read the file by now.
+        MountSource::Content { .. } | MountSource::Copy { .. } => return None,
     })
 }
 
-/// Read-only with all that is mounted below.
-fn lock(mount: &Mount, options: &mut Vec<&str>) {
-    if mount.read_only {
-        options.extend(["ro", "rro"]);
+/// Read-only means with all that is mounted below, unless that shall stay writable (Docker:
+/// `bind-recursive`).
+fn bind_options(propagation: Option<&str>, submounts: Submounts, read_only: bool) -> Vec<&str> {
+    let bind = if submounts == Submounts::Disabled { "bind" } else { "rbind" };
+    let mut options = vec![bind, propagation.unwrap_or("rprivate")];
+    if read_only {
+        options.push("ro");
+        if matches!(submounts, Submounts::Enabled | Submounts::Readonly) {
+            options.push("rro");
+        }
     }
+    options
+}
+
+/// A volume's directory, or its own file system.
+fn volume(mount: &Mount, content: VolumeContent, subpath: Option<&str>) -> OciMount {
+    let subpath = subpath.map(subdirectory);
+    match content {
+        VolumeContent::Directory(path) => {
+            let mut options = bind_options(None, Submounts::Enabled, mount.read_only);
+            options.push("nodev");
+            options.extend(subpath.as_deref());
+            one(&mount.target, "bind", &path.to_string_lossy(), &options)
+        }
+        VolumeContent::FileSystem { kind, device, options } => {
+            let mut all: Vec<&str> = options.iter().map(String::as_str).collect();
+            all.extend(subpath.as_deref());
+            if mount.read_only {
+                all.push("ro");
+            }
+            one(&mount.target, &kind, &device, &all)
+        }
+    }
+}
+
+/// The layers of an image, read-only. Overlay wants at least two.
+fn image(target: &str, layers: &[PathBuf], subpath: Option<&str>) -> OciMount {
+    let subpath = subpath.map(subdirectory);
+    let mut options = vec!["ro".to_owned(), "nodev".to_owned()];
+    options.extend(subpath);
+    let (kind, source) = match layers {
+        [only] => ("bind", only.to_string_lossy()),
+        layers => {
+            options.extend(layers.iter().map(|layer| format!("lowerdir+={}", layer.display())));
+            ("overlay", "overlay".into())
+        }
+    };
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    one(target, kind, &source, &options)
+}
+
+/// The option that mounts a directory of the source only, by mount(8)'s name for it.
+fn subdirectory(path: &str) -> String {
+    format!("X-mount.subdir={}", path.trim_start_matches('/'))
 }
 
 /// Files with given content.
@@ -119,10 +170,14 @@ pub(super) fn contents(spec: &ContainerSpec) -> Vec<Content> {
     spec.mounts.iter().filter_map(content).collect()
 }
 
-/// Targets of volumes that the image may fill.
-pub(super) fn copy_up(spec: &ContainerSpec) -> Vec<PathBuf> {
-    let fills = |mount: &&Mount| {
-        matches!(mount.source, MountSource::Volume { no_copy: false, subpath: None, .. })
+/// Targets of volumes that the image may fill: not what is empty at each start anyway.
+pub(super) fn copy_up(spec: &ContainerSpec, host: &Host<'_>) -> Vec<PathBuf> {
+    let fills = |mount: &&&Mount| match &mount.source {
+        MountSource::Volume { name, no_copy: false, subpath: None, .. } => {
+            !matches!((host.volume)(name), VolumeContent::FileSystem { kind, .. } if kind == "tmpfs")
+        }
+        _ => false,
     };
-    spec.mounts.iter().filter(fills).map(|mount| Path::new(&mount.target).to_owned()).collect()
+    let mounts = spec.all_mounts();
+    mounts.iter().filter(fills).map(|mount| Path::new(&mount.target).to_owned()).collect()
 }

@@ -8,15 +8,11 @@ use super::*;
 
 fn of(spec: &ContainerSpec) -> Result<Bundle> {
     let id: ContainerId = "0123456789ab".repeat(6)[..64].parse().unwrap();
-    let node = |path: &str| {
-        (path == "/dev/fuse").then_some(HostDevice {
-            block: false,
-            major: 10,
-            minor: 229,
-            mode: 0o666,
-            uid: 0,
-            gid: 0,
-        })
+    let fuse = HostDevice { block: false, major: 10, minor: 229, mode: 0o666, uid: 0, gid: 0 };
+    let nodes = |path: &str| match path {
+        "/dev" => vec![("/dev/fuse".into(), fuse)],
+        "/dev/fuse" => vec![("/dev/fuse".into(), fuse)],
+        _ => Vec::new(),
     };
     bundle(
         spec,
@@ -28,8 +24,9 @@ fn of(spec: &ContainerSpec) -> Result<Bundle> {
             volatile: false,
             files: vec![("/etc/hosts".to_owned(), "/c/etc/hosts".into())],
             cgroup: "compose/1".into(),
-            volume: &|name| PathBuf::from(format!("/volumes/{name}/_data")),
-            device: &node,
+            volume: &|name| VolumeContent::Directory(format!("/volumes/{name}/_data").into()),
+            image: &|_| vec!["/layers/other-top".into(), "/layers/other".into()],
+            devices: &nodes,
         },
     )
 }
@@ -69,7 +66,12 @@ fn mounts_of_the_user_come_last_and_win() {
         Mount {
             target: "/etc/hosts".to_owned(),
             read_only: true,
-            source: MountSource::Bind { path: "/h".into(), create: false, propagation: None },
+            source: MountSource::Bind {
+                path: "/h".into(),
+                create: false,
+                propagation: None,
+                submounts: Default::default(),
+            },
         },
         Mount {
             target: "/data".to_owned(),
@@ -79,6 +81,7 @@ fn mounts_of_the_user_come_last_and_win() {
                 anonymous: false,
                 no_copy: false,
                 subpath: None,
+                labels: Default::default(),
             },
         },
     ];
@@ -101,8 +104,8 @@ fn mounts_of_the_user_come_last_and_win() {
     assert_eq!(
         shown,
         [
-            "/etc/hosts /h rbind,rprivate,rnodev,ro,rro",
             "/data /volumes/v/_data rbind,rprivate,nodev",
+            "/etc/hosts /h rbind,rprivate,ro,rro,rnodev",
         ]
     );
     assert_eq!(bundle.copy_up, [PathBuf::from("/data")]);

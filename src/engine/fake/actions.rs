@@ -15,12 +15,13 @@ impl World {
         let container = self.observed.containers[index].clone();
         let place = |root: &str| PathBuf::from(root).join(container.id.short());
         let dir = ContainerDir::new(place("/fake/data"), place("/fake/run"));
-        let volumes = container.spec.mounts.iter().filter_map(|mount| match &mount.source {
-            MountSource::Volume { name, .. } => {
-                Some((name.clone(), PathBuf::from("/fake/volumes").join(name)))
-            }
-            _ => None,
-        });
+        let volumes =
+            container.spec.all_mounts().into_iter().filter_map(|mount| match &mount.source {
+                MountSource::Volume { name, .. } => {
+                    Some((name.clone(), PathBuf::from("/fake/volumes").join(name)))
+                }
+                _ => None,
+            });
         Inspection {
             networks: self.observed.networks.clone(),
             volumes: volumes.collect(),

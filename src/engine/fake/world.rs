@@ -293,7 +293,7 @@ fn uses_network(spec: &ContainerSpec, name: &str) -> bool {
 
 /// Names of the volumes a container uses, and whether they are anonymous.
 fn volumes(spec: &ContainerSpec) -> impl Iterator<Item = (&str, bool)> {
-    spec.mounts.iter().filter_map(|mount| match &mount.source {
+    spec.all_mounts().into_iter().filter_map(|mount| match &mount.source {
         MountSource::Volume { name, anonymous, .. } => Some((name.as_str(), *anonymous)),
         _ => None,
     })

@@ -14,11 +14,11 @@ use crate::resource::mount::MountSource;
 use crate::resource::{ContainerSpec, VolumeSpec};
 use crate::runtime::{Bundle, Cgroup};
 use crate::shim::protocol::Request;
-use crate::shim::{alive, client};
+use crate::shim::{alive, client, log};
 use crate::state::{self, ContainerDir, Durability, Lock, roots::make_dir};
 
 use super::observe::{self, FORMAT, Record};
-use super::{Host, names, networks, volumes};
+use super::{Host, inherit, names, networks, volumes};
 
 /// How long a killed container may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,9 +31,11 @@ pub(super) fn create(host: &Host, mut spec: ContainerSpec) -> Result<ContainerId
     let roots = host.roots();
     // Cleaning up after dead processes waits while containers are being made.
     let _lock = Lock::wait_shared(&roots.lock("containers"))?;
+    log::Options::parse(&spec.log)?;
     let id = random_id()?;
     names::take(roots, &spec.name, &id)?;
-    let result = name_anonymous_volumes(&mut spec)
+    let result = inherit::mounts(host, &mut spec)
+        .and_then(|()| name_anonymous_volumes(&mut spec))
         .and_then(|()| make_volumes(host, &spec))
         .and_then(|()| put_in_place(host, &id, &spec))
         .and_then(|()| networks::register_names(host, &id, &spec));
@@ -75,10 +77,14 @@ fn name_anonymous_volumes(spec: &mut ContainerSpec) -> Result<()> {
 
 /// Makes missing volumes. The container's first start fills empty ones from its image.
 fn make_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
-    for mount in &spec.mounts {
-        let MountSource::Volume { name, anonymous, .. } = &mount.source else { continue };
-        let wanted =
-            VolumeSpec { name: name.clone(), anonymous: *anonymous, ..VolumeSpec::default() };
+    for mount in spec.all_mounts() {
+        let MountSource::Volume { name, anonymous, labels, .. } = &mount.source else { continue };
+        let wanted = VolumeSpec {
+            name: name.clone(),
+            anonymous: *anonymous,
+            labels: labels.clone(),
+            ..VolumeSpec::default()
+        };
         volumes::create(host.roots(), &wanted)?;
     }
     Ok(())
@@ -169,7 +175,7 @@ fn end(dir: &ContainerDir, spec: &ContainerSpec, force: bool) -> Result<Lock> {
 
 /// Removes the anonymous volumes of a removed container; those another one inherited stay.
 fn remove_anonymous_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
-    for mount in &spec.mounts {
+    for mount in spec.all_mounts() {
         if let MountSource::Volume { name, anonymous: true, .. } = &mount.source {
             match volumes::remove(host, name) {
                 Err(error) if error.kind() == Kind::Conflict => {}

@@ -39,7 +39,8 @@ pub(super) fn inspect(host: &Host, id: &ContainerId, size: bool) -> Result<Inspe
             }
         }
     }
-    let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
+    let all = spec.all_mounts();
+    let volumes = all.iter().filter_map(|mount| match &mount.source {
         MountSource::Volume { name, .. } => Some((name.clone(), roots.volume_data(name))),
         _ => None,
     });

@@ -5,13 +5,16 @@
 //! symbolic link, and what runs is known from locks that the kernel releases.
 
 mod build;
+mod cdi;
 mod containers;
 mod images;
+mod inherit;
 mod inspect;
 mod names;
 mod networks;
 mod observe;
 mod reconcile;
+mod resolve;
 mod start;
 mod streams;
 mod volumes;

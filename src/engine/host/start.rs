@@ -2,25 +2,20 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::os::unix::fs::DirBuilderExt;
 
-use crate::base::{ContainerId, Context, Error, Kind, Result};
-use crate::engine::bundle::{self, HostDevice, bundle};
+use crate::base::{ContainerId, Context, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::Status;
 use crate::resource::mount::MountSource;
 use crate::resource::network::NetworkMode;
-use crate::runtime::Bundle;
 use crate::state::{self, Durability};
 use crate::{network, shim};
 
 use super::Host;
 use super::containers::missing;
 use super::observe::{self, Record};
-
-/// Files that the shim writes for each start.
-const GENERATED: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
+use super::resolve::resolve;
 
 /// Starts a container, and returns when its program runs. `attachment` is the shim's end of a
 /// connection that shall miss no output.
@@ -49,7 +44,7 @@ fn bring_networks_up(host: &Host, spec: &ContainerSpec) -> Result<()> {
 
 /// Makes directories of the host that are to be mounted and do not exist, where that is wanted.
 fn make_bind_sources(spec: &ContainerSpec) -> Result<()> {
-    for mount in &spec.mounts {
+    for mount in spec.all_mounts() {
         if let MountSource::Bind { path, create: true, .. } = &mount.source
             && !path.exists()
         {
@@ -59,42 +54,4 @@ fn make_bind_sources(spec: &ContainerSpec) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Every path, number and flag for the kernel.
-fn resolve(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<Bundle> {
-    let dir = host.roots().container(id);
-    let image = spec.image_id.as_ref().ok_or_else(|| {
-        Error::new(Kind::Invalid, format!("container {} has no image", spec.name))
-    })?;
-    let image = host.store().get(&image.to_string())?;
-    let files = GENERATED.map(|file| (format!("/etc/{file}"), dir.etc(file)));
-    bundle(
-        spec,
-        &bundle::Host {
-            id,
-            lowers: host.store().lower_dirs(&image),
-            upper: dir.upper(),
-            work: dir.work(),
-            volatile: spec.auto_remove,
-            files: files.to_vec(),
-            cgroup: Path::new("compose").join(id.as_str()),
-            volume: &|name| host.roots().volume_data(name),
-            device: &device,
-        },
-    )
-}
-
-/// The device node at `path`; `None` if there is none.
-fn device(path: &str) -> Option<HostDevice> {
-    let metadata = fs::metadata(path).ok()?;
-    let kind = metadata.file_type();
-    (kind.is_block_device() || kind.is_char_device()).then(|| HostDevice {
-        block: kind.is_block_device(),
-        major: rustix::fs::major(metadata.rdev()),
-        minor: rustix::fs::minor(metadata.rdev()),
-        mode: metadata.mode() & 0o7777,
-        uid: metadata.uid(),
-        gid: metadata.gid(),
-    })
 }

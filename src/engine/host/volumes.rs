@@ -1,5 +1,7 @@
 //! Volumes: a directory with a record beside it.
 
+mod options;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -7,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use jiff::Timestamp;
 
 use crate::base::{Context, Error, Kind, Result};
+use crate::engine::bundle::VolumeContent;
 use crate::resource::mount::MountSource;
 use crate::resource::{ContainerSpec, Volume, VolumeSpec};
 use crate::state::{self, Durability, Lock, Roots, roots::make_dir};
@@ -71,9 +74,22 @@ pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
     }
 }
 
+/// Where the content of the volume `name` is.
+///
+/// # Errors
+/// The record cannot be read, or its options cannot be.
+pub(super) fn content(roots: &Roots, name: &str) -> Result<VolumeContent> {
+    let volume: Option<Volume> = state::read(&roots.volume_record(name))?;
+    let spec = volume.map(|volume| volume.spec).unwrap_or_default();
+    match options::mount(&spec)? {
+        Some(mount) => Ok(mount),
+        None => Ok(VolumeContent::Directory(roots.volume_data(name))),
+    }
+}
+
 /// Whether a container mounts the volume `name`.
 fn uses(spec: &ContainerSpec, name: &str) -> bool {
-    spec.mounts.iter().any(
+    spec.all_mounts().iter().any(
         |mount| matches!(&mount.source, MountSource::Volume { name: used, .. } if used == name),
     )
 }
@@ -89,7 +105,7 @@ fn check(spec: &VolumeSpec) -> Result<()> {
             .hint("volume names have letters, digits, `_`, `.` and `-` only"));
     }
     match spec.driver.as_str() {
-        "" | "local" => Ok(()),
+        "" | "local" => options::mount(spec).map(drop),
         driver => Err(Error::new(
             Kind::Invalid,
             format!("volume {}: there is no driver `{driver}`, only `local`", spec.name),

@@ -12,6 +12,7 @@ use crate::network::address::Lease;
 use crate::network::names::Zone;
 use crate::network::readiness::{Readiness, Watch};
 use crate::resource::Network;
+use crate::resource::container::Link;
 use crate::resource::network::Dns;
 use crate::state::Roots;
 use crate::sys::netns;
@@ -62,7 +63,7 @@ impl Responder {
     pub fn open(
         roots: &Roots,
         leases: &[Lease],
-        dns: &Dns,
+        (dns, links): (&Dns, &[Link]),
         namespace: BorrowedFd<'_>,
     ) -> Result<Responder> {
         let servers = match dns.servers.as_slice() {
@@ -73,7 +74,8 @@ impl Responder {
             }
         };
         let networks: Vec<&Network> = leases.iter().map(|lease| &lease.network).collect();
-        Responder::with(Zone::new(roots, &networks), servers, namespace)
+        let zone = Zone::new(roots, &networks).with_links(links);
+        Responder::with(zone, servers, namespace)
     }
 
     /// As [`open`](Responder::open), with these resolvers.

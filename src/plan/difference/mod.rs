@@ -28,17 +28,23 @@ pub fn differences(old: &ContainerSpec, new: &ContainerSpec) -> Vec<String> {
         image,
         image_id,
         labels,
+        annotations,
         process,
         hostname,
         domainname,
         read_only,
         mounts,
+        volumes_from,
+        // Made from `volumes_from` by the engine.
+        inherited: _,
         network,
         ports,
         expose,
         dns,
+        links,
         extra_hosts,
         limits,
+        cgroup_parent,
         security,
         namespaces,
         init,
@@ -46,6 +52,7 @@ pub fn differences(old: &ContainerSpec, new: &ContainerSpec) -> Vec<String> {
         stop,
         restart,
         health,
+        hooks,
         log,
         auto_remove,
     } = new;
@@ -54,16 +61,20 @@ pub fn differences(old: &ContainerSpec, new: &ContainerSpec) -> Vec<String> {
     out.image(old, image, image_id.as_ref());
     out.process(&old.process, process);
     out.names("label", &user_labels(&old.labels), &user_labels(labels));
+    out.value("annotations", &old.annotations, annotations);
     out.value("hostname", &old.hostname, hostname);
     out.value("domainname", &old.domainname, domainname);
     out.value("read_only", &old.read_only, read_only);
     out.mounts(&old.mounts, mounts);
+    out.value("volumes_from", &old.volumes_from, volumes_from);
     out.network(&old.network, network);
     out.ports(&old.ports, ports);
     out.value("expose", &old.expose, expose);
     out.value("dns", &old.dns, dns);
+    out.value("links", &old.links, links);
     out.value("extra_hosts", &old.extra_hosts, extra_hosts);
     out.fields(&old.limits, limits);
+    out.value("cgroup_parent", &old.cgroup_parent, cgroup_parent);
     out.fields(&old.security, security);
     out.fields(&old.namespaces, namespaces);
     out.value("init", &old.init, init);
@@ -72,6 +83,7 @@ pub fn differences(old: &ContainerSpec, new: &ContainerSpec) -> Vec<String> {
     out.value("stop_grace_period", &old.stop.grace, &stop.grace);
     out.value("restart", &old.restart, restart);
     out.value("healthcheck", &old.health, health);
+    out.fields(&old.hooks, hooks);
     out.value("logging", &old.log, log);
     out.value("auto_remove", &old.auto_remove, auto_remove);
     out.0

@@ -13,8 +13,8 @@ fn spec() -> ContainerSpec {
 }
 
 fn volume(name: &str, target: &str, anonymous: bool) -> Mount {
-    let (name, no_copy, subpath) = (name.to_owned(), false, None);
-    let source = MountSource::Volume { name, anonymous, no_copy, subpath };
+    let (name, no_copy, subpath, labels) = (name.to_owned(), false, None, Default::default());
+    let source = MountSource::Volume { name, anonymous, no_copy, subpath, labels };
     Mount { target: target.into(), read_only: false, source }
 }
 

@@ -1,14 +1,15 @@
 //! Secrets and configs as files in containers.
 //!
-//! What comes from a file of the host is that file, read-only, with the host's permissions; what
-//! comes from the environment or the compose file gets the owner and mode that were asked for.
+//! Whatever they come from, they get the owner and mode that were asked for. Files, and what is
+//! kept in the local store, are read when the container starts; what comes from the environment or
+//! the compose file is known now.
 
 use std::path::PathBuf;
 
 use crate::base::{Error, Kind, Result};
 use crate::compose::model::FileMount;
 use crate::compose::{Project, Service};
-use crate::resource::mount::{Mount, MountSource};
+use crate::resource::mount::{self, Mount, MountSource};
 
 use super::mounts::clean;
 
@@ -19,6 +20,7 @@ pub(super) fn mounts(project: &Project, service: &Service, out: &mut Vec<Mount>)
         let target = file.target.as_ref().unwrap_or(&file.source);
         let origin = Origin {
             kind: "config",
+            name: config.name,
             file: config.file,
             variable: config.environment,
             content: config.content,
@@ -36,6 +38,7 @@ pub(super) fn mounts(project: &Project, service: &Service, out: &mut Vec<Mount>)
         };
         let origin = Origin {
             kind: "secret",
+            name: secret.name,
             file: secret.file,
             variable: secret.environment,
             content: None,
@@ -49,6 +52,8 @@ pub(super) fn mounts(project: &Project, service: &Service, out: &mut Vec<Mount>)
 /// Where the content comes from.
 struct Origin {
     kind: &'static str,
+    /// What it is called outside the project.
+    name: String,
     file: Option<String>,
     variable: Option<String>,
     content: Option<String>,
@@ -57,33 +62,31 @@ struct Origin {
 
 impl Origin {
     fn mount(self, project: &Project, file: &FileMount, target: &str) -> Result<Mount> {
-        let (kind, name) = (self.kind, &file.source);
-        if self.external {
-            let message = format!("unsupported external {kind} {name}");
-            return Err(Error::new(Kind::Invalid, message));
-        }
-        let source = if let Some(path) = self.file {
-            MountSource::Bind { path: PathBuf::from(path), create: false, propagation: None }
-        } else {
-            let data = match (self.variable, self.content) {
-                (Some(variable), _) => {
-                    project.environment.get(&variable).cloned().ok_or_else(|| {
-                        let message = format!(
-                            "environment variable \"{variable}\" required by {kind} \"{name}\" is not set"
-                        );
-                        Error::new(Kind::Invalid, message)
-                    })?
-                }
-                (None, content) => content.unwrap_or_default(),
-            };
-            MountSource::Content {
-                data: data.into_bytes(),
-                uid: number(file.uid.as_deref())?,
-                gid: number(file.gid.as_deref())?,
-                mode: file.mode.unwrap_or(0o444),
+        let (uid, gid) = (number(file.uid.as_deref())?, number(file.gid.as_deref())?);
+        let mode = file.mode.unwrap_or(0o444);
+        let copy = |origin| MountSource::Copy { origin, uid, gid, mode };
+        let source = match (&self.file, self.external, self.kind) {
+            (Some(path), _, _) => copy(mount::Origin::File(PathBuf::from(path))),
+            (None, true, "secret") => copy(mount::Origin::Secret(self.name)),
+            (None, true, _) => copy(mount::Origin::Config(self.name)),
+            (None, false, _) => {
+                let data = self.text(project, &file.source)?.into_bytes();
+                MountSource::Content { data, uid, gid, mode }
             }
         };
         Ok(Mount { target: clean(target), read_only: true, source })
+    }
+
+    /// What the environment or the compose file has.
+    fn text(self, project: &Project, key: &str) -> Result<String> {
+        let Some(variable) = self.variable else { return Ok(self.content.unwrap_or_default()) };
+        project.environment.get(&variable).cloned().ok_or_else(|| {
+            let kind = self.kind;
+            let message = format!(
+                "environment variable \"{variable}\" required by {kind} \"{key}\" is not set"
+            );
+            Error::new(Kind::Invalid, message)
+        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Resource limits, capabilities and devices.
 
 use crate::base::{Bytes, Result};
-use crate::compose::Service;
-use crate::compose::model::{BlkioConfig, BlkioRate, SwapLimit};
-use crate::resource::limits::{BlkioLimit, Device, Limits, Security, Ulimit};
+use crate::compose::model::{self, BlkioConfig, BlkioRate, DeviceCount, SwapLimit};
+use crate::compose::{Project, Service};
+use crate::resource::limits::{BlkioLimit, Device, DeviceRequest, Limits, Security, Ulimit};
 
 pub(super) fn limits(service: &Service) -> Result<Limits> {
     // Zero means unset wherever the kernel has no use for it (Docker: the same).
@@ -65,20 +65,59 @@ fn blkio(config: &BlkioConfig) -> Vec<BlkioLimit> {
     weights.chain(rates).collect()
 }
 
-pub(super) fn security(service: &Service) -> Security {
+pub(super) fn security(project: &Project, service: &Service) -> Security {
     let capabilities = |names: &[String]| names.iter().map(|name| capability(name)).collect();
-    let device = |it: &crate::compose::model::Device| Device {
+    let (cdi, nodes): (Vec<_>, Vec<_>) =
+        service.devices.iter().partition(|device| is_cdi_name(&device.source));
+    let device = |it: &model::Device| Device {
         source: it.source.clone(),
         target: if it.target.is_empty() { it.source.clone() } else { it.target.clone() },
         permissions: if it.permissions.is_empty() { "rwm".into() } else { it.permissions.clone() },
     };
+    let options = service.security_opt.iter().map(|option| security_option(project, option));
     Security {
         privileged: service.privileged,
         cap_add: capabilities(&service.cap_add),
         cap_drop: capabilities(&service.cap_drop),
-        options: service.security_opt.clone(),
-        devices: service.devices.iter().map(device).collect(),
+        options: options.collect(),
+        devices: nodes.into_iter().map(device).collect(),
+        cdi_devices: cdi.into_iter().map(|it| it.source.clone()).collect(),
+        device_requests: device_requests(service),
         device_cgroup_rules: service.device_cgroup_rules.clone(),
+    }
+}
+
+/// As in `vendor.com/class=name` (CDI: SPEC.md#kind).
+fn is_cdi_name(source: &str) -> bool {
+    let kind = source.split_once('=').map(|(kind, _)| kind);
+    !source.starts_with('/') && kind.is_some_and(|kind| kind.contains('/'))
+}
+
+/// GPUs, and what `deploy` reserves; those without capabilities of their own are GPUs.
+fn device_requests(service: &Service) -> Vec<DeviceRequest> {
+    let reserved = service.deploy.iter().filter_map(|it| it.resources.reservations.as_ref());
+    let reserved = reserved.flat_map(|reservations| &reservations.devices);
+    let request = |it: &model::DeviceRequest| {
+        let gpu = || vec!["gpu".to_owned()];
+        DeviceRequest {
+            driver: it.driver.clone().unwrap_or_default(),
+            count: match it.count {
+                Some(DeviceCount::Number(count)) => Some(count),
+                Some(DeviceCount::All) | None => None,
+            },
+            ids: it.device_ids.clone(),
+            capabilities: if it.capabilities.is_empty() { gpu() } else { it.capabilities.clone() },
+        }
+    };
+    service.gpus.iter().chain(reserved).map(request).collect()
+}
+
+/// The path of a seccomp profile starts at the project's directory.
+fn security_option(project: &Project, option: &str) -> String {
+    let profile = option.strip_prefix("seccomp=").or_else(|| option.strip_prefix("seccomp:"));
+    match profile {
+        None | Some("" | "unconfined" | "default" | "builtin" | "docker") => option.to_owned(),
+        Some(path) => format!("seccomp={}", project.working_dir.join(path).display()),
     }
 }
 

@@ -5,11 +5,13 @@
 
 mod files;
 mod health;
+mod hooks;
 mod limits;
 mod mounts;
 mod names;
 mod network;
 mod process;
+mod shared;
 mod signal;
 mod single;
 
@@ -19,11 +21,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Context, Error, Kind, Result};
-use crate::compose::model::{CgroupMode, NamespaceMode, NetworkMode, Restart};
+use crate::compose::model::Restart;
 use crate::compose::{Project, Service};
-use crate::resource::container::{
-    ExposedPort, LogConfig, Namespaces, PublishedPort, RestartPolicy, Sharing, Stop,
-};
+use crate::resource::container::{ExposedPort, LogConfig, PublishedPort, RestartPolicy, Stop};
 use crate::resource::{ContainerSpec, Image, ImageConfig};
 
 use super::desired::{Dependency, Desired, DesiredService};
@@ -73,12 +73,7 @@ pub fn lower(
     let on = |name: &&String| !project.services.contains_key(*name);
     desired.others = options.known.iter().filter(on).cloned().collect();
     for (name, service) in project.services.iter().filter(|(_, it)| it.provider.is_none()) {
-        let image = image_of(project, service);
-        let image = images.get(&image).ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("image {image} of service {name} is not there"))
-                .hint("`compose pull` fetches images")
-        })?;
-        let lowered = lower_service(project, service, image, options)
+        let lowered = lower_service(project, service, images, options)
             .context(|| format!("service {name}"))?;
         desired.services.insert(name.clone(), lowered);
     }
@@ -90,7 +85,7 @@ pub fn lower(
 fn lower_service(
     project: &Project,
     service: &Service,
-    image: &Image,
+    images: &BTreeMap<String, Image>,
     options: &LowerOptions,
 ) -> Result<DesiredService> {
     let dependency = |it: &crate::compose::model::Dependency| Dependency {
@@ -100,43 +95,64 @@ fn lower_service(
     };
     let needs = service.depends_on.iter().map(|(name, it)| (name.clone(), dependency(it)));
     let depends_on: BTreeMap<String, Dependency> = needs.collect();
-    let spec = container(project, service, image, &depends_on)?;
+    let spec = container(project, service, images, &depends_on)?;
     let replicas = options.scale.get(&service.name).copied().unwrap_or_else(|| service.replicas());
     let depends_on = if options.no_deps { BTreeMap::new() } else { depends_on };
-    Ok(DesiredService { spec, replicas, depends_on, parents: parents(service) })
+    Ok(DesiredService {
+        spec,
+        replicas,
+        depends_on,
+        parents: shared::parents(service),
+        volume_parents: shared::volume_parents(service),
+    })
+}
+
+/// An image that has been fetched.
+fn found<'a>(images: &'a BTreeMap<String, Image>, name: &str) -> Result<&'a Image> {
+    images.get(name).ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("image {name} is not there"))
+            .hint("`compose pull` fetches images")
+    })
 }
 
 /// The service's first container.
 fn container(
     project: &Project,
     service: &Service,
-    image: &Image,
+    images: &BTreeMap<String, Image>,
     depends_on: &BTreeMap<String, Dependency>,
 ) -> Result<ContainerSpec> {
+    let image = found(images, &image_of(project, service))?;
     let config = &image.config;
     Ok(ContainerSpec {
         name: names::first_container(project, &service.name),
         image: image_of(project, service),
         image_id: Some(image.id.clone()),
         labels: names::container_labels(project, service, image, depends_on),
+        annotations: service.annotations.clone(),
         process: process::process(service, config)?,
         hostname: service.hostname.clone(),
         domainname: service.domainname.clone(),
         read_only: service.read_only,
-        mounts: mounts::mounts(project, service, config)?,
+        mounts: mounts::mounts(project, service, (config, images))?,
+        volumes_from: shared::volumes_from(project, service)?,
+        inherited: Vec::new(),
         network: network::mode(project, service)?,
         ports: ports(service),
         expose: expose(service, config)?,
         dns: network::dns(service)?,
+        links: network::links(project, service),
         extra_hosts: extra_hosts(service),
         limits: limits::limits(service)?,
-        security: limits::security(service),
-        namespaces: namespaces(project, service),
+        cgroup_parent: service.cgroup_parent.clone().filter(|parent| !parent.is_empty()),
+        security: limits::security(project, service),
+        namespaces: shared::namespaces(project, service)?,
         init: service.init.unwrap_or(false),
         sysctls: service.sysctls.clone(),
         stop: stop(service, config)?,
         restart: restart(service),
         health: health::health(service.healthcheck.as_ref(), config),
+        hooks: hooks::of(service),
         log: log(service),
         auto_remove: false,
     })
@@ -192,34 +208,4 @@ fn log(service: &Service) -> LogConfig {
     let Some(logging) = &service.logging else { return default };
     let driver = logging.driver.clone().unwrap_or(default.driver);
     LogConfig { driver, options: logging.options.clone() }
-}
-
-fn namespaces(project: &Project, service: &Service) -> Namespaces {
-    let sharing = |mode: &Option<NamespaceMode>| match mode {
-        Some(NamespaceMode::Host) => Sharing::Host,
-        Some(NamespaceMode::Service(name)) => {
-            Sharing::Container(names::first_container(project, name))
-        }
-        Some(NamespaceMode::Container(name)) => Sharing::Container(name.clone()),
-        _ => Sharing::Private,
-    };
-    let cgroup = match service.cgroup {
-        Some(CgroupMode::Host) => Sharing::Host,
-        _ => Sharing::Private,
-    };
-    let (pid, ipc, uts) = (sharing(&service.pid), sharing(&service.ipc), sharing(&service.uts));
-    Namespaces { pid, ipc, uts, cgroup }
-}
-
-/// Services whose namespaces it uses.
-fn parents(service: &Service) -> BTreeSet<String> {
-    let network = match &service.network_mode {
-        Some(NetworkMode::Service(name)) => Some(name.clone()),
-        _ => None,
-    };
-    let others = [&service.pid, &service.ipc].into_iter().filter_map(|mode| match mode {
-        Some(NamespaceMode::Service(name)) => Some(name.clone()),
-        _ => None,
-    });
-    network.into_iter().chain(others).collect()
 }

@@ -4,22 +4,23 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::base::{Error, Kind, Result};
-use crate::compose::model::{MountKind, ServiceVolume, Volume};
+use crate::compose::model::{MountKind, Recursive, ServiceVolume, Volume};
 use crate::compose::{Project, Service, resource_hash};
 use crate::plan::desired::{Desired, DesiredVolume, Owner};
 use crate::plan::uses;
-use crate::resource::mount::{Mount, MountSource};
-use crate::resource::{ImageConfig, VolumeSpec, labels};
+use crate::resource::mount::{Mount, MountSource, Submounts};
+use crate::resource::{Image, ImageConfig, VolumeSpec, labels};
 
 use super::{files, names};
 
-/// All mounts of a service, by depth of their targets, so that none hides one before it.
+/// All mounts of a service, by depth of their targets, so that none hides one before it: what it
+/// says, and what its image's configuration adds. `images` has those whose files are mounted.
 pub(super) fn mounts(
     project: &Project,
     service: &Service,
-    image: &ImageConfig,
+    (image, images): (&ImageConfig, &BTreeMap<String, Image>),
 ) -> Result<Vec<Mount>> {
-    let written = service.volumes.iter().map(|volume| mount(project, volume));
+    let written = service.volumes.iter().map(|volume| mount(project, volume, images));
     let mut mounts = written.collect::<Result<Vec<Mount>>>()?;
     for text in &service.tmpfs {
         mounts.push(tmpfs(text)?);
@@ -28,7 +29,7 @@ pub(super) fn mounts(
     for target in &image.volumes {
         let target = clean(target);
         if !mounts.iter().any(|mount| mount.target == target) {
-            let source = anonymous(false);
+            let source = anonymous();
             mounts.push(Mount { target, read_only: false, source });
         }
     }
@@ -36,7 +37,11 @@ pub(super) fn mounts(
     Ok(mounts)
 }
 
-fn mount(project: &Project, volume: &ServiceVolume) -> Result<Mount> {
+fn mount(
+    project: &Project,
+    volume: &ServiceVolume,
+    images: &BTreeMap<String, Image>,
+) -> Result<Mount> {
     let options = volume.volume.clone().unwrap_or_default();
     let source = match (volume.kind, &volume.source) {
         (MountKind::Volume, Some(key)) => MountSource::Volume {
@@ -44,30 +49,58 @@ fn mount(project: &Project, volume: &ServiceVolume) -> Result<Mount> {
             anonymous: false,
             no_copy: options.nocopy,
             subpath: options.subpath,
+            labels: options.labels,
         },
-        (MountKind::Volume, None) => anonymous(options.nocopy),
+        (MountKind::Volume, None) => MountSource::Volume {
+            name: String::new(),
+            anonymous: true,
+            no_copy: options.nocopy,
+            subpath: options.subpath,
+            labels: options.labels,
+        },
         (MountKind::Bind, Some(path)) => {
             let bind = volume.bind.clone().unwrap_or_default();
             let (path, create) = (PathBuf::from(path), bind.create_host_path.unwrap_or(true));
-            MountSource::Bind { path, create, propagation: bind.propagation }
+            let submounts = submounts(bind.recursive);
+            MountSource::Bind { path, create, propagation: bind.propagation, submounts }
         }
         (MountKind::Tmpfs, _) => {
             let tmpfs = volume.tmpfs.clone().unwrap_or_default();
             let size = tmpfs.size.filter(|size| size.0 > 0);
             MountSource::Tmpfs { size, mode: tmpfs.mode, options: Vec::new() }
         }
+        (MountKind::Image, Some(image)) => MountSource::Image {
+            image: image.clone(),
+            id: images.get(image).map(|image| image.id.clone()),
+            subpath: volume.image.clone().unwrap_or_default().subpath,
+        },
         (kind, _) => {
             let kind = format!("{kind:?}").to_ascii_lowercase();
             let message = format!("cannot mount type `{kind}` at {}", volume.target);
-            return Err(Error::new(Kind::Invalid, message).hint("use volume, bind or tmpfs"));
+            return Err(Error::new(Kind::Invalid, message).hint("use volume, bind, tmpfs or image"));
         }
     };
     Ok(Mount { target: clean(&volume.target), read_only: volume.read_only, source })
 }
 
+fn submounts(written: Option<Recursive>) -> Submounts {
+    match written {
+        None | Some(Recursive::Enabled) => Submounts::Enabled,
+        Some(Recursive::Disabled) => Submounts::Disabled,
+        Some(Recursive::Writable) => Submounts::Writable,
+        Some(Recursive::Readonly) => Submounts::Readonly,
+    }
+}
+
 /// A volume that gets its name when the container is planned.
-fn anonymous(no_copy: bool) -> MountSource {
-    MountSource::Volume { name: String::new(), anonymous: true, no_copy, subpath: None }
+fn anonymous() -> MountSource {
+    MountSource::Volume {
+        name: String::new(),
+        anonymous: true,
+        no_copy: false,
+        subpath: None,
+        labels: BTreeMap::new(),
+    }
 }
 
 /// `PATH[:options]`, the options as `mount(8)` takes them.

@@ -9,6 +9,7 @@ use crate::compose::model::{Network, NetworkMode as Written, ServiceNetwork};
 use crate::compose::{Project, Service, resource_hash};
 use crate::plan::desired::{Desired, DesiredNetwork, Owner};
 use crate::plan::uses;
+use crate::resource::container::Link;
 use crate::resource::network::{Dns, NetworkMode, Subnet};
 use crate::resource::{Endpoint, NetworkSpec, labels};
 
@@ -20,7 +21,7 @@ const BRIDGE: &str = "bridge";
 /// Where a service's network comes from.
 pub(super) fn mode(project: &Project, service: &Service) -> Result<NetworkMode> {
     Ok(match &service.network_mode {
-        None => NetworkMode::Networks(endpoints(project, service)?),
+        None => of_networks(endpoints(project, service)?)?,
         Some(Written::None) => NetworkMode::None,
         Some(Written::Host) => NetworkMode::Host,
         Some(Written::Service(name)) => {
@@ -33,6 +34,60 @@ pub(super) fn mode(project: &Project, service: &Service) -> Result<NetworkMode> 
         }
     })
 }
+
+/// The engine's own networks `host` and `none` are no networks to attach to, but modes.
+///
+/// # Errors
+/// [`Kind::Invalid`] for one of them beside others (Docker: the same).
+fn of_networks(endpoints: Vec<Endpoint>) -> Result<NetworkMode> {
+    let special = endpoints.iter().find_map(|endpoint| match endpoint.network.as_str() {
+        "host" => Some(NetworkMode::Host),
+        "none" => Some(NetworkMode::None),
+        _ => None,
+    });
+    match (special, endpoints.len()) {
+        (None, _) => Ok(NetworkMode::Networks(endpoints)),
+        (Some(mode), 1) => Ok(mode),
+        (Some(_), _) => {
+            let message = "the networks `host` and `none` cannot be combined with others";
+            Err(Error::new(Kind::Invalid, message))
+        }
+    }
+}
+
+/// Names that only this service resolves: `SERVICE[:ALIAS]`, each container of that service as
+/// `SERVICE-NUMBER` too, and `external_links` as `CONTAINER[:ALIAS]`.
+pub(super) fn links(project: &Project, service: &Service) -> Vec<Link> {
+    let parts = |text: &str| -> (String, String) {
+        let (target, alias) = text.split_once(':').unwrap_or((text, text));
+        (target.to_owned(), alias.to_owned())
+    };
+    let mut links: Vec<Link> = Vec::new();
+    let mut add = |target: String, alias: String| {
+        if target != alias {
+            links.push(Link { target, alias });
+        }
+    };
+    for (target, alias) in service.links.iter().map(|text| parts(text)) {
+        let replicas = project.services.get(&target).map_or(1, Service::replicas);
+        let first = names::first_container(project, &target);
+        for number in 1..=replicas.max(1) {
+            let container = match first.strip_suffix("-1") {
+                Some(stem) if replicas > 1 => format!("{stem}-{number}"),
+                _ => first.clone(),
+            };
+            add(container, format!("{target}-{number}"));
+        }
+        add(target, alias);
+    }
+    for (target, alias) in service.external_links.iter().map(|text| parts(text)) {
+        add(target, alias);
+    }
+    links
+}
+
+/// The option of an attachment that names its interface (Docker's older way).
+const INTERFACE_OPTION: &str = "com.docker.network.endpoint.ifname";
 
 /// Attachments, the highest priority first, equals by key.
 fn endpoints(project: &Project, service: &Service) -> Result<Vec<Endpoint>> {
@@ -51,8 +106,12 @@ fn endpoints(project: &Project, service: &Service) -> Result<Vec<Endpoint>> {
             ipv6: attachment.ipv6_address,
             link_local: link_local.collect::<Result<_>>()?,
             mac: attachment.mac_address.clone().or(primary),
-            interface: attachment.interface_name.clone(),
+            interface: attachment
+                .interface_name
+                .clone()
+                .or_else(|| attachment.driver_opts.get(INTERFACE_OPTION).cloned()),
             gateway_priority: i32::try_from(attachment.gw_priority).unwrap_or_default(),
+            driver_opts: attachment.driver_opts.clone(),
         })
     };
     attached.into_iter().enumerate().map(endpoint).collect()

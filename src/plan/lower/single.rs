@@ -7,7 +7,7 @@ use crate::compose::{Project, Service};
 use crate::resource::network::NetworkMode;
 use crate::resource::{ContainerSpec, Image};
 
-use super::container;
+use super::{container, image_of};
 
 /// The container that `service` describes, named as the service: its networks are real names, and
 /// it has no labels but those of its image and its own.
@@ -15,7 +15,9 @@ use super::container;
 /// # Errors
 /// `Kind::Invalid` for what only becomes wrong together with the image, as no command at all.
 pub fn single(service: &Service, image: &Image) -> Result<ContainerSpec> {
-    let mut spec = container(&Project::default(), service, image, &BTreeMap::new())?;
+    let project = Project::default();
+    let images = BTreeMap::from([(image_of(&project, service), image.clone())]);
+    let mut spec = container(&project, service, &images, &BTreeMap::new())?;
     spec.name.clone_from(&service.name);
     spec.labels.clone_from(&image.config.labels);
     spec.labels.extend(service.labels.clone());

@@ -163,6 +163,10 @@ fn list(mounts: &[Mount]) -> String {
             MountSource::Content { data, uid, gid, mode } => {
                 format!("content {:?} {uid}:{gid} {mode:o}", String::from_utf8_lossy(data))
             }
+            MountSource::Copy { origin, uid, gid, mode } => {
+                format!("copy of {origin:?} {uid}:{gid} {mode:o}")
+            }
+            MountSource::Image { image, subpath, .. } => format!("image {image} {subpath:?}"),
         };
         format!("{}: {source}{access}\n", mount.target)
     };
@@ -238,7 +242,7 @@ fn secrets_and_configs_are_files() {
 /conf: content "a=1" 0:0 444 read-only
 /data: anonymous ""
 /run/secrets/db: content "secret" 7:0 440 read-only
-/run/secrets/key: bind /p/key create=false read-only
+/run/secrets/key: copy of File("/p/key") 0:0 444 read-only
 
 "#]]
     );
@@ -369,5 +373,5 @@ fn replicas_have_numbers_unless_the_name_is_fixed() {
 fn an_image_that_is_missing_is_named() {
     let project = project(&["web nginx:1"]);
     let error = lower(&project, &BTreeMap::new(), &LowerOptions::default()).unwrap_err();
-    assert_eq!(error.to_string(), "image nginx:1 of service web is not there");
+    assert_eq!(error.to_string(), "service web: image nginx:1 is not there");
 }

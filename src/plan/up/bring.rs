@@ -47,10 +47,14 @@ fn make(
         Fate::Replace => "replaced",
         Fate::Keep | Fate::Start | Fate::Unpause | Fate::Restart | Fate::Remove => return after,
     };
-    let parents = &planner.desired.services[replica.service].parents;
-    let parents = replicas.iter().filter(|other| parents.contains(other.service));
-    let names = parents.map(|parent| (Kind::Container, parent.spec.name.clone()));
-    after.extend(names.filter_map(|key| planner.made.get(&key)));
+    let service = &planner.desired.services[replica.service];
+    let parent = |name| service.parents.contains(name) || service.volume_parents.contains(name);
+    let parents = replicas.iter().filter(|other| parent(other.service));
+    let names = parents.map(|parent| parent.spec.name.clone());
+    // `container:NAME` may be one of this project, too.
+    let sources = replica.spec.volumes_from.iter().map(|source| source.container.clone());
+    let keys = names.chain(sources).map(|name| (Kind::Container, name));
+    after.extend(keys.filter_map(|key| planner.made.get(&key)));
     let action = Action::CreateContainer(Box::new(replica.spec.clone()));
     let step = planner.plan.push(action, reason, after);
     planner.made.insert((Kind::Container, replica.spec.name.clone()), step);

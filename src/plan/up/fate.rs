@@ -145,6 +145,8 @@ impl<'a> Chapter<'_, 'a> {
         };
         let parents = service.parents.iter().filter(replaced);
         why.extend(parents.map(|parent| format!("{parent}, which it is part of, is replaced")));
+        let parents = service.volume_parents.iter().filter(replaced);
+        why.extend(parents.map(|parent| format!("{parent}, whose volumes it uses, is replaced")));
         if why.is_empty() && policy == Recreate::Force {
             why.push("replacing was asked for".to_owned());
         }

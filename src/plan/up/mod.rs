@@ -148,8 +148,9 @@ impl<'a> Planner<'a> {
         let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let mut dependents: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, service) in &desired.services {
+            let parents = service.parents.iter().chain(&service.volume_parents);
             let before: BTreeSet<&str> =
-                service.depends_on.keys().chain(&service.parents).map(String::as_str).collect();
+                service.depends_on.keys().chain(parents).map(String::as_str).collect();
             for other in &before {
                 dependents.entry(*other).or_default().insert(name);
             }

@@ -31,7 +31,7 @@ pub(super) fn wanted(
             None => draw(&planner.options.seed, &spec.name, &mount.target),
         };
     }
-    for parent in &service.parents {
+    for parent in service.parents.union(&service.volume_parents) {
         let first = planner.desired.services.get(parent).map(|parent| &parent.spec.name);
         let now = decided.iter().find(|replica| replica.service == parent && replica.stays());
         if let (Some(first), Some(now)) = (first, now) {
@@ -65,11 +65,15 @@ fn rename_parent(spec: &mut ContainerSpec, from: &str, to: &str) {
     {
         to.clone_into(name);
     }
-    for sharing in [&mut spec.namespaces.pid, &mut spec.namespaces.ipc] {
+    let namespaces = &mut spec.namespaces;
+    for sharing in [&mut namespaces.pid, &mut namespaces.ipc, &mut namespaces.uts] {
         if let Sharing::Container(name) = sharing
             && name == from
         {
             to.clone_into(name);
         }
+    }
+    for source in spec.volumes_from.iter_mut().filter(|source| source.container == from) {
+        to.clone_into(&mut source.container);
     }
 }

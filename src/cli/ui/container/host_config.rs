@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::resource::container::{ContainerSpec, RestartPolicy, Sharing};
+use crate::resource::container::{ContainerSpec, RestartPolicy, Sharing, VolumesFrom};
 use crate::resource::inspection::Inspection;
 use crate::resource::limits::{BlkioLimit, Limits};
 use crate::resource::mount::{Mount, MountSource};
@@ -19,6 +19,9 @@ pub(super) fn shape(inspection: &Inspection) -> Json {
     shape.extend(privileges(spec));
     let mut set = |field: &str, value: Json| drop(shape.insert(field.to_owned(), value));
     set("ShmSize", json!(spec.limits.shm_size.map_or(SHM_SIZE, |size| size.0)));
+    if !spec.annotations.is_empty() {
+        set("Annotations", json!(spec.annotations));
+    }
     if !spec.sysctls.is_empty() {
         set("Sysctls", json!(spec.sysctls));
     }
@@ -45,10 +48,19 @@ fn outside(spec: &ContainerSpec) -> Map<String, Json> {
         "RestartPolicy": restart(spec.restart),
         "AutoRemove": spec.auto_remove,
         "VolumeDriver": "",
-        "VolumesFrom": null,
+        "VolumesFrom": or_null(&volumes_from(spec)),
         "ConsoleSize": [0, 0],
     });
     object(shape)
+}
+
+/// As written for `--volumes-from`.
+fn volumes_from(spec: &ContainerSpec) -> Vec<String> {
+    let text = |source: &VolumesFrom| match source.read_only {
+        true => format!("{}:ro", source.container),
+        false => source.container.clone(),
+    };
+    spec.volumes_from.iter().map(text).collect()
 }
 
 /// What it may do, and whose namespaces it has.
@@ -107,7 +119,7 @@ fn resources(spec: &ContainerSpec) -> Map<String, Json> {
         "CpuShares": limits.cpu_shares.unwrap_or(0),
         "Memory": bytes(limits.memory),
         "NanoCpus": limits.cpus.map_or(0, |cpus| (cpus * 1e9).round() as i64),
-        "CgroupParent": "",
+        "CgroupParent": spec.cgroup_parent.as_deref().unwrap_or_default(),
         "BlkioWeight": limits.blkio_weight.unwrap_or(0),
         "BlkioWeightDevice": block_devices(limits, "weight", "Weight"),
         "BlkioDeviceReadBps": block_devices(limits, "read_bps", "Rate"),
@@ -162,6 +174,7 @@ fn restart(policy: RestartPolicy) -> Json {
 fn sharing(sharing: &Sharing, own: &str) -> String {
     match sharing {
         Sharing::Private => own.to_owned(),
+        Sharing::None => "none".to_owned(),
         Sharing::Host => "host".to_owned(),
         Sharing::Container(name) => format!("container:{name}"),
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::resource::container::{ContainerSpec, Health, State, Status};
 use crate::resource::inspection::Inspection;
-use crate::resource::mount::{Mount, MountSource};
+use crate::resource::mount::{Mount, MountSource, Origin};
 use crate::resource::process::HealthCheck;
 
 use super::status::health_word;
@@ -48,7 +48,7 @@ pub fn shape(inspection: &Inspection) -> Json {
         "ExecIDs": null,
         "HostConfig": host_config::shape(inspection),
         "GraphDriver": graph_driver(inspection),
-        "Mounts": spec.mounts.iter().map(|it| mount(it, inspection)).collect::<Vec<_>>(),
+        "Mounts": spec.all_mounts().into_iter().map(|it| mount(it, inspection)).collect::<Vec<_>>(),
         "Config": config(inspection),
         "NetworkSettings": network::settings(inspection),
     });
@@ -132,6 +132,10 @@ fn mount(mount: &Mount, inspection: &Inspection) -> Json {
             let path = path.map(|path| path.display().to_string()).unwrap_or_default();
             ("volume", Some(name), path, "")
         }
+        MountSource::Copy { origin: Origin::File(path), .. } => {
+            ("bind", None, path.display().to_string(), "rprivate")
+        }
+        MountSource::Image { image, .. } => ("image", None, image.clone(), ""),
         _ => ("tmpfs", None, String::new(), ""),
     };
     let mut shape = Map::new();

@@ -33,6 +33,7 @@ fn inspection() -> Inspection {
             anonymous: false,
             no_copy: false,
             subpath: None,
+            labels: Default::default(),
         },
     }];
     web.status.pid = Some(42);

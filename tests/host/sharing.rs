@@ -1,0 +1,177 @@
+//! What containers share with each other and with the host, seen from inside.
+
+use std::fs;
+
+use crate::world::World;
+
+fn sh(world: &World, service: &str, script: &str) -> String {
+    world.compose(&["exec", "-T", service, "sh", "-c", script]).ok().text().to_owned()
+}
+
+fn down(world: &World) {
+    world.compose(&["down", "-v", "-t", "1"]).ok();
+    world.assert_clean();
+}
+
+#[test]
+fn ipc_is_shared_with_its_shared_memory() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  one: {image: busybox, command: sleep infinity, init: true, ipc: shareable, shm_size: 3m}
+  two: {image: busybox, command: sleep infinity, init: true, ipc: 'service:one'}
+  none: {image: busybox, command: sleep infinity, init: true, ipc: none}
+  host: {image: busybox, command: sleep infinity, init: true, ipc: host}
+",
+    );
+    world.compose(&["up", "-d"]).ok();
+    sh(&world, "one", "echo shared > /dev/shm/file");
+    let script = "cat /dev/shm/file; df -k /dev/shm | tail -1 | awk '{print $2}'; readlink /proc/self/ns/ipc";
+    let (one, two) = (sh(&world, "one", script), sh(&world, "two", script));
+    assert_eq!(one, two);
+    assert!(two.starts_with("shared\n3072\nipc:"), "{two}");
+    assert_eq!(sh(&world, "none", "mount | grep -c /dev/shm || true"), "0");
+    let host = fs::read_link("/proc/self/ns/ipc").unwrap();
+    assert_eq!(sh(&world, "host", "readlink /proc/self/ns/ipc"), host.to_str().unwrap());
+    // The neighbour's shared memory is found again after a restart of this one.
+    world.compose(&["restart", "two", "-t", "1"]).ok();
+    assert_eq!(sh(&world, "two", "cat /dev/shm/file"), "shared");
+    down(&world);
+}
+
+#[test]
+fn pid_uts_and_cgroup_namespaces_are_shared_as_asked() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  one: {image: busybox, command: sleep 4242, hostname: first, domainname: example.test}
+  two: {image: busybox, command: sleep infinity, init: true, pid: 'service:one'}
+  host: {image: busybox, command: sleep infinity, init: true, pid: host, uts: host, cgroup: host, cgroup_parent: /keys-test, userns_mode: host}
+",
+    );
+    world.compose(&["up", "-d", "-t", "1"]).ok();
+    assert_eq!(
+        sh(&world, "one", "hostname; cat /proc/sys/kernel/domainname"),
+        "first\nexample.test"
+    );
+    assert_eq!(sh(&world, "two", "tr '\\0' ' ' < /proc/1/cmdline"), "sleep 4242");
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(sh(&world, "host", "hostname"), host.trim());
+    let id = world.compose(&["ps", "-q", "--no-trunc", "host"]).ok().text().to_owned();
+    let groups = sh(&world, "host", "cat /proc/self/cgroup");
+    assert!(groups.contains(&format!(":/keys-test/{id}")), "{groups}");
+    down(&world);
+
+    world.compose_yaml("services: {it: {image: busybox, userns_mode: 'keep-id'}}");
+    let refused = world.compose(&["up", "-d"]);
+    assert!(
+        refused.stderr.contains("userns_mode `keep-id` is not supported"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn links_are_names_for_one_container_only() {
+    let world = World::new();
+    fs::create_dir(world.path().join("other")).unwrap();
+    fs::write(
+        world.path().join("other/compose.yaml"),
+        "services: {far: {image: busybox, command: sleep infinity, init: true, \
+         container_name: far-away, networks: [shared]}}\nnetworks: {shared: {name: shared}}",
+    )
+    .unwrap();
+    world.compose_in(&world.path().join("other"), &["up", "-d"]).ok();
+    world.compose_yaml(
+        "
+services:
+  db: {image: busybox, command: sleep infinity, init: true}
+  web:
+    image: busybox
+    command: sleep infinity
+    init: true
+    links: ['db:database']
+    external_links: ['far-away:far']
+    networks: [default, shared]
+  none: {image: busybox, command: sleep infinity, init: true}
+networks: {shared: {external: true}}
+",
+    );
+    world.compose(&["up", "-d"]).ok();
+    let address = |world: &World, dir: &str, service: &str| {
+        let dir = world.path().join(dir);
+        let asked = world.compose_in(&dir, &["exec", "-T", service, "hostname", "-i"]).ok();
+        asked.text().split(' ').next().unwrap().to_owned()
+    };
+    let db = address(&world, "project", "db");
+    for name in ["database", "db-1", "project-db-1", "db"] {
+        let found = sh(&world, "web", &format!("nslookup {name}"));
+        assert!(found.contains(&db), "{name}: {found}");
+    }
+    let far = address(&world, "other", "far");
+    assert!(sh(&world, "web", "nslookup far").contains(&far));
+    assert_ne!(world.compose(&["exec", "-T", "none", "nslookup", "database"]).code, 0);
+    world.compose(&["down", "-t", "1"]).ok();
+    world.compose_in(&world.path().join("other"), &["down", "-t", "1"]).ok();
+    world.assert_clean();
+}
+
+#[test]
+fn volumes_come_from_services_and_containers_writable_or_not() {
+    let world = World::new();
+    fs::create_dir(world.project().join("code")).unwrap();
+    fs::write(world.project().join("code/file"), "bound").unwrap();
+    let yaml = "
+services:
+  store:
+    image: busybox
+    command: sleep infinity
+    init: true
+    volumes: ['data:/data', './code:/code', /own]
+  writer: {image: busybox, command: sleep infinity, init: true, volumes_from: [store]}
+  reader: {image: busybox, command: sleep infinity, init: true, volumes_from: ['container:project-store-1:ro'], volumes: ['mine:/data'], depends_on: [store]}
+volumes: {data: , mine: }
+";
+    world.compose_yaml(yaml);
+    world.compose(&["up", "-d"]).ok();
+    assert_eq!(sh(&world, "writer", "touch /data/x /own/y; cat /code/file"), "bound");
+    assert_eq!(sh(&world, "store", "ls /data /own"), "/data:\nx\n\n/own:\ny");
+    let script = "ls -A /data; ls /own; touch /own/z 2>/dev/null || echo locked; touch /data/z";
+    assert_eq!(sh(&world, "reader", script), "y\nlocked");
+
+    let again = world.compose(&["up", "-d"]).ok();
+    assert!(!again.stderr.contains("Recreated"), "{}", again.stderr);
+    world.compose_yaml(&yaml.replace("'data:/data', ", "'data:/data', '/more', "));
+    let plan = world.compose(&["up", "--plan"]).ok();
+    assert!(plan.stdout.contains("store, whose volumes it uses, is replaced"), "{}", plan.stdout);
+    world.compose(&["up", "-d", "-t", "1"]).ok();
+    assert_eq!(sh(&world, "writer", "touch /more/x; ls /data"), "x");
+    down(&world);
+}
+
+#[test]
+fn the_networks_host_and_none_are_modes() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  host: {image: busybox, command: sleep infinity, init: true, networks: [outside]}
+  alone: {image: busybox, command: sleep infinity, init: true, networks: [nothing]}
+networks: {outside: {external: true, name: host}, nothing: {external: true, name: none}}
+",
+    );
+    world.compose(&["up", "-d"]).ok();
+    let namespace = world.shell("readlink /proc/self/ns/net").ok();
+    assert_eq!(sh(&world, "host", "readlink /proc/self/ns/net"), namespace.text());
+    assert_eq!(sh(&world, "alone", "ls /sys/class/net"), "lo");
+    down(&world);
+
+    world.compose_yaml(
+        "services: {it: {image: busybox, networks: [x]}}\nnetworks: {x: {driver: host}}",
+    );
+    let refused = world.compose(&["up", "-d"]);
+    assert!(refused.stderr.contains("only one instance of \"host\" network"), "{}", refused.stderr);
+    world.compose(&["down"]).ok();
+}
