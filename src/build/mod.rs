@@ -12,6 +12,7 @@
 mod archive;
 mod copy;
 pub mod dockerfile;
+pub mod git;
 mod glob;
 mod graph;
 mod ignore;

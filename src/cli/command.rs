@@ -13,14 +13,18 @@ use crate::cli::completion::Completion;
 use crate::cli::config::Config;
 use crate::cli::container::Container;
 use crate::cli::context::Context;
+use crate::cli::cp::Cp;
 use crate::cli::create::{Create, Scale};
+use crate::cli::docker::{Contexts, DockerVersion, Said};
 use crate::cli::down::Down;
+use crate::cli::events::Events;
 use crate::cli::exec::Exec;
 use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
 use crate::cli::image::Image;
 use crate::cli::images::Images;
 use crate::cli::init::Init;
+use crate::cli::inspect::Inspect;
 use crate::cli::kill::Kill;
 use crate::cli::lint::Lint;
 use crate::cli::lock::LockImages;
@@ -36,6 +40,7 @@ use crate::cli::ps::Ps;
 use crate::cli::publish::Publish;
 use crate::cli::pull::Pull;
 use crate::cli::push::Push;
+use crate::cli::registry::{Registry, Search};
 use crate::cli::report::{Exit, Result};
 use crate::cli::restart::Restart;
 use crate::cli::rm::Rm;
@@ -43,6 +48,7 @@ use crate::cli::run::Run;
 use crate::cli::start::Start;
 use crate::cli::stats::Stats;
 use crate::cli::stop::Stop;
+use crate::cli::system::{Info, System};
 use crate::cli::top::Top;
 use crate::cli::up::Up;
 use crate::cli::version::Version;
@@ -84,14 +90,22 @@ pub enum Command {
     Config(Config),
     #[command(subcommand)]
     Container(Container),
+    #[command(skip)]
+    Contexts(Contexts),
+    Cp(Cp),
     Create(Create),
+    #[command(skip)]
+    DockerVersion(DockerVersion),
     Down(Down),
+    Events(Events),
     Exec(Exec),
     Fmt(Fmt),
     #[command(subcommand)]
     Image(Image),
     Images(Images),
     Init(Init),
+    Info(Info),
+    Inspect(Inspect),
     Kill(Kill),
     Lint(Lint),
     Lock(LockImages),
@@ -108,13 +122,20 @@ pub enum Command {
     Publish(Publish),
     Pull(Pull),
     Push(Push),
+    #[command(subcommand)]
+    Registry(Registry),
     Restart(Restart),
     Rm(Rm),
     Run(Run),
+    #[command(skip)]
+    Say(Said),
     Scale(Scale),
+    Search(Search),
     Start(Start),
     Stats(Stats),
     Stop(Stop),
+    #[command(subcommand)]
+    System(System),
     Top(Top),
     Unpause(Unpause),
     Up(Up),
@@ -140,13 +161,19 @@ impl Command {
             Command::Completion(command) => command.run(cx),
             Command::Config(command) => wait(command.run(cx)),
             Command::Container(command) => wait(command.run(cx)),
+            Command::Contexts(command) => command.run(cx),
+            Command::Cp(command) => wait(command.run(cx)),
             Command::Create(command) => wait(command.run(cx)),
+            Command::DockerVersion(command) => command.run(cx),
             Command::Down(command) => wait(command.run(cx)),
+            Command::Events(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
             Command::Images(command) => wait(command.run(cx)),
             Command::Init(command) => command.run(cx),
+            Command::Info(command) => wait(command.run(cx)),
+            Command::Inspect(command) => wait(command.run(cx)),
             Command::Kill(command) => wait(command.run(cx)),
             Command::Lint(command) => command.run(cx),
             Command::Lock(command) => wait(command.run(cx)),
@@ -162,13 +189,17 @@ impl Command {
             Command::Publish(command) => wait(command.run(cx)),
             Command::Pull(command) => wait(command.run(cx)),
             Command::Push(command) => wait(command.run(cx)),
+            Command::Registry(command) => wait(command.run(cx)),
             Command::Restart(command) => wait(command.run(cx)),
             Command::Rm(command) => wait(command.run(cx)),
             Command::Run(command) => wait(command.run(cx)),
+            Command::Say(command) => command.run(cx),
             Command::Scale(command) => wait(command.run(cx)),
+            Command::Search(command) => wait(command.run(cx)),
             Command::Start(command) => wait(command.run(cx)),
             Command::Stats(command) => wait(command.run(cx)),
             Command::Stop(command) => wait(command.run(cx)),
+            Command::System(command) => wait(command.run(cx)),
             Command::Top(command) => wait(command.run(cx)),
             Command::Unpause(command) => wait(command.run(cx)),
             Command::Up(command) => wait(command.run(cx)),
@@ -205,10 +236,23 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
 ///
 /// # Errors
 /// The arguments are wrong, or ask for help: see [`crate::cli::report::usage`].
-pub fn parse(
-    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error> {
+    read(definition(), arguments)
+}
+
+/// As [`parse`], for a program of another name, which help and errors show.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_as(arguments: Vec<OsString>, name: &str) -> Result<(Global, Command), clap::Error> {
+    read(definition().bin_name(name), arguments)
+}
+
+fn read(
+    definition: clap::Command,
+    arguments: Vec<OsString>,
 ) -> Result<(Global, Command), clap::Error> {
-    let mut matches = definition().try_get_matches_from(arguments)?;
+    let mut matches = definition.try_get_matches_from(arguments)?;
     let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
     Ok((arguments.global, arguments.command))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Context as _, Error, Kind};
+use crate::cli::lock::digests;
 use crate::cli::project::no_such_service;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;
@@ -11,9 +12,11 @@ use crate::compose::config::{
     document_json, document_yaml, explain, to_json, to_portable, to_yaml,
 };
 use crate::compose::diagram::{self, draw};
-use crate::compose::{LoadOptions, Loaded, Project, config_hash, variables};
+use crate::compose::lock::Lock;
+use crate::compose::{LoadOptions, Loaded, Node, Project, config_hash, variables};
 use crate::diag::list;
 use crate::engine::Engine;
+use crate::image::Reference;
 use crate::plan;
 
 /// Check the compose files, and print what they come to
@@ -158,7 +161,11 @@ impl Config {
         let mistakes = cx.mistakes(&loaded);
         if self.passes.no_interpolate && !loaded.diagnostics.has_errors() {
             cx.output().say(mistakes)?;
-            return self.write(cx, self.uninterpolated(&loaded)?);
+            let text = match self.list.names(&loaded)? {
+                Some(text) => text,
+                None => self.uninterpolated(&loaded)?,
+            };
+            return self.write(cx, text);
         }
         if let Some(path) = &self.explain {
             cx.output().say(mistakes)?;
@@ -292,6 +299,42 @@ impl List {
     }
 }
 
+impl List {
+    /// The list that was asked for, of a project whose variables were not replaced.
+    fn names(&self, loaded: &Loaded) -> Result<Option<String>> {
+        let of = |path: &[&str]| loaded.document.find(path);
+        let keys = |kind: &str| -> Vec<String> {
+            let all = of(&[kind]).and_then(Node::as_mapping).into_iter().flatten();
+            all.map(|(name, _)| name.clone()).collect()
+        };
+        let texts = |key: &str| -> BTreeSet<String> {
+            let values = keys("services").into_iter();
+            let values = values.filter_map(|name| of(&["services", &name, key]));
+            let items = values.flat_map(|it| it.as_sequence().unwrap_or(std::slice::from_ref(it)));
+            items.filter_map(Node::as_str).map(str::to_owned).collect()
+        };
+        let list: Vec<String> = match () {
+            () if self.services => keys("services"),
+            () if self.networks => keys("networks"),
+            () if self.volumes => keys("volumes"),
+            () if self.models => keys("models"),
+            () if self.images => texts("image").into_iter().collect(),
+            () if self.profiles => texts("profiles").into_iter().collect(),
+            () if self.environment => {
+                loaded.environment.to_map().iter().map(|(k, v)| format!("{k}={v}")).collect()
+            }
+            () if self.hash.is_some() => {
+                let message = "a hash is that of a service with its variables replaced";
+                return Err(Error::new(Kind::Invalid, message)
+                    .hint("leave out --no-interpolate")
+                    .into());
+            }
+            () => return Ok(None),
+        };
+        Ok(Some(list.iter().map(|line| format!("{line}\n")).collect()))
+    }
+}
+
 /// The way to draw that `--graph` names.
 fn diagram_format(name: &str) -> Result<diagram::Format> {
     diagram::Format::named(name).ok_or_else(|| {
@@ -318,22 +361,16 @@ fn hashes(project: &Project, names: &str) -> Result<Vec<String>> {
     names.into_iter().map(hash).collect()
 }
 
-/// Names images by the digests with which they were fetched.
+/// Names images in full and with the digests that their registries have for them now.
 async fn resolve_digests(cx: &Context<impl Engine>, project: &mut Project) -> Result<()> {
-    let names: Vec<String> = plan::image_names(project).into_iter().collect();
-    let images = cx.observe(&project.name, names).await?.images;
-    let name = project.name.clone();
-    for service in project.services.values_mut().filter(|service| service.image.is_some()) {
-        let image = service.image.clone().unwrap_or_default();
-        if image.contains('@') {
-            continue;
+    let names = Lock::images_of(project).into_iter().collect();
+    let digests = digests(cx, project, names).await?;
+    for service in project.services.values_mut().filter(|service| service.build.is_none()) {
+        let Some(image) = &mut service.image else { continue };
+        if let Some(digest) = digests.get(image) {
+            let name = image.parse::<Reference>()?.or_latest();
+            *image = format!("{name}@{digest}");
         }
-        let digest = images.get(&image).and_then(|found| found.digests.first());
-        let digest = digest.ok_or_else(|| {
-            let message = format!("the digest of image {image} is not known in project {name}");
-            Error::new(Kind::NotFound, message).hint("`compose pull` fetches it")
-        })?;
-        service.image = Some(digest.clone());
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base;
+use crate::cli::docker::Face;
 use crate::cli::environment::Environment;
 use crate::cli::global::{Global, ProgressStyle};
 use crate::cli::output::Output;
@@ -49,6 +50,7 @@ pub struct Context<E> {
     global: Global,
     surroundings: Surroundings,
     style: ProgressStyle,
+    face: Face,
     project: OnceCell<Project>,
     engine: OnceCell<E>,
     open: Box<dyn Fn(Roots) -> base::Result<E>>,
@@ -69,7 +71,19 @@ impl<E: Engine> Context<E> {
         let style = global.progress(&surroundings.environment, ansi, terminal)?;
         surroundings.output = surroundings.output.with_ansi(ansi);
         let (project, engine) = (OnceCell::new(), OnceCell::new());
-        Ok(Context { global, surroundings, style, project, engine, open: Box::new(open) })
+        let (face, open) = (Face::default(), Box::new(open));
+        Ok(Context { global, surroundings, style, face, project, engine, open })
+    }
+
+    /// The same, called by this name.
+    #[must_use]
+    pub fn called(self, face: Face) -> Context<E> {
+        Context { face, ..self }
+    }
+
+    /// By which name we were called.
+    pub fn face(&self) -> Face {
+        self.face
     }
 
     /// The global options.

@@ -3,20 +3,40 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::compose::Files;
+use crate::cli::environment::Environment;
+use crate::cli::remote;
+use crate::compose::{Files, Remote};
+
+/// Nothing larger is a file of variables or a compose file; `/dev/zero` never ends.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// A whole text, if it is not too long for one.
+fn bounded(from: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    from.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > MAX_BYTES {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(text),
+    }
+}
 
 /// Files on disk; `-` is standard input.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Disk;
+#[derive(Clone, Copy, Debug)]
+pub struct Disk<'a> {
+    /// Where fetched files go, and what programs and registries need.
+    pub environment: &'a Environment,
+}
 
-impl Files for Disk {
+impl Files for Disk<'_> {
+    fn fetch(&self, remote: &Remote) -> io::Result<PathBuf> {
+        remote::fetch(self.environment, remote)
+    }
+
     fn read(&self, path: &Path) -> io::Result<String> {
-        if path.file_name().is_some_and(|name| name == "-") {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text)?;
-            return Ok(text);
+        match path.file_name().is_some_and(|name| name == "-") {
+            true => bounded(io::stdin()),
+            false => bounded(std::fs::File::open(path)?),
         }
-        std::fs::read_to_string(path)
     }
 
     fn is_file(&self, path: &Path) -> bool {

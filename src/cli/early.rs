@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::build;
+use crate::cli::docker::{Face, compose_lines, plugin};
 use crate::cli::{completion, version};
 use crate::shim;
 
@@ -13,11 +14,17 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
         return Some(completion::answer(&shell, arguments));
     }
     let first = arguments.get(1)?.to_str()?;
+    let face = Face::of(arguments.first()?);
     match first {
+        plugin::METADATA => Some(plugin::print_metadata()),
         build::sandbox::ARGUMENT => Some(build::sandbox::main()),
         shim::ARGUMENT => Some(shim::main(&arguments[2..])),
         shim::log::compress::ARGUMENT => Some(shim::log::compress::main(&arguments[2..])),
-        "version" | "--version" | "-v" if arguments.len() == 2 => Some(version::print_plain()),
+        "version" | "--version" | "-v" if arguments.len() == 2 => match face {
+            Face::Compose => Some(version::print(&version::pretty())),
+            Face::DockerCompose => Some(version::print(compose_lines().trim_end())),
+            Face::Docker => None,
+        },
         _ => None,
     }
 }

@@ -44,11 +44,12 @@ pub struct Fmt {
 impl Fmt {
     /// Lays them out.
     pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        let disk = Disk { environment: cx.environment() };
         let (mut wrong, mut changed) = (String::new(), false);
         for path in self.paths(cx)? {
             let name = path.strip_prefix(cx.directory()).unwrap_or(&path).display().to_string();
             let name = if name == "-" { "<stdin>".to_owned() } else { name };
-            let text = Disk.read(&path).context(|| format!("cannot read {name}"))?;
+            let text = disk.read(&path).context(|| format!("cannot read {name}"))?;
             match format(&name, &text, self.upgrade) {
                 Ok(formatted) => changed |= self.put(cx, &path, &name, &text, &formatted)?,
                 Err((mistakes, sources)) => {
@@ -101,7 +102,8 @@ impl Fmt {
             };
             return Ok(self.files.iter().map(absolute).collect());
         }
-        let (found, mistakes) = find(&cx.request(LoadOptions::default()), &Disk);
+        let disk = Disk { environment: cx.environment() };
+        let (found, mistakes) = find(&cx.request(LoadOptions::default()), &disk);
         match mistakes.iter().next() {
             None => Ok(found),
             Some(mistake) => {

@@ -94,7 +94,7 @@ fn read(path: &PathBuf) -> Result<Lock> {
 
 /// What the registries say that these names stand for. Where one is out of reach, the digest with
 /// which the image was fetched serves, with a warning.
-async fn digests(
+pub(super) async fn digests(
     cx: &Context<impl Engine>,
     project: &Project,
     names: BTreeSet<String>,
@@ -118,7 +118,7 @@ async fn digests(
         let here = here.and_then(|it| it.rsplit_once('@')).map(|(_, digest)| digest.parse());
         let digest = match (digest, here) {
             (Err(error), Some(Ok(digest))) if error.kind() != Kind::NotFound => {
-                cx.output().warn(format!("{name} is pinned as it is here: {error}"))?;
+                cx.output().warn(format!("{name} gets the digest that it has here: {error}"))?;
                 digest
             }
             (digest, _) => digest?,

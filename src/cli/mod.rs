@@ -23,11 +23,15 @@ mod config;
 mod container;
 mod context;
 mod converse;
+pub mod copy;
+mod cp;
 mod create;
 mod disk;
+mod docker;
 mod down;
 mod early;
 mod environment;
+mod events;
 mod exec;
 mod fmt;
 mod follow;
@@ -36,6 +40,7 @@ mod grammar;
 mod image;
 mod images;
 mod init;
+mod inspect;
 mod kill;
 mod lint;
 mod lock;
@@ -55,6 +60,8 @@ mod ps;
 mod publish;
 mod pull;
 mod push;
+mod registry;
+mod remote;
 mod report;
 mod restart;
 mod rm;
@@ -66,6 +73,7 @@ mod stage;
 mod start;
 mod stats;
 mod stop;
+mod system;
 mod terminal;
 mod top;
 mod transfer;
@@ -88,6 +96,7 @@ use crate::state::Roots;
 pub use command::definition;
 pub use completion::candidates;
 pub use context::{Context, Surroundings};
+pub use docker::Face;
 pub use environment::Environment;
 pub use global::{Ansi, Global, ProgressStyle};
 pub use output::{Captured, Output};
@@ -114,13 +123,15 @@ pub fn run<E: Engine + 'static>(
     if surroundings.environment.is_set("NO_COLOR") {
         output = output.with_ansi(Ansi::Never);
     }
-    let (global, command) = match command::parse(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let face = arguments.first().map_or_else(Face::default, |program| Face::of(program));
+    let (global, command) = match docker::parse(&arguments) {
         Ok(parsed) => parsed,
-        Err(error) => return report::usage(&error, &output),
+        Err(error) => return report::usage(&error, &output, face),
     };
     let style = global.error_style(&surroundings.environment);
-    match Context::new(global, surroundings, open).and_then(|cx| command.run(&cx)) {
+    match Context::new(global, surroundings, open).and_then(|cx| command.run(&cx.called(face))) {
         Ok(exit) => exit.code(),
-        Err(failure) => report::failure(&failure, &output, style),
+        Err(failure) => report::failure(&failure, &output, style, face),
     }
 }

@@ -179,7 +179,7 @@ impl<E: Engine> Context<E> {
 
     /// Loads the compose files with these passes; nothing is shown.
     pub fn load(&self, options: LoadOptions) -> Loaded {
-        load(&self.request(options), &Disk)
+        load(&self.request(options), &Disk { environment: self.environment() })
     }
 
     /// What to load, as the global options say.

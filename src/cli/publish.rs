@@ -148,8 +148,8 @@ impl Publish {
     /// The compose files, as they are.
     fn files(&self, cx: &Context<impl Engine>) -> Result<Vec<Document>> {
         let options = LoadOptions { interpolate: false, ..LoadOptions::default() };
-        let request = cx.request(options.clone());
-        let (paths, _) = find(&request, &Disk);
+        let request = cx.request(options);
+        let (paths, _) = find(&request, &Disk { environment: cx.environment() });
         let loaded = cx.load(options);
         if !self.with_env {
             let found = literals(&loaded.document.root);

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use clap::error::ErrorKind;
+
 use crate::base::{Error, Kind};
+use crate::cli::docker::Face;
 use crate::cli::global::ProgressStyle;
 use crate::cli::output::{Output, is_closed_pipe};
 
@@ -56,7 +59,7 @@ impl From<Error> for Failure {
 }
 
 /// Reports a failure on standard error, and returns the exit code.
-pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle) -> u8 {
+pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle, face: Face) -> u8 {
     let (error, code) = match failure {
         Failure::Error(error) => (error, code(error.kind())),
         Failure::Coded(error, code) => (error, *code),
@@ -72,6 +75,7 @@ pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle) -> u8 {
     }
     let text = match style {
         ProgressStyle::Json => json(error),
+        _ if face == Face::Docker && matches!(failure, Failure::Coded(..)) => docker(error),
         _ => plain(error, output.err_has_colour()),
     };
     // Nobody is left to tell that standard error is closed.
@@ -80,7 +84,7 @@ pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle) -> u8 {
 }
 
 /// Reports wrong arguments, or prints the help that was asked for. Returns the exit code.
-pub fn usage(error: &clap::Error, output: &Output) -> u8 {
+pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
     let text = error.render();
     let shown = |colour: bool| match colour {
         true => text.ansi().to_string(),
@@ -91,7 +95,21 @@ pub fn usage(error: &clap::Error, output: &Output) -> u8 {
         true => output.say(shown(output.err_has_colour())),
         false => output.print(shown(output.out_has_colour())),
     };
-    u8::from(error.use_stderr())
+    match (error.use_stderr(), face, error.kind()) {
+        (false, ..) => 0,
+        // Docker: 1 for a verb that there is not, or too few words behind it, 125 for options.
+        (true, Face::Docker, ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument) => {
+            1
+        }
+        (true, Face::Docker, _) => 125,
+        (true, ..) => 1,
+    }
+}
+
+/// What `docker run` says when there is nothing to run.
+fn docker(error: &Error) -> String {
+    let hints: String = error.hints().iter().map(|hint| format!("  = hint: {hint}\n")).collect();
+    format!("docker: {error}\n{hints}\nRun 'docker run --help' for more information\n")
 }
 
 /// Exit codes that say what went wrong (Docker: 126 and 127 as shells; 130 as after Ctrl-C).
@@ -131,7 +149,7 @@ mod tests {
 
     fn report(error: Error, style: ProgressStyle) -> (u8, String) {
         let (output, captured) = Output::captured();
-        let code = failure(&error.into(), &output, style);
+        let code = failure(&error.into(), &output, style, Face::Compose);
         (code, captured.stderr())
     }
 

@@ -16,8 +16,11 @@ use crate::compose::config::to_yaml;
 use crate::engine::Engine;
 use crate::execute::{Cancel, Outcome};
 
+/// Something that goes on beside other things.
+type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
+
 /// Watching files, as long as this lives.
-pub type Watching<'a> = Option<Pin<Box<dyn Future<Output = Result<Infallible>> + 'a>>>;
+pub type Watching<'a> = Option<Work<'a, Infallible>>;
 
 /// What happens while `up` is in the foreground.
 pub enum News {
@@ -60,9 +63,9 @@ pub struct Stage<'a, E> {
     pub starting: bool,
     detached: bool,
     /// Containers that are followed to their ends.
-    pub lives: FuturesUnordered<Pin<Box<dyn Future<Output = Result<Option<Ended>>> + 'a>>>,
+    pub lives: FuturesUnordered<Work<'a, Option<Ended>>>,
     /// What is being stopped.
-    pub stops: FuturesUnordered<Pin<Box<dyn Future<Output = Result<()>> + 'a>>>,
+    pub stops: FuturesUnordered<Work<'a, ()>>,
     /// Keys.
     pub menu: Menu,
     /// Begins to watch when everything has started.
@@ -206,7 +209,7 @@ impl<'a, E: Engine> Stage<'a, E> {
             Key::Watch => match self.attached.session(self.cx) {
                 Ok(session) => self.watch(session)?,
                 Err(failure) => {
-                    report::failure(&failure, self.cx.output(), self.cx.style());
+                    report::failure(&failure, self.cx.output(), self.cx.style(), self.cx.face());
                 }
             },
         }
@@ -228,7 +231,7 @@ impl<'a, E: Engine> Stage<'a, E> {
     /// Stops to watch, if anybody does, because of a failure or because it was asked for.
     fn unwatch(&mut self, failure: Option<&Failure>) -> Result<()> {
         if let Some(failure) = failure {
-            report::failure(failure, self.cx.output(), self.cx.style());
+            report::failure(failure, self.cx.output(), self.cx.style(), self.cx.face());
         }
         if self.watching.take().is_some() {
             watch::say(self.cx, "Watch disabled")?;

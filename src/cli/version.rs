@@ -45,13 +45,15 @@ impl Version {
 }
 
 /// `compose version` without options, before anything is set up.
-pub fn print_plain() -> ExitCode {
-    match writeln!(std::io::stdout(), "{}", pretty()) {
+pub fn print(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn pretty() -> String {
+/// For people.
+#[must_use]
+pub fn pretty() -> String {
     format!("compose version {VERSION}")
 }

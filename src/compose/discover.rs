@@ -76,6 +76,12 @@ pub fn discover(
     Some(Found { files: found, directory })
 }
 
+/// The compose file of a directory that was fetched as a whole, without overrides.
+#[must_use]
+pub fn main_file(directory: &Path, files: &dyn Files) -> Option<PathBuf> {
+    NAMES.iter().map(|name| directory.join(name)).find(|path| files.is_file(path))
+}
+
 /// `COMPOSE_FILE`, split at `COMPOSE_PATH_SEPARATOR` or colons.
 fn from_variable(environment: &Environment) -> Vec<PathBuf> {
     let list = environment.get("COMPOSE_FILE").unwrap_or_default();

@@ -1,7 +1,10 @@
 //! `.env` files and `env_file`s: names and values (Spec: 05-services.md#env_file-format).
 
+use std::collections::HashMap;
+
 use crate::diag::{Diagnostics, SourceId, Sources, Span};
 
+use super::interpolate::too_much;
 use super::template::{Lookup, Template};
 
 /// One variable of a file.
@@ -15,13 +18,24 @@ pub struct Assignment {
     pub span: Span,
 }
 
-/// Where variables inside of values come from: `(name, variables of this file so far)`.
-pub type Known<'a> = &'a dyn Fn(&str, &[Assignment]) -> Option<String>;
+/// So many bytes variables may add to a file that is read by itself.
+const MOST_ADDED: usize = 16 << 20;
 
-/// Parses a file in `.env` format: quotes, escapes, comments, several lines, variables.
+/// Where variables inside of values come from: `(name, its value in this file so far)`.
+pub type Known<'a> = &'a dyn Fn(&str, Option<&str>) -> Option<String>;
+
+/// Parses a file in `.env` format: quotes, escapes, comments, several lines, variables. These may
+/// add as many bytes as `budget` has left.
 #[must_use]
-pub fn parse(text: &str, source: SourceId, known: Known, out: &mut Diagnostics) -> Vec<Assignment> {
-    let mut parser = Parser { text, source, at: 0, known, out, found: Vec::new() };
+pub fn parse(
+    text: &str,
+    source: SourceId,
+    known: Known,
+    budget: &mut usize,
+    out: &mut Diagnostics,
+) -> Vec<Assignment> {
+    let (found, last) = (Vec::new(), HashMap::new());
+    let mut parser = Parser { text, source, at: 0, known, budget, out, found, last };
     parser.at = if text.starts_with('\u{feff}') { 3 } else { 0 };
     while parser.at < text.len() {
         parser.statement();
@@ -41,11 +55,9 @@ pub fn read(
 ) -> Result<Vec<(String, String)>, (Diagnostics, Sources)> {
     let (mut out, mut sources) = (Diagnostics::default(), Sources::default());
     let source = sources.add(name, text);
-    let lookup = |name: &str, found: &[Assignment]| {
-        let own = || found.iter().rev().find(|it| it.name == name)?.value.clone();
-        known(name).or_else(own)
-    };
-    let found = parse(text, source, &lookup, &mut out);
+    let lookup = |name: &str, own: Option<&str>| known(name).or_else(|| own.map(str::to_owned));
+    let mut budget = MOST_ADDED;
+    let found = parse(text, source, &lookup, &mut budget, &mut out);
     if out.has_errors() {
         return Err((out, sources));
     }
@@ -56,9 +68,9 @@ pub fn read(
 /// Parses a file of `format: raw`: what follows `=` is the value, whatever it is.
 #[must_use]
 pub fn parse_raw(text: &str, source: SourceId, out: &mut Diagnostics) -> Vec<Assignment> {
-    let text = text.strip_prefix('\u{feff}').map_or(text, |rest| rest);
-    let (mut found, mut start) = (Vec::new(), 0);
-    for line in text.split_inclusive('\n') {
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut found, mut start) = (Vec::new(), text.len() - bare.len());
+    for line in bare.split_inclusive('\n') {
         let at = start;
         start += line.len();
         let line = line.trim_end_matches(['\n', '\r']);
@@ -86,8 +98,11 @@ struct Parser<'a> {
     source: SourceId,
     at: usize,
     known: Known<'a>,
+    budget: &'a mut usize,
     out: &'a mut Diagnostics,
     found: Vec<Assignment>,
+    /// Of each name, the last assignment.
+    last: HashMap<String, usize>,
 }
 
 impl Parser<'_> {
@@ -117,7 +132,7 @@ impl Parser<'_> {
             let bare = rest.split(" #").next().unwrap_or(rest).trim_end();
             if self.name_is_right(bare, name_at) {
                 let span = self.span(name_at, name_at + bare.len());
-                self.found.push(Assignment { name: bare.to_owned(), value: None, span });
+                self.assign(Assignment { name: bare.to_owned(), value: None, span });
             }
             self.at = end + 1;
             return;
@@ -130,8 +145,13 @@ impl Parser<'_> {
         let name = name.to_owned();
         let span = self.span(name_at, name_at + name.len());
         if let Some(value) = self.value(name_at + length + 1, end) {
-            self.found.push(Assignment { name, value: Some(value), span });
+            self.assign(Assignment { name, value: Some(value), span });
         }
+    }
+
+    fn assign(&mut self, assignment: Assignment) {
+        self.last.insert(assignment.name.clone(), self.found.len());
+        self.found.push(assignment);
     }
 
     fn name_is_right(&mut self, name: &str, at: usize) -> bool {
@@ -208,9 +228,20 @@ impl Parser<'_> {
         match Template::parse(value) {
             Ok(template) => {
                 let mut unset = Vec::new();
-                let lookup =
-                    &mut FileLookup { known: self.known, found: &self.found, unset: &mut unset };
-                let value = template.evaluate(lookup);
+                let mut lookup = FileLookup {
+                    known: self.known,
+                    found: &self.found,
+                    last: &self.last,
+                    budget: self.budget,
+                    exceeded: false,
+                    unset: &mut unset,
+                };
+                let value = template.evaluate(&mut lookup);
+                if lookup.exceeded {
+                    let place = self.span(start, start + 1);
+                    too_much(self.out, Some(place));
+                    self.at = self.text.len();
+                }
                 for (name, required) in unset {
                     let end = self.line_end(start);
                     let span = self.span(start, start + self.text[start..end].trim_end().len());
@@ -294,13 +325,24 @@ fn unescape(inner: &str) -> String {
 struct FileLookup<'a> {
     known: Known<'a>,
     found: &'a [Assignment],
+    last: &'a HashMap<String, usize>,
+    budget: &'a mut usize,
+    /// There was too much to put in.
+    exceeded: bool,
     /// Names, with a message where the variable is required.
     unset: &'a mut Vec<(String, Option<String>)>,
 }
 
 impl Lookup for FileLookup<'_> {
     fn get(&self, name: &str) -> Option<String> {
-        (self.known)(name, self.found)
+        let own = self.last.get(name).and_then(|at| self.found[*at].value.as_deref());
+        (self.known)(name, own)
+    }
+
+    fn spend(&mut self, bytes: usize) -> bool {
+        self.exceeded |= *self.budget < bytes;
+        *self.budget = self.budget.saturating_sub(bytes);
+        !self.exceeded
     }
 
     fn unset(&mut self, name: &str, _: std::ops::Range<usize>) {
@@ -320,11 +362,10 @@ mod tests {
     fn read(text: &str) -> (Vec<(String, Option<String>)>, usize) {
         let (mut sources, mut out) = (Sources::default(), Diagnostics::default());
         let source = sources.add(".env", text);
-        let known = |name: &str, found: &[Assignment]| {
-            let own = found.iter().rev().find(|it| it.name == name);
-            own.and_then(|it| it.value.clone()).or_else(|| (name == "OS").then(|| "os".to_owned()))
+        let known = |name: &str, own: Option<&str>| {
+            own.map(str::to_owned).or_else(|| (name == "OS").then(|| "os".to_owned()))
         };
-        let found = parse(text, source, &known, &mut out);
+        let found = parse(text, source, &known, &mut 1000, &mut out);
         (found.into_iter().map(|it| (it.name, it.value)).collect(), out.len())
     }
 
@@ -365,6 +406,13 @@ mod tests {
         for text in ["A B=c", "A%=1", "A=\"b", "A=\"b\"c", "=x", "A=${x", "A=$nothing"] {
             assert_eq!(read(text).1, 1, "{text}");
         }
+    }
+
+    #[test]
+    fn variables_that_double_each_other_come_to_an_end() {
+        let lines = (1..40).map(|it| format!("A{it}=$A{0}$A{0}\n", it - 1));
+        let (found, mistakes) = read(&format!("A0=xxxxxxxx\n{}", lines.collect::<String>()));
+        assert_eq!((found.len() < 10, mistakes), (true, 1));
     }
 
     #[test]

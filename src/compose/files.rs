@@ -1,8 +1,10 @@
 //! The only thing the language needs from a file system: to look at files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use super::remote::Remote;
 
 /// Read access to files. The command line gives it the disk, tests give it a [`Memory`].
 ///
@@ -25,12 +27,22 @@ pub trait Files {
     /// # Errors
     /// Where it does not exist.
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// The local copy of what is elsewhere: a compose file, or a directory that has one. It has
+    /// the same path as long as it has the same content.
+    ///
+    /// # Errors
+    /// It cannot be fetched; `Unsupported` where nothing is ever fetched.
+    fn fetch(&self, _: &Remote) -> io::Result<PathBuf> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Files that exist only in memory. A directory exists when a file is below it.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     files: BTreeMap<PathBuf, String>,
+    elsewhere: HashMap<Remote, PathBuf>,
 }
 
 impl Memory {
@@ -48,7 +60,20 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// The same, and what `remote` names is at `path`.
+    #[must_use]
+    pub fn with_remote(mut self, remote: Remote, path: impl Into<PathBuf>) -> Memory {
+        self.elsewhere.insert(remote, path.into());
+        self
+    }
+}
+
 impl Files for Memory {
+    fn fetch(&self, remote: &Remote) -> io::Result<PathBuf> {
+        self.elsewhere.get(remote).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     fn read(&self, path: &Path) -> io::Result<String> {
         match self.files.get(path) {
             Some(text) => Ok(text.clone()),

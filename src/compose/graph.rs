@@ -1,8 +1,8 @@
 //! Which service needs which: order, selection, cycles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::base::{Error, Kind, Result};
@@ -38,20 +38,29 @@ impl Project {
     pub fn order(&self) -> Vec<&str> {
         let mut order = Vec::with_capacity(self.services.len());
         let mut seen = BTreeSet::new();
-        for name in self.services.keys() {
-            self.visit(name, &mut seen, &mut order);
+        // A stack of our own: a chain of many thousand services must not use up the thread's.
+        let mut path: Vec<(&str, std::collections::btree_map::Keys<String, Dependency>)> =
+            Vec::new();
+        for (name, service) in &self.services {
+            if seen.insert(name.as_str()) {
+                path.push((name, service.depends_on.keys()));
+            }
+            while let Some((name, needs)) = path.last_mut() {
+                match needs.next() {
+                    None => {
+                        order.push(*name);
+                        path.pop();
+                    }
+                    Some(needed) => {
+                        let found = self.services.get_key_value(needed);
+                        if let Some((name, service)) = found.filter(|(name, _)| seen.insert(name)) {
+                            path.push((name, service.depends_on.keys()));
+                        }
+                    }
+                }
+            }
         }
         order
-    }
-
-    fn visit<'a>(&'a self, name: &'a str, seen: &mut BTreeSet<&'a str>, order: &mut Vec<&'a str>) {
-        let Some((name, service)) = self.services.get_key_value(name) else { return };
-        if seen.insert(name) {
-            for needed in service.depends_on.keys() {
-                self.visit(needed, seen, order);
-            }
-            order.push(name);
-        }
     }
 
     /// Only the named services, and, if asked for, all that they need. No names: all that are on.
@@ -98,17 +107,21 @@ impl Project {
     }
 
     fn collect(&self, name: &str, deep: bool, kept: &mut BTreeSet<String>) -> Result<()> {
-        let Some(service) = self.services.get(name) else { return Ok(()) };
-        if !kept.insert(name.to_owned()) || !deep {
-            return Ok(());
-        }
-        for (needed, dependency) in &service.depends_on {
-            if let Some(off) = self.disabled.get(needed).filter(|_| dependency.required) {
-                let message = format!("service `{needed}` is required by `{name}`, but is not on");
-                let hint = format!("activate a profile: --profile {}", off.profiles.join("|"));
-                return Err(Error::new(Kind::Invalid, message).hint(hint));
+        let mut waiting = vec![name];
+        while let Some(name) = waiting.pop() {
+            let Some(service) = self.services.get(name) else { continue };
+            if !kept.insert(name.to_owned()) || !deep {
+                continue;
             }
-            self.collect(needed, deep, kept)?;
+            for (needed, dependency) in &service.depends_on {
+                if let Some(off) = self.disabled.get(needed).filter(|_| dependency.required) {
+                    let message =
+                        format!("service `{needed}` is required by `{name}`, but is not on");
+                    let hint = format!("activate a profile: --profile {}", off.profiles.join("|"));
+                    return Err(Error::new(Kind::Invalid, message).hint(hint));
+                }
+                waiting.push(needed);
+            }
         }
         Ok(())
     }
@@ -117,37 +130,42 @@ impl Project {
     /// on uses (Docker Compose: all but `--all-resources`).
     #[must_use]
     pub fn used(&self) -> Project {
-        let mut project = self.clone();
-        let on = self.services.values();
-        let networks: BTreeSet<&String> = on.clone().flat_map(|it| it.networks.keys()).collect();
-        project.networks.retain(|name, _| networks.contains(name));
-        let volumes: BTreeSet<&String> = on
-            .clone()
-            .flat_map(|it| &it.volumes)
-            .filter(|it| it.kind == MountKind::Volume)
-            .filter_map(|it| it.source.as_ref())
-            .collect();
-        project.volumes.retain(|name, _| volumes.contains(name));
-        let built = on.clone().filter_map(|it| it.build.as_ref()).flat_map(|it| &it.secrets);
-        let secrets: BTreeSet<&String> =
-            on.clone().flat_map(|it| &it.secrets).chain(built).map(|it| &it.source).collect();
-        project.secrets.retain(|name, _| secrets.contains(name));
-        let configs: BTreeSet<&String> =
-            on.clone().flat_map(|it| &it.configs).map(|it| &it.source).collect();
-        project.configs.retain(|name, _| configs.contains(name));
-        let models: BTreeSet<&String> = on.flat_map(|it| it.models.keys()).collect();
-        project.models.retain(|name, _| models.contains(name));
+        let (mut project, used) = (self.clone(), self.used_names());
+        project.networks.retain(|name, _| used["networks"].contains(name.as_str()));
+        project.volumes.retain(|name, _| used["volumes"].contains(name.as_str()));
+        project.secrets.retain(|name, _| used["secrets"].contains(name.as_str()));
+        project.configs.retain(|name, _| used["configs"].contains(name.as_str()));
+        project.models.retain(|name, _| used["models"].contains(name.as_str()));
         project
+    }
+
+    /// Of each kind of resource, the names that services which are on use.
+    #[must_use]
+    pub fn used_names(&self) -> BTreeMap<&'static str, HashSet<&str>> {
+        let on = || self.services.values();
+        let volumes = on().flat_map(|it| &it.volumes).filter(|it| it.kind == MountKind::Volume);
+        let built = on().filter_map(|it| it.build.as_ref()).flat_map(|it| &it.secrets);
+        let secrets = on().flat_map(|it| &it.secrets).chain(built);
+        let configs = on().flat_map(|it| &it.configs);
+        BTreeMap::from([
+            ("networks", on().flat_map(|it| it.networks.keys()).map(String::as_str).collect()),
+            ("volumes", volumes.filter_map(|it| it.source.as_deref()).collect()),
+            ("secrets", secrets.map(|it| it.source.as_str()).collect()),
+            ("configs", configs.map(|it| it.source.as_str()).collect()),
+            ("models", on().flat_map(|it| it.models.keys()).map(String::as_str).collect()),
+        ])
     }
 
     /// A circle of services that need each other, the first repeated at its end.
     #[must_use]
     pub fn cycle(&self) -> Option<Vec<String>> {
         let graph = self.graph();
-        let ring = tarjan_scc(&graph)
+        // Not Tarjan's: petgraph's is recursive, and chains can be long.
+        let ring = kosaraju_scc(&graph)
             .into_iter()
             .find(|ring| ring.len() > 1 || graph.contains_edge(ring[0], ring[0]))?;
         let start = *ring.iter().min_by_key(|node| graph[**node])?;
+        let ring: HashSet<NodeIndex> = ring.into_iter().collect();
         let (mut at, mut path) = (start, vec![graph[start].to_owned()]);
         let mut seen = BTreeSet::from([start]);
         // Any way inside the component comes back; go on until a service repeats.

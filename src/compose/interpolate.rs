@@ -7,7 +7,7 @@ use crate::diag::{Diagnostics, Sources, Span};
 
 use super::environment::Environment;
 use super::node::{Node, ScalarKind, Value};
-use super::template::{FallbackKind, Lookup, Part, Template};
+use super::template::{FallbackKind, Lookup, MAX_EXPANDED, Part, Template};
 
 /// Replaces the variables of one file's tree.
 pub struct Interpolation<'a> {
@@ -17,6 +17,8 @@ pub struct Interpolation<'a> {
     pub sources: &'a Sources,
     /// Variables that had no value, and the first place that used each.
     pub unset: &'a mut BTreeMap<String, Span>,
+    /// Bytes that values of variables may still add.
+    pub budget: &'a mut usize,
     /// Mistakes.
     pub out: &'a mut Diagnostics,
 }
@@ -44,6 +46,9 @@ impl Interpolation<'_> {
 
     /// The text with its variables replaced; `None` after a mistake in it.
     fn text(&mut self, text: &str, span: Option<Span>) -> Option<String> {
+        if *self.budget == 0 {
+            return None;
+        }
         match Template::parse(text) {
             Ok(template) => {
                 Some(template.evaluate(&mut Evaluation { text, span, interpolation: self }))
@@ -95,6 +100,26 @@ impl Lookup for Evaluation<'_, '_> {
             .suggest(name, environment.names())
             .hint(format!("set it in `.env` or in the environment: {name}=…"));
     }
+
+    fn spend(&mut self, bytes: usize) -> bool {
+        let interpolation = &mut *self.interpolation;
+        let enough = *interpolation.budget >= bytes;
+        match enough {
+            true => *interpolation.budget -= bytes,
+            false => {
+                *interpolation.budget = 0;
+                too_much(interpolation.out, self.span);
+            }
+        }
+        enough
+    }
+}
+
+/// Reports that variables expand to more than can be meant.
+pub fn too_much(out: &mut Diagnostics, at: Option<Span>) {
+    out.error("too-large", at, "the values of variables add up to too much text")
+        .here("here the limit is exceeded")
+        .note(format!("the limit is {} MiB for all files", MAX_EXPANDED >> 20));
 }
 
 /// The place of some bytes of a value. Where the value was written with escapes or over several

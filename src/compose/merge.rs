@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::diag::Diagnostics;
 
-use super::node::{Node, Tag, Value};
+use super::node::{Entry, Mapping, Node, Tag, Value};
 use super::shape::{Fields, LOGGING, Shape, Unique};
 
 /// Merges `over` into `base`, whose value it replaces, extends or removes.
@@ -78,9 +78,9 @@ impl Merge<'_> {
             let over = Node { value: Value::Mapping(entries), ..over };
             return self.replace(base, over);
         };
+        self.reset(mapping, &entries);
         for (name, entry) in entries {
             if entry.node.tag == Some(Tag::Reset) && !self.keep_tags {
-                mapping.shift_remove(&name);
                 continue;
             }
             match mapping.get_mut(&name) {
@@ -99,14 +99,24 @@ impl Merge<'_> {
         }
     }
 
+    /// Takes out what `entries` reset: all at once, since each removal moves all that follow.
+    fn reset(&self, mapping: &mut Mapping, entries: &Mapping) {
+        let resets = |entry: &Entry| entry.node.tag == Some(Tag::Reset);
+        if !self.keep_tags && entries.values().any(resets) {
+            mapping.retain(|name, _| !entries.get(name).is_some_and(resets));
+        }
+    }
+
     /// Pairs are replaced one by one; here a name without a value replaces, too.
     fn pairs(&mut self, base: &mut Node, over: Node) {
         let Value::Mapping(entries) = over.value else { return };
         let Value::Mapping(mapping) = &mut base.value else { return };
+        self.reset(mapping, &entries);
         for (name, entry) in entries {
             if entry.node.tag == Some(Tag::Reset) && !self.keep_tags {
-                mapping.shift_remove(&name);
-            } else if let Some(known) = mapping.get_mut(&name) {
+                continue;
+            }
+            if let Some(known) = mapping.get_mut(&name) {
                 self.replace(&mut known.node, entry.node);
                 known.key = entry.key;
             } else {

@@ -108,6 +108,19 @@ impl Node {
         Node { value: Value::Sequence(items), ..Node::default() }
     }
 
+    /// How many values it has, itself included, long texts counted as several.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match &self.value {
+            Value::Null => 1,
+            Value::Scalar(scalar) => 1 + scalar.text.len() / 64,
+            Value::Sequence(items) => 1 + items.iter().map(Node::count).sum::<usize>(),
+            Value::Mapping(mapping) => {
+                1 + mapping.values().map(|entry| entry.node.count()).sum::<usize>()
+            }
+        }
+    }
+
     /// Whether it is null.
     #[must_use]
     pub fn is_null(&self) -> bool {

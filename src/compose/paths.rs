@@ -36,8 +36,8 @@ impl Paths<'_> {
         if let Some(watch) = service.get_mut("develop").and_then(|it| it.get_mut("watch")) {
             items(watch, |rule| self.key(rule, "path"));
         }
-        if let Some(extends) = service.get_mut("extends") {
-            self.key(extends, "file");
+        if let Some(file) = service.get_mut("extends").and_then(|it| it.get_mut("file")) {
+            self.context(file);
         }
         if let Some(volumes) = service.get_mut("volumes") {
             items(volumes, |volume| {

@@ -64,7 +64,8 @@ impl Default for LoadOptions {
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// The project; `None` when there are errors.
+    /// The project; `None` when there are errors, and where variables were not replaced: then
+    /// nothing has a type, and there is only the document.
     pub project: Option<Project>,
     /// The merged tree, in canonical form, even where there is no project.
     pub document: Document,

@@ -66,7 +66,13 @@ pub trait Lookup {
     fn unset(&mut self, name: &str, at: Range<usize>);
     /// A required variable has no value.
     fn missing(&mut self, name: &str, message: &str, at: Range<usize>);
+    /// So many bytes are about to be put in a variable's place. False: that is too much.
+    fn spend(&mut self, bytes: usize) -> bool;
 }
+
+/// How many bytes values of variables may add to all that is loaded: variables that name each other
+/// double a text with every line.
+pub const MAX_EXPANDED: usize = 32 << 20;
 
 impl Template {
     /// Parses a value.
@@ -83,7 +89,13 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Variable(variable, at) => out += &variable.evaluate(lookup, at),
+                Part::Variable(variable, at) => {
+                    let value = variable.evaluate(lookup, at);
+                    if !lookup.spend(value.len()) {
+                        break;
+                    }
+                    out += &value;
+                }
             }
         }
         out
@@ -268,6 +280,9 @@ mod tests {
         }
         fn missing(&mut self, name: &str, message: &str, _: Range<usize>) {
             self.0.push(format!("missing {name}: {message}"));
+        }
+        fn spend(&mut self, _: usize) -> bool {
+            true
         }
     }
 

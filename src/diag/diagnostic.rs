@@ -25,6 +25,9 @@ impl Severity {
     }
 }
 
+/// The code of what is not kept.
+const DROPPED: &str = "";
+
 /// A place that has to do with the mistake, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -92,17 +95,27 @@ impl Diagnostic {
         word: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> &mut Diagnostic {
-        if let Some(known) = closest(word, known) {
+        if self.code != DROPPED
+            && let Some(known) = closest(word, known)
+        {
             self.hints.push(format!("did you mean `{known}`?"));
         }
         self
     }
 }
 
+/// So many errors are kept, and as many warnings and notices: whoever has more reads none of them,
+/// and a file that is wrong everywhere must not take all memory.
+const MOST: usize = 500;
+
 /// What was found so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    errors: usize,
+    /// How many more there were, and the last of them, which takes labels and hints in vain.
+    dropped: usize,
+    last_dropped: Option<Box<Diagnostic>>,
 }
 
 impl Diagnostics {
@@ -116,7 +129,15 @@ impl Diagnostics {
     ) -> &mut Diagnostic {
         let (span, message) = (span.into(), message.into());
         let (here, labels, notes, hints) = (String::new(), Vec::new(), Vec::new(), Vec::new());
-        self.list.push(Diagnostic { severity, code, message, span, here, labels, notes, hints });
+        let new = Diagnostic { severity, code, message, span, here, labels, notes, hints };
+        let is_error = severity == Severity::Error;
+        let kept = if is_error { self.errors } else { self.list.len() - self.errors };
+        if kept >= MOST {
+            self.dropped += 1;
+            return self.last_dropped.insert(Box::new(Diagnostic { code: DROPPED, ..new }));
+        }
+        self.errors += usize::from(is_error);
+        self.list.push(new);
         let last = self.list.len() - 1;
         &mut self.list[last]
     }
@@ -174,9 +195,22 @@ impl Diagnostics {
         self.list.iter()
     }
 
+    /// All but the first `count`, to add labels and hints to them.
+    pub fn since(&mut self, count: usize) -> impl Iterator<Item = &mut Diagnostic> {
+        self.list.iter_mut().skip(count)
+    }
+
     /// Adds those of `other`.
     pub fn append(&mut self, mut other: Diagnostics) {
         self.list.append(&mut other.list);
+        self.errors += other.errors;
+        self.dropped += other.dropped;
+    }
+
+    /// How many more were found than are kept.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.dropped
     }
 
     /// Puts them in the order of the text, and leaves out what was found twice, as happens where
@@ -185,6 +219,7 @@ impl Diagnostics {
         self.list.sort_by_key(|it| it.span);
         let mut seen = std::collections::HashSet::new();
         self.list.retain(|it| seen.insert((it.code, it.span, it.message.clone())));
+        self.recount();
     }
 
     /// Makes every warning an error (`--strict`). Notices stay.
@@ -194,5 +229,10 @@ impl Diagnostics {
                 it.severity = Severity::Error;
             }
         }
+        self.recount();
+    }
+
+    fn recount(&mut self) {
+        self.errors = self.list.iter().filter(|it| it.severity == Severity::Error).count();
     }
 }

@@ -5,7 +5,16 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
+use super::{Diagnostic, Diagnostics, Label, Severity, Sources, Span};
+
+/// So many are drawn: nobody reads more at once.
+const MOST: usize = 100;
+
+/// Places of one text farther apart than this, in bytes, are drawn on their own.
+const APART: usize = 64 << 10;
+
+/// Of a line longer than this only the part around the place is drawn.
+const LONG_LINE: usize = 16 << 10;
 
 /// How diagnostics are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +40,15 @@ pub fn render(diagnostics: &Diagnostics, sources: &Sources, style: Style) -> Str
         false => Renderer::plain(),
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(style.width);
-    let texts: Vec<String> = diagnostics
+    let mut texts: Vec<String> = diagnostics
         .iter()
+        .take(MOST)
         .map(|diagnostic| renderer.render(&[group(diagnostic, sources)]) + "\n")
         .collect();
+    let more = diagnostics.len().saturating_sub(MOST) + diagnostics.dropped();
+    if more > 0 {
+        texts.push(format!("… and {more} more\n"));
+    }
     texts.join("\n")
 }
 
@@ -46,8 +60,8 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
     };
     let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
     let mut group = Group::with_title(title);
-    for source in shown(diagnostic) {
-        group = group.element(snippet(diagnostic, source, sources));
+    for place in shown(diagnostic) {
+        group = group.element(snippet(diagnostic, place, sources));
     }
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(note));
@@ -58,47 +72,47 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
     group
 }
 
-/// The texts a diagnostic points into, its own first.
-fn shown(diagnostic: &Diagnostic) -> Vec<SourceId> {
-    let mut shown: Vec<SourceId> = Vec::new();
+/// The place that begins each snippet: the diagnostic's own first, then one of each other text,
+/// and one of each part of the same text that is far away.
+fn shown(diagnostic: &Diagnostic) -> Vec<Span> {
+    let mut shown: Vec<Span> = Vec::new();
     let places = diagnostic.span.iter().chain(diagnostic.labels.iter().map(|label| &label.span));
     for span in places {
-        if !shown.contains(&span.source) {
-            shown.push(span.source);
+        if !shown.iter().any(|known| near(*known, *span)) {
+            shown.push(*span);
         }
     }
     shown
 }
 
+fn near(a: Span, b: Span) -> bool {
+    a.source == b.source && a.start.abs_diff(b.start) as usize <= APART
+}
+
 fn snippet<'a>(
     diagnostic: &'a Diagnostic,
-    id: SourceId,
+    place: Span,
     sources: &'a Sources,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let source = sources.get(id);
-    let spans: Vec<Span> = diagnostic
-        .span
-        .into_iter()
-        .chain(diagnostic.labels.iter().map(|label| label.span))
-        .filter(|span| span.source == id)
-        .collect();
+    let source = sources.get(place.source);
+    let own = diagnostic.span.filter(|span| near(place, *span));
+    let labels: Vec<&Label> =
+        diagnostic.labels.iter().filter(|label| near(place, label.span)).collect();
+    let spans: Vec<Span> = own.into_iter().chain(labels.iter().map(|it| it.span)).collect();
     let (window, first_line) = window(&source.text, &spans);
     let at = |span: Span| visible(&source.text, span, &window);
     let mut snippet =
         Snippet::source(&source.text[window.clone()]).path(&source.name).line_start(first_line);
-    if let Some(span) = diagnostic.span.filter(|span| span.source == id) {
+    if let Some(span) = own {
         let mark = AnnotationKind::Primary.span(at(span));
         snippet = snippet.annotation(match diagnostic.here.is_empty() {
             true => mark,
             false => mark.label(&diagnostic.here),
         });
     }
-    let elsewhere = diagnostic.span.is_none_or(|span| span.source != id);
-    for (index, label) in
-        diagnostic.labels.iter().filter(|label| label.span.source == id).enumerate()
-    {
-        // In a second file the first label is what the file is shown for.
-        let kind = match elsewhere && index == 0 {
+    for (index, label) in labels.into_iter().enumerate() {
+        // Elsewhere the first label is what the text is shown for.
+        let kind = match own.is_none() && index == 0 {
             true => AnnotationKind::Primary,
             false => AnnotationKind::Context,
         };
@@ -113,7 +127,9 @@ fn visible(text: &str, span: Span, window: &Range<usize>) -> Range<usize> {
     let line = memchr::memchr(b'\n', &text.as_bytes()[start.min(end)..end]);
     let end = line.map_or(end, |length| start + length);
     let end = start + text.get(start..end).unwrap_or_default().trim_end().len();
-    start - window.start..end - window.start
+    let inside =
+        |at: usize| text.floor_char_boundary(at.clamp(window.start, window.end)) - window.start;
+    inside(start)..inside(end)
 }
 
 /// The lines that matter, and the number of the first, so that a large file is not drawn whole.
@@ -123,5 +139,9 @@ fn window(text: &str, spans: &[Span]) -> (Range<usize>, usize) {
     let last = spans.iter().map(|span| span.start as usize).max().unwrap_or(0).min(text.len());
     let start = memchr::memrchr(b'\n', &bytes[..first]).map_or(0, |newline| newline + 1);
     let end = memchr::memchr(b'\n', &bytes[last..]).map_or(text.len(), |length| last + length);
-    (start..end, memchr::memchr_iter(b'\n', &bytes[..start]).count() + 1)
+    let line = memchr::memchr_iter(b'\n', &bytes[..start]).count() + 1;
+    let cut = |at: usize| text.ceil_char_boundary(at.min(text.len()));
+    let start = if first - start > LONG_LINE { cut(first - LONG_LINE) } else { start };
+    let end = if end - last > LONG_LINE { cut(last + LONG_LINE) } else { end };
+    (start..end, line)
 }

@@ -1,12 +1,18 @@
 //! "Did you mean": the closest of the words that are known.
 
+/// Nobody has more names to choose from than this; hostile files do.
+const MOST_WORDS: usize = 10_000;
+
 /// The word of `known` that `word` was probably meant to be. `None` if none is close.
 #[must_use]
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the letters may be wrong; very short words must be very close.
-    let limit = (word.chars().count().max(3) / 3).min(3);
+    let letters = word.chars().count();
+    // …but of a single one, none would be left.
+    let limit = if letters < 2 { 0 } else { (letters.max(3) / 3).min(3) };
     known
         .into_iter()
+        .take(MOST_WORDS)
         .map(|known| (distance(word, known), known))
         .filter(|(distance, known)| *distance <= limit || only_dressed_differently(word, known))
         .min()
@@ -70,6 +76,7 @@ mod tests {
             ("enviroment", Some("environment")),
             ("port", Some("ports")),
             ("zebra", None),
+            ("p", None),
             ("", None),
         ] {
             assert_eq!(closest(word, known), meant, "{word}");

@@ -17,9 +17,13 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::base::{ContainerId, Digest, Result};
 use crate::build;
 use crate::resource::container::{ContainerSpec, Status};
+use crate::resource::event::Event;
+use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
@@ -114,6 +118,28 @@ pub trait Engine {
     /// What a container uses, as of now; all zero for one that does not run.
     async fn stats(&self, id: &ContainerId) -> Result<Stats>;
 
+    /// What is at a path in a container. Links on the way are followed, the last one only with a
+    /// slash behind it.
+    async fn stat_file(&self, id: &ContainerId, path: &str) -> Result<Option<FileStat>>;
+
+    /// Writes what is at a path in a container to `out`, as an archive. Its own entry is called
+    /// `top`, what is in it lies below that.
+    async fn copy_out(&self, id: &ContainerId, path: &str, top: &str, out: OwnedFd) -> Result<()>;
+
+    /// Unpacks an archive, compressed or not, into a directory of a container.
+    async fn copy_in(
+        &self,
+        id: &ContainerId,
+        into: &str,
+        archive: OwnedFd,
+        options: &CopyOptions,
+    ) -> Result<()>;
+
+    /// What happens to things on this machine.
+    async fn events(&self, options: &EventOptions) -> Result<Self::Events>;
+
+    /// See [`Engine::events`].
+    type Events: Events;
     /// See [`Engine::watch`].
     type Watch: Watch;
     /// See [`Engine::exec`].
@@ -221,6 +247,28 @@ pub struct AttachOptions {
     pub start: bool,
     /// Size of the caller's terminal.
     pub size: Option<TerminalSize>,
+}
+
+/// How files get into a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyOptions {
+    /// They belong to whom the archive says, not to root.
+    pub keep_owner: bool,
+}
+
+/// Which events are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventOptions {
+    /// Begin with those of the past from this time on; `None`: only what comes.
+    pub since: Option<Timestamp>,
+    /// End with this time; `None`: never.
+    pub until: Option<Timestamp>,
+}
+
+/// What happens.
+pub trait Events {
+    /// The next event; `None` when the time given as the end has come.
+    async fn next(&mut self) -> Result<Option<Event>>;
 }
 
 /// Follows a container's status.

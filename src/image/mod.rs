@@ -1,6 +1,7 @@
 //! Images: references, registry client, store, unpacking.
 
 pub mod archive;
+pub mod artifact;
 pub mod chain;
 pub mod change;
 pub mod config;
@@ -28,7 +29,7 @@ pub use progress::{Event, Phase, Progress, Quiet};
 pub use pull::{Policy, PullOptions, Pulled, pull};
 pub use push::{Pushed, push};
 pub use reference::Reference;
-pub use registry::{Settings, download, tags};
+pub use registry::{Found, Settings, download, search, tags};
 pub use store::{Removed, Store, Usage, User};
 
 #[cfg(test)]

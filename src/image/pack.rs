@@ -17,6 +17,10 @@ use crate::base::{Context, Digest, Result};
 
 use super::hash::Hashing;
 
+mod entry;
+
+use entry::{Entry, finish};
+
 /// Bytes of a block; every header and every file is padded to it.
 const BLOCK: usize = 512;
 
@@ -36,11 +40,23 @@ pub struct Packed {
 /// # Errors
 /// A file cannot be read, or `out` cannot be written.
 pub fn pack(root: &Path, out: impl Write) -> Result<Packed> {
+    pack_without(root, &|_, _| false, out)
+}
+
+/// As [`pack`], without the entries that `skip` holds for, and all below them.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_without(
+    root: &Path,
+    skip: &dyn Fn(&[u8], &Stat) -> bool,
+    out: impl Write,
+) -> Result<Packed> {
     let describe = || format!("cannot pack layer {}", root.display());
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let directory = rustix::fs::openat(CWD, root, flags, Mode::empty());
     let directory = directory.map_err(io::Error::from).context(describe)?;
-    let mut packer = Packer { out: Hashing::new(out), links: HashMap::new(), size: 0 };
+    let mut packer = Packer::new(out, Rules { plain: false, skip });
     packer
         .root(&directory)
         .and_then(|()| packer.out.write_all(&[0; 2 * BLOCK]))
@@ -60,14 +76,66 @@ pub fn digest(root: &Path) -> Result<Packed> {
     pack(root, io::sink())
 }
 
-struct Packer<W> {
+/// Archives what an open directory shows, as it is: whiteouts are devices like others. Its own
+/// entry is called `top`, and what is in it lies below that.
+///
+/// The tree may change meanwhile, by the hand of somebody who is not to be trusted: every file is
+/// opened without following links, and is what the opened descriptor says it is.
+///
+/// # Errors
+/// A file cannot be read, or `out` cannot be written. Files that vanish are left out.
+pub fn archive_directory(directory: BorrowedFd<'_>, top: &[u8], out: impl Write) -> io::Result<()> {
+    let mut packer = Packer::new(out, Rules { plain: true, skip: &|_, _| false });
+    let stat = rustix::fs::fstat(directory)?;
+    let path = [top, b"/"].concat();
+    packer.header(&Entry::of(path.clone(), &stat, directory)?)?;
+    packer.children(directory, &path)?;
+    packer.end()
+}
+
+/// Archives the one file `name` in `parent`, under the name `top`. As [`archive_directory`].
+///
+/// # Errors
+/// As [`archive_directory`]; there is no such file.
+pub fn archive_file(
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    top: &[u8],
+    out: impl Write,
+) -> io::Result<()> {
+    let mut packer = Packer::new(out, Rules { plain: true, skip: &|_, _| false });
+    let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    packer.item(parent, name, top.to_vec(), &stat)?;
+    packer.end()
+}
+
+/// What becomes an entry.
+#[derive(Clone, Copy)]
+struct Rules<'a> {
+    /// It is no layer: overlay's marks mean nothing.
+    plain: bool,
+    /// Paths to leave out.
+    skip: &'a dyn Fn(&[u8], &Stat) -> bool,
+}
+
+struct Packer<'a, W> {
+    rules: Rules<'a>,
     out: Hashing<W>,
     /// Files with several names: the first one.
     links: HashMap<(u64, u64), Vec<u8>>,
     size: u64,
 }
 
-impl<W: Write> Packer<W> {
+impl<'a, W: Write> Packer<'a, W> {
+    fn new(out: W, rules: Rules<'a>) -> Packer<'a, W> {
+        Packer { rules, out: Hashing::new(out), links: HashMap::new(), size: 0 }
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.out.write_all(&[0; 2 * BLOCK])?;
+        self.out.flush()
+    }
+
     fn root(&mut self, directory: &OwnedFd) -> io::Result<()> {
         let stat = rustix::fs::fstat(directory)?;
         if (stat.st_mode & 0o7777, stat.st_uid, stat.st_gid) != (0o755, 0, 0) {
@@ -97,23 +165,44 @@ impl<W: Write> Packer<W> {
     }
 
     fn entry(&mut self, parent: BorrowedFd<'_>, path: &[u8], name: &CStr) -> io::Result<()> {
-        let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let stat = match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(rustix::io::Errno::NOENT) if self.rules.plain => return Ok(()),
+            stat => stat?,
+        };
         let full = [path, name.to_bytes()].concat();
+        if (self.rules.skip)(&full, &stat) {
+            return Ok(());
+        }
+        let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+        if is_device && stat.st_rdev == 0 && !self.rules.plain {
+            // Overlay's whiteout; its metadata means nothing.
+            return self.whiteout([path, b".wh.", name.to_bytes()].concat(), &stat);
+        }
+        match self.item(parent, name, full, &stat) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.rules.plain => Ok(()),
+            result => result,
+        }
+    }
+
+    /// One entry, and all below it.
+    fn item(
+        &mut self,
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        full: Vec<u8>,
+        stat: &Stat,
+    ) -> io::Result<()> {
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => self.directory(parent, name, full, &stat),
-            FileType::RegularFile => self.file(parent, name, full, &stat),
+            FileType::Directory => self.directory(parent, name, full),
+            FileType::RegularFile => self.file(parent, name, full),
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(parent, name, Vec::new())?;
-                let entry = Entry { link: target.into_bytes(), ..Entry::plain(b'2', full, &stat) };
+                let entry = Entry { link: target.into_bytes(), ..Entry::plain(b'2', full, stat) };
                 self.header(&entry)
             }
-            // Overlay's whiteout; its metadata means nothing.
-            FileType::CharacterDevice if stat.st_rdev == 0 => {
-                self.whiteout([path, b".wh.", name.to_bytes()].concat(), &stat)
-            }
-            FileType::CharacterDevice => self.linkable(&Entry::plain(b'3', full, &stat), &stat),
-            FileType::BlockDevice => self.linkable(&Entry::plain(b'4', full, &stat), &stat),
-            FileType::Fifo => self.linkable(&Entry::plain(b'6', full, &stat), &stat),
+            FileType::CharacterDevice => self.linkable(&Entry::plain(b'3', full, stat), stat),
+            FileType::BlockDevice => self.linkable(&Entry::plain(b'4', full, stat), stat),
+            FileType::Fifo => self.linkable(&Entry::plain(b'6', full, stat), stat),
             _ => Ok(()),
         }
     }
@@ -123,31 +212,31 @@ impl<W: Write> Packer<W> {
         parent: BorrowedFd<'_>,
         name: &CStr,
         mut path: Vec<u8>,
-        stat: &Stat,
     ) -> io::Result<()> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+        // Of what was opened, which need not be what had the name before.
+        let stat = rustix::fs::fstat(&directory)?;
         path.push(b'/');
-        let entry = Entry::of(path.clone(), stat, directory.as_fd())?;
+        let entry = Entry::of(path.clone(), &stat, directory.as_fd())?;
         self.header(&entry)?;
-        if is_opaque(directory.as_fd())? {
-            self.whiteout([&path[..], b".wh..wh..opq"].concat(), stat)?;
+        if !self.rules.plain && is_opaque(directory.as_fd())? {
+            self.whiteout([&path[..], b".wh..wh..opq"].concat(), &stat)?;
         }
         self.children(directory.as_fd(), &path)
     }
 
-    fn file(
-        &mut self,
-        parent: BorrowedFd<'_>,
-        name: &CStr,
-        path: Vec<u8>,
-        stat: &Stat,
-    ) -> io::Result<()> {
+    fn file(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: Vec<u8>) -> io::Result<()> {
+        // Neither a pipe that somebody puts there meanwhile nor a terminal may hold us up.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::empty())?;
+        let (file, stat) = (File::from(file.try_clone()?), &rustix::fs::fstat(&file)?);
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::Error::other("a file was replaced while it was read"));
+        }
         if self.is_known_link(&path, stat)? {
             return Ok(());
         }
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?);
         let length = stat.st_size as u64;
         let entry = Entry { size: length, ..Entry::of(path, stat, file.as_fd())? };
         self.header(&entry)?;
@@ -214,168 +303,6 @@ impl<W: Write> Packer<W> {
             over => self.out.write_all(&[0; BLOCK][over..]),
         }
     }
-}
-
-/// One entry of the archive.
-struct Entry {
-    kind: u8,
-    path: Vec<u8>,
-    link: Vec<u8>,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    mtime: (i64, u32),
-    device: (u32, u32),
-    size: u64,
-    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Entry {
-    /// Of something that is not opened: without attributes.
-    fn plain(kind: u8, path: Vec<u8>, stat: &Stat) -> Entry {
-        let device = match kind {
-            b'3' | b'4' => (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)),
-            _ => (0, 0),
-        };
-        Entry {
-            kind,
-            path,
-            link: Vec::new(),
-            mode: stat.st_mode & 0o7777,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            mtime: (stat.st_mtime, stat.st_mtime_nsec as u32),
-            device,
-            size: 0,
-            xattrs: Vec::new(),
-        }
-    }
-
-    /// Of an open file or directory.
-    fn of(path: Vec<u8>, stat: &Stat, file: BorrowedFd<'_>) -> io::Result<Entry> {
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => b'5',
-            _ => b'0',
-        };
-        let xattrs = attributes(file)?;
-        Ok(Entry { xattrs, ..Entry::plain(kind, path, stat) })
-    }
-
-    fn header(&self) -> tar::Header {
-        let mut header = tar::Header::new_ustar();
-        let bytes = header.as_mut_bytes();
-        let copy = |target: &mut [u8], text: &[u8]| {
-            let length = text.len().min(target.len());
-            target[..length].copy_from_slice(&text[..length]);
-        };
-        copy(&mut bytes[..100], &self.path);
-        copy(&mut bytes[157..257], &self.link);
-        bytes[156] = self.kind;
-        header.set_mode(self.mode);
-        header.set_uid(u64::from(self.uid).min(MAX_OCTAL));
-        header.set_gid(u64::from(self.gid).min(MAX_OCTAL));
-        header.set_mtime(self.mtime.0.clamp(0, MAX_TIME) as u64);
-        header.set_size(if self.size > MAX_TIME as u64 { 0 } else { self.size });
-        if matches!(self.kind, b'3' | b'4') {
-            // Both fields hold seven octal digits, as many as the kernel's numbers have.
-            let _ = header.set_device_major(self.device.0);
-            let _ = header.set_device_minor(self.device.1);
-        }
-        header.set_cksum();
-        header
-    }
-
-    /// Records for what the header has no room for.
-    fn extended(&self) -> Vec<u8> {
-        let mut records = Vec::new();
-        if self.path.len() > 100 {
-            record(&mut records, b"path", &self.path);
-        }
-        if self.link.len() > 100 {
-            record(&mut records, b"linkpath", &self.link);
-        }
-        for (name, id) in [("uid", self.uid), ("gid", self.gid)] {
-            if u64::from(id) > MAX_OCTAL {
-                record(&mut records, name.as_bytes(), id.to_string().as_bytes());
-            }
-        }
-        if self.size > MAX_TIME as u64 {
-            record(&mut records, b"size", self.size.to_string().as_bytes());
-        }
-        let (seconds, nanoseconds) = self.mtime;
-        if nanoseconds > 0 || !(0..=MAX_TIME).contains(&seconds) {
-            record(&mut records, b"mtime", decimal(seconds, nanoseconds).as_bytes());
-        }
-        for (name, value) in &self.xattrs {
-            record(&mut records, &[b"SCHILY.xattr.", &name[..]].concat(), value);
-        }
-        records
-    }
-}
-
-/// Largest number of seven octal digits.
-const MAX_OCTAL: u64 = 0o7_777_777;
-
-/// Largest number of eleven octal digits.
-const MAX_TIME: i64 = 0o77_777_777_777;
-
-/// Seconds with a fraction, without zeros at its end. Nanoseconds count upwards also before 1970.
-fn decimal(seconds: i64, nanoseconds: u32) -> String {
-    let (sign, whole, rest) = match (seconds < 0, nanoseconds) {
-        (true, 1..) => ("-", -(seconds + 1), 1_000_000_000 - nanoseconds),
-        (true, 0) => ("-", -seconds, 0),
-        (false, rest) => ("", seconds, rest),
-    };
-    let fraction = format!("{rest:09}");
-    match fraction.trim_end_matches('0') {
-        "" => format!("{sign}{whole}"),
-        fraction => format!("{sign}{whole}.{fraction}"),
-    }
-}
-
-/// `length key=value\n`; the length counts itself.
-fn record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    let rest = key.len() + value.len() + 3;
-    let mut length = rest + 1;
-    while length != rest + length.to_string().len() {
-        length = rest + length.to_string().len();
-    }
-    records.extend_from_slice(format!("{length} ").as_bytes());
-    records.extend_from_slice(key);
-    records.push(b'=');
-    records.extend_from_slice(value);
-    records.push(b'\n');
-}
-
-fn finish(header: &mut tar::Header) {
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_cksum();
-}
-
-/// The attributes that belong into an archive, sorted: not overlay's, nor labels of this host.
-fn attributes(file: BorrowedFd<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut names = vec![0; 64 << 10];
-    let length = match rustix::fs::flistxattr(file, &mut names[..]) {
-        Ok(length) => length,
-        Err(rustix::io::Errno::NOTSUP) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut found = Vec::new();
-    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        let kept = name.starts_with(b"user.") && !name.starts_with(b"user.overlay.")
-            || name == b"security.capability";
-        if kept {
-            let mut value = vec![0; 64 << 10];
-            let length = rustix::fs::fgetxattr(file, name, &mut value[..])?;
-            value.truncate(length);
-            found.push((name.to_vec(), value));
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// Whether overlay shows nothing of lower layers in this directory.

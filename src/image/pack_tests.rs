@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use super::entry::decimal;
 use super::*;
 use crate::image::unpack::{Limits, unpack};
 

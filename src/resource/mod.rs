@@ -5,6 +5,8 @@
 //! written to disk as JSON, so new fields need a `serde(default)`.
 
 pub mod container;
+pub mod event;
+pub mod file;
 pub mod image;
 pub mod inspection;
 pub mod labels;

@@ -34,6 +34,7 @@ pub mod start;
 mod sysctl;
 mod terminal;
 pub mod user;
+pub mod view;
 
 pub use bundle::{Bundle, Content, Rootfs, Seccomp, UserSpec};
 pub use cgroup::Cgroup;

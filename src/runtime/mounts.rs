@@ -155,6 +155,19 @@ pub fn attach(root: &Root, prepared: &[Prepared], fill: &[PathBuf], cgroup: &Cgr
     Ok(())
 }
 
+/// Attaches bind mounts inside `root`, in order, as [`attach`] does.
+///
+/// # Errors
+/// As [`attach`].
+pub fn attach_binds(root: &Root, prepared: &[Prepared]) -> Result<()> {
+    for one in prepared {
+        if let Some(source) = &one.mount {
+            one.attach(source.as_fd(), one.target(root)?.as_fd())?;
+        }
+    }
+    Ok(())
+}
+
 /// The mount on this target, if it is of a type of its own.
 #[must_use]
 pub fn on<'a>(prepared: &'a [Prepared], target: &str, kind: &str) -> Option<BorrowedFd<'a>> {

@@ -6,6 +6,7 @@
 //! [`protocol`], and read what its container prints with [`log::Reader`].
 
 pub mod alive;
+mod announce;
 pub mod client;
 pub mod etc;
 mod launch;

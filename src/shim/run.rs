@@ -16,6 +16,7 @@ use crate::resource::process::TerminalSize;
 use crate::runtime::Size;
 use crate::state::{ContainerDir, Lock, Roots};
 
+use super::announce::Announcer;
 use super::launch::{self, Payload};
 use super::output::{Output, Read};
 use super::peers::Peers;
@@ -35,6 +36,15 @@ const CALM: Duration = Duration::from_millis(250);
 /// Reads of one stream before others get their turn.
 const TURN: usize = 8;
 
+/// A command that runs in the container.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// Who waits for its end.
+    pub(super) peer: u32,
+    /// What events call it: 64 hexadecimal digits.
+    pub(super) id: String,
+}
+
 /// One container and everything its shim holds for it.
 #[derive(Debug)]
 pub(super) struct Shim {
@@ -52,8 +62,9 @@ pub(super) struct Shim {
     pub(super) wiring: Wiring,
     pub(super) supervisor: Supervisor,
     pub(super) records: Records,
-    /// Commands that run in the container, by process id, with the peer that waits.
-    pub(super) commands: BTreeMap<i32, u32>,
+    /// Commands that run in the container, by process id.
+    pub(super) commands: BTreeMap<i32, Command>,
+    pub(super) announcer: Announcer,
     pub(super) probe: Option<Probe>,
     /// Peers that wait for the container's end.
     pub(super) stoppers: Vec<u32>,
@@ -157,7 +168,12 @@ impl Shim {
         match effect {
             Effect::StartInit => return Some(self.start()),
             // Names were checked when they came in; a process that just ended needs no signal.
-            Effect::Signal(name) => drop(self.payload.signal(&name)),
+            Effect::Signal(name) => {
+                drop(self.payload.signal(&name));
+                // It is known: see above.
+                let number = launch::signal_number(&name).unwrap_or(0);
+                self.announcer.tell("kill", &[("signal", number.to_string())]);
+            }
             // If thawing fails, the signal that follows does not arrive, and SIGKILL thaws again.
             Effect::Thaw => drop(self.payload.freeze(false)),
             Effect::KillAll => self.payload.kill_all(),
@@ -173,6 +189,7 @@ impl Shim {
             Effect::StatusChanged => {
                 let status = self.supervisor.status();
                 self.records.changed(&self.dir, status);
+                self.announcer.changed(status);
                 self.peers.tell_status(status, &self.poller);
                 self.report_start();
             }
@@ -225,9 +242,11 @@ impl Shim {
             let (pid, code) = (pid.as_raw_pid(), exit_code(status));
             if self.payload.is_init(pid) {
                 self.on_init_end(code);
-            } else if let Some(peer) = self.commands.remove(&pid) {
+            } else if let Some(command) = self.commands.remove(&pid) {
                 let reply = super::protocol::Reply::Exited { code };
-                self.peers.answer(peer, &reply, &self.poller);
+                self.peers.answer(command.peer, &reply, &self.poller);
+                let attributes = [("execID", command.id), ("exitCode", code.to_string())];
+                self.announcer.tell("exec_die", &attributes);
             } else if let Some(probe) = self.probe.take_if(|probe| probe.is(pid)) {
                 let result = probe.finish(code, &self.poller);
                 self.apply(Event::ProbeEnded(result));

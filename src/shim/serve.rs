@@ -12,7 +12,7 @@ use super::launch;
 use super::peers::{Incoming, Role};
 use super::poller::Ready;
 use super::protocol::{Failure, Frame, Reply, Request};
-use super::run::Shim;
+use super::run::{Command, Shim};
 use super::supervisor::{Event, Grace, StopRequest};
 
 impl Shim {
@@ -85,6 +85,7 @@ impl Shim {
         };
         self.peers.set_role(id, Role::Waiter);
         self.stoppers.push(id);
+        self.announcer.stopping();
         self.apply(Event::Stop(StopRequest { signal, grace }));
         Ok(())
     }
@@ -138,7 +139,13 @@ impl Shim {
         }
         let started = self.execute(spec, size, descriptors)?;
         let pid = started.pid.as_raw_pid();
-        self.commands.insert(pid, id);
+        let exec = exec_id()?;
+        let line = spec.argv.join(" ");
+        for action in ["exec_create", "exec_start"] {
+            let attributes = [("execID", exec.clone())];
+            self.announcer.tell(&format!("{action}: {line}"), &attributes);
+        }
+        self.commands.insert(pid, Command { peer: id, id: exec });
         self.peers.set_role(id, Role::Waiter);
         self.peers.reply(id, &Reply::Started { pid }, started.terminal, &self.poller);
         Ok(())
@@ -179,6 +186,7 @@ impl Shim {
             return Err(Error::new(Kind::Conflict, why));
         }
         self.peers.set_role(id, Role::Attached { stdin });
+        self.announcer.tell("attach", &[]);
         Ok(())
     }
 
@@ -215,5 +223,15 @@ impl Shim {
     fn resize(&mut self, size: TerminalSize) {
         self.size = Some(size);
         self.output.resize(size);
+        let (height, width) = (size.rows.to_string(), size.columns.to_string());
+        self.announcer.tell("resize", &[("height", height), ("width", width)]);
     }
+}
+
+/// A name for a command, to tell its events from those of others.
+fn exec_id() -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::other(format!("the kernel gives no random bytes: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -14,6 +14,7 @@ use crate::resource::ContainerSpec;
 use crate::resource::container::{State, Status};
 use crate::state::{self, ContainerDir, Durability, Lock};
 
+use super::announce::Announcer;
 use super::launch::{self, Payload};
 use super::log::{LogFile, Options};
 use super::output::Output;
@@ -97,6 +98,8 @@ fn prepare(dir: &ContainerDir, lock: &mut Option<Lock>) -> Result<Shim> {
     wiring.write_files(dir, &roots, &id, &spec)?;
     wiring.listen(&poller)?;
     let payload = Payload::prepare(dir, &roots, &spec, wiring.namespace())?;
+    let announcer = Announcer::new(&id, dir, &roots, &spec);
+    announcer.surroundings(true);
     let mut supervisor = Supervisor::new(spec.restart, spec.stop.clone(), spec.health.clone());
     supervisor.set_network(|status| wiring.describe(status));
     Ok(Shim {
@@ -114,6 +117,7 @@ fn prepare(dir: &ContainerDir, lock: &mut Option<Lock>) -> Result<Shim> {
         supervisor,
         records: Records::default(),
         commands: std::collections::BTreeMap::new(),
+        announcer,
         probe: None,
         stoppers: Vec::new(),
         size: None,
@@ -140,6 +144,7 @@ impl Shim {
         let removed = self.spec.auto_remove && self.reported;
         let mut problems = Vec::new();
         problems.extend(self.wiring.withdraw(&self.roots, &self.id, removed).err());
+        self.announcer.surroundings(false);
         // Addresses and ports are free from here on.
         self.wiring = Wiring::default();
         // With a process that does not die, what is left is found again by `recover`.
@@ -165,10 +170,11 @@ impl Shim {
     }
 
     /// Leaves the records as they shall be without a shim.
-    fn put_away(&self, removed: bool) -> Result<()> {
+    fn put_away(&mut self, removed: bool) -> Result<()> {
         // Also of a container that goes away at once: a watcher may look before it is gone.
         let written = self.records.ended(&self.dir, self.supervisor.status());
         if removed {
+            self.announcer.destroyed();
             return remove::container(&self.dir, &self.roots, &self.id);
         }
         remove_run_dir(&self.dir)?;

@@ -6,6 +6,7 @@
 //! holder dies; liveness is never read from a file's content.
 
 mod images;
+pub mod journal;
 pub mod lock;
 mod networks;
 pub mod record;

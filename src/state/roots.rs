@@ -47,7 +47,7 @@ impl Roots {
         {
             make_dir(&roots.data.join(part))?;
         }
-        for part in ["containers", "networks", "locks"] {
+        for part in ["containers", "events", "networks", "locks"] {
             make_dir(&roots.run.join(part))?;
         }
         Ok(roots)
@@ -139,6 +139,12 @@ impl Roots {
     #[must_use]
     pub fn volume_data(&self, name: &str) -> PathBuf {
         self.data.join("volumes").join(name).join("_data")
+    }
+
+    /// What happened since the machine was booted; the journal before it lies beside it.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.run.join("events").join("journal")
     }
 
     /// The local store's file of an external secret.

@@ -106,6 +106,27 @@ pub fn copy(
     Ok(open_tree(directory, path, flags)?)
 }
 
+/// Gives this thread a mount namespace of its own, a copy of the one it was in, with its own root
+/// and working directory. The process's other threads stay where they are.
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN`.
+pub fn leave_namespace() -> io::Result<()> {
+    use nix::sched::{CloneFlags, unshare};
+    Ok(unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS)?)
+}
+
+/// Moves this thread into a mount namespace; its root and working directory are that one's then.
+/// The process's other threads stay where they are.
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN`, `EINVAL` when it is no mount namespace.
+pub fn enter_namespace(namespace: BorrowedFd<'_>) -> io::Result<()> {
+    use nix::sched::{CloneFlags, setns, unshare};
+    unshare(CloneFlags::CLONE_FS)?;
+    Ok(setns(namespace, CloneFlags::CLONE_NEWNS)?)
+}
+
 /// Attaches the detached `mount` on what the descriptor `target` says.
 ///
 /// # Errors

@@ -1,15 +1,23 @@
-//! How long loading takes: `cargo run --release --example load-bench [FILE…]`.
+//! How long loading takes: `cargo run --release --example load-bench [hostile]`.
 //!
-//! Without files it makes projects of 200, 1000 and 5000 services with anchors, extends and
-//! includes in memory, and prints the median of loading and printing each.
+//! It makes projects of 200, 1000 and 5000 services with anchors, extends and
+//! includes in memory, and prints the median of loading and printing each. With `hostile` it says
+//! how long files take that were made to hurt.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use compose::compose::{Files, LoadRequest, Memory, config, load};
+use compose::diag::{Style, render};
+
+#[path = "hostile.rs"]
+mod hostile;
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("hostile") {
+        return hostile_files();
+    }
     for services in [200, 1000, 5000] {
         let files = project(services);
         let (load, print, bytes) = measure(&files);
@@ -20,6 +28,24 @@ fn main() {
             (load + print).as_secs_f64() * 1e6 / f64::from(services),
         );
     }
+}
+
+fn hostile_files() {
+    for (name, files) in hostile::inputs(1) {
+        let started = Instant::now();
+        let request = LoadRequest { working_dir: "/p".into(), ..LoadRequest::default() };
+        let loaded = load(&request, &files);
+        let took = started.elapsed();
+        let said = render(&loaded.diagnostics, &loaded.sources, Style::default());
+        let first = said.lines().next().unwrap_or("a project");
+        println!(
+            "{:>8.1} ms, {:>7.1} ms for messages: {name}: {first:.90}",
+            took.as_secs_f64() * 1e3,
+            (started.elapsed() - took).as_secs_f64() * 1e3,
+        );
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
 }
 
 fn measure(files: &Memory) -> (Duration, Duration, usize) {

@@ -25,7 +25,7 @@ fn combinations() -> Vec<String> {
                     let flags =
                         [" --redis", " --mail", " --xdebug --extension gd,intl,zip,imagick"];
                     for (bit, flag) in flags.iter().enumerate() {
-                        line += if extras >> bit & 1 == 1 { flag } else { "" };
+                        line += if (extras >> bit) & 1 == 1 { flag } else { "" };
                     }
                     lines.push(line);
                 }

@@ -96,11 +96,15 @@ impl Machine {
 
     /// Types a command, word by word.
     pub fn run_words(&self, words: &[&str]) -> Ran {
+        self.typed(&[&["compose"], words].concat())
+    }
+
+    /// Types a command, the program's name included.
+    pub fn typed(&self, words: &[&str]) -> Ran {
         let (output, captured) = Output::captured();
         let surroundings = self.surroundings(output);
         let engine = self.engine.clone();
-        let words = std::iter::once("compose").chain(words.iter().copied());
-        let code = run(words, surroundings, move |_| Ok(engine.clone()));
+        let code = run(words.iter().copied(), surroundings, move |_| Ok(engine.clone()));
         let home = self.directory.path().canonicalize().unwrap().display().to_string();
         let tidy = |text: String| text.replace(&home, "/home/u/demo");
         Ran { code, out: tidy(captured.stdout()), err: tidy(captured.stderr()) }

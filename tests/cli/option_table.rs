@@ -93,9 +93,9 @@ fn difference(root: &Command, line: &Line<'_>) -> Option<String> {
     let (long, short, takes_value) = line.option?;
     let Some(arg) = option(command, long) else { return Some("missing".to_owned()) };
     if let Some(short) = short.and_then(|short| short.chars().nth(1)) {
-        let ours =
+        let mut ours =
             arg.get_short().into_iter().chain(arg.get_all_short_aliases().into_iter().flatten());
-        if !ours.into_iter().any(|it| it == short) {
+        if !ours.any(|it| it == short) {
             return Some(format!("without -{short}"));
         }
     }

@@ -41,3 +41,68 @@ services:
     world.compose(&["down"]).ok();
     world.assert_clean();
 }
+
+#[test]
+fn events_tell_a_containers_whole_life() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  web:
+    image: busybox
+    command: [sleep, infinity]
+    init: true
+    volumes: ['data:/data']
+    healthcheck: {test: [CMD, 'true'], interval: 100ms}
+volumes: {data: }
+",
+    );
+    let mut follower = world
+        .command(&world.project(), crate::world::COMPOSE)
+        .args(["events", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    world.compose(&["up", "-d", "--wait"]).ok();
+    world.compose(&["exec", "-T", "web", "true"]).ok();
+    world.compose(&["pause"]).ok();
+    world.compose(&["unpause"]).ok();
+    world.compose(&["kill", "-s", "SIGWINCH"]).ok();
+    world.compose(&["stop", "-t", "5"]).ok();
+    world.compose(&["down", "-v"]).ok();
+    let told = world.compose(&["events", "--since", "1h", "--until", "0s", "--json"]).ok();
+    let events: Vec<serde_json::Value> =
+        told.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let actions: Vec<&str> = events.iter().map(|it| it["action"].as_str().unwrap()).collect();
+    let expected = [
+        "create",
+        "start",
+        "health_status: healthy",
+        "exec_create: true",
+        "exec_start: true",
+        "exec_die",
+        "pause",
+        "unpause",
+        "kill",
+        "kill",
+        "die",
+        "stop",
+        "destroy",
+    ];
+    assert_eq!(actions, expected);
+    assert_eq!(events[5]["attributes"]["exitCode"], "0");
+    assert_eq!(events[8]["attributes"]["signal"], "28");
+    assert_eq!(events[10]["attributes"]["exitCode"], "143");
+    assert_eq!(events[0]["attributes"]["name"], "project-web-1");
+
+    // Who follows gets the same as who asks later.
+    let mut live = String::new();
+    let mut lines = std::io::BufReader::new(follower.stdout.take().unwrap());
+    while !live.contains("\"destroy\"") {
+        assert!(std::io::BufRead::read_line(&mut lines, &mut live).unwrap() > 0, "{live}");
+    }
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    assert_eq!(live.lines().count(), expected.len(), "{live}");
+    world.assert_clean();
+}

@@ -9,6 +9,7 @@ mod attached;
 mod build;
 mod container;
 mod control;
+mod copy;
 mod crash;
 mod inside;
 mod lifecycle;

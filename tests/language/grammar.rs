@@ -4,43 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::support::{fixtures, load_files, request, walk};
+use crate::support::{fixtures, load_files, properties, request, schema, walk};
 use compose::compose::model::{self, Project};
 use compose::compose::support::{INERT, inert};
 use compose::compose::{LoadRequest, Loaded, Memory, config, keys, load};
 use compose::diag::{Severity, Style, render};
 use proptest::prelude::*;
 use serde::de::{self, DeserializeOwned, Visitor};
-use serde_json::Value;
-
-fn schema() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/compose-spec.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// The path of every property of a JSON schema.
-fn properties(root: &Value, at: &Value, path: &str, found: &mut BTreeSet<String>) {
-    let at = match at["$ref"].as_str() {
-        Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
-        None => at,
-    };
-    for (name, inner) in at["properties"].as_object().into_iter().flatten() {
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        properties(root, inner, &path, found);
-        found.insert(path);
-    }
-    for (pattern, inner) in at["patternProperties"].as_object().into_iter().flatten() {
-        if pattern != "^x-" {
-            properties(root, inner, &format!("{path}.*"), found);
-        }
-    }
-    if at["items"].is_object() {
-        properties(root, &at["items"], &format!("{path}[]"), found);
-    }
-    for inner in at["oneOf"].as_array().into_iter().flatten() {
-        properties(root, inner, path, found);
-    }
-}
 
 #[test]
 fn the_grammar_has_every_property_of_the_schema_and_no_other() {
@@ -286,40 +256,16 @@ fn load_text(text: &str) -> Loaded {
 }
 
 #[test]
-fn hostile_files_end_soon_in_a_clear_error() {
-    let bomb = |width: usize, depth: usize| {
-        let mut text = "x-a0: &a0 [x]\n".to_owned();
-        for level in 1..depth {
-            let list = vec![format!("*a{}", level - 1); width].join(", ");
-            text += &format!("x-a{level}: &a{level} [{list}]\n");
-        }
-        text + "services: {web: {image: x}}\n"
-    };
-    let nested = "services:\n  web:\n    image: ".to_owned() + &"${A:-".repeat(50_000);
-    let merges: String = (1..300)
-        .map(|it| format!("x-m{it}: &m{it}\n  <<: [*m{0}, *m{0}]\n  k{it}: 1\n", it - 1))
-        .collect();
-    let texts = [
-        bomb(10, 30),
-        bomb(1000, 4),
-        "[".repeat(100_000),
-        "{a: ".repeat(100_000),
-        "- ".repeat(100_000),
-        "a: b\n".repeat(10_000_000),
-        nested,
-        "x-m0: &m0 {a: 1}\n".to_owned() + &merges + "services: {web: {image: x}}\n",
-        "services:\n".to_owned() + &"  web: {image: x}\n".repeat(100_000),
-        "services: {a: {extends: b, image: x}, b: {extends: a}}\n".to_owned(),
-        "include: [compose.yaml]\n".to_owned(),
-        "services: {web: {image: x, ports: [\"1-65535:1-65535\"]}}\n".to_owned(),
-        "services: {web: {image: x, ports: [\"1-65535\", \"1-65535/udp\"]}}\n".to_owned(),
-    ];
-    for text in texts {
+fn hostile_files_end_soon_in_a_clear_error_or_a_project() {
+    let request = LoadRequest { working_dir: "/p".into(), ..LoadRequest::default() };
+    for (name, files) in crate::hostile::inputs(8) {
         let started = Instant::now();
-        let loaded = load_text(&text);
-        // Without optimisation ten times the second that a release needs at most.
-        assert!(started.elapsed().as_secs() < 10, "{:?}: {:.60}", started.elapsed(), text);
-        assert!(loaded.project.is_some() || loaded.diagnostics.has_errors(), "{text:.60}");
+        let loaded = load(&request, &files);
+        let said = render(&loaded.diagnostics, &loaded.sources, Style::default());
+        // Without optimisation, and beside other tests, more than the second of a release.
+        assert!(started.elapsed().as_secs() < 20, "{name}: {:?}", started.elapsed());
+        assert!(loaded.project.is_some() || loaded.diagnostics.has_errors(), "{name}");
+        assert!(said.len() < 4 << 20, "{name}: {} bytes of messages", said.len());
     }
 }
 

@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot read, it fails on")]
 
 mod format;
+mod fuzz;
 mod gallery;
 mod grammar;
+#[path = "../bench/hostile.rs"]
+mod hostile;
+mod judge;
 mod oracle;
 mod readme;
 mod support;

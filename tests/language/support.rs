@@ -1,10 +1,11 @@
 //! Loading from the disk, in the world the recordings were made in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use compose::compose::{Files, LoadRequest, Loaded, load};
+use serde_json::Value;
 
 /// The real file system.
 pub struct Disk;
@@ -58,5 +59,35 @@ pub fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
             true => walk(&path, found),
             false => found.push(path),
         }
+    }
+}
+
+/// The schema of compose files.
+pub fn schema() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/compose-spec.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The path of every property of a JSON schema.
+pub fn properties(root: &Value, at: &Value, path: &str, found: &mut BTreeSet<String>) {
+    let at = match at["$ref"].as_str() {
+        Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => at,
+    };
+    for (name, inner) in at["properties"].as_object().into_iter().flatten() {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        properties(root, inner, &path, found);
+        found.insert(path);
+    }
+    for (pattern, inner) in at["patternProperties"].as_object().into_iter().flatten() {
+        if pattern != "^x-" {
+            properties(root, inner, &format!("{path}.*"), found);
+        }
+    }
+    if at["items"].is_object() {
+        properties(root, &at["items"], &format!("{path}[]"), found);
+    }
+    for inner in at["oneOf"].as_array().into_iter().flatten() {
+        properties(root, inner, path, found);
     }
 }

@@ -24,6 +24,19 @@ use crate::engine::Engine;
 use crate::image::{Settings, Store, Usage, User};
 use crate::resource::observed::Scope;
 
+pub use build::Build;
+pub use history::History;
+pub use import::Import;
+pub use load::Load;
+pub use ls::Ls;
+pub use prune::PruneImages;
+pub use pull::Pull;
+pub use push::Push;
+pub use rm::{Rm, text};
+pub use save::Save;
+pub use tag::Tag;
+pub use tags::Tags;
+
 /// Manage images
 #[derive(clap::Subcommand, Debug)]
 pub enum Image {

@@ -7,6 +7,8 @@ use crate::cli::single::Filters;
 use crate::cli::ui::human;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
+use crate::image::Store;
+use crate::image::store::Reclaimed;
 
 use super::rm::text;
 
@@ -36,12 +38,7 @@ pub struct Prune {
 impl Prune {
     /// Removes them, and prints what went.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let filters = Filters::parse(&self.filter, &["label", "until"])?;
-        let mut until: Option<Timestamp> = None;
-        for text in filters.values("until") {
-            let time = moment(text, Timestamp::now())?;
-            until = Some(until.map_or(time, |until| until.min(time)));
-        }
+        let which = PruneImages::parse(self.all, &self.filter)?;
         if !self.force {
             cx.output().say_line(match self.all {
                 true => "WARNING! This will remove all images that no container uses.",
@@ -51,21 +48,48 @@ impl Prune {
                 return Ok(Exit::Success);
             }
         }
-        let store = cx.images()?;
-        let usage = cx.image_usage(&store).await?;
-        // One that cannot be read is not removed because of what it might say.
-        let stays = |id: &_| {
-            store.config(id).map_or(true, |it| {
-                let old = until.is_none_or(|until| it.created.is_none_or(|at| at < until));
-                !old || !filters.labels(&it.config.labels)
-            })
-        };
-        let reclaimed = store.prune(self.all, &usage, stays)?;
+        let reclaimed = which.prune(cx, &cx.images()?).await?;
         if !reclaimed.removed.is_empty() {
             cx.output().print(format!("Deleted Images:\n{}\n", text(&reclaimed.removed)))?;
         }
         let bytes = human::size(reclaimed.bytes);
         cx.output().print_line(format!("Total reclaimed space: {bytes}"))?;
         Ok(Exit::Success)
+    }
+}
+
+/// Which images nobody needs.
+pub struct PruneImages {
+    all: bool,
+    filters: Filters,
+    until: Option<Timestamp>,
+}
+
+impl PruneImages {
+    /// Those that match: without a name, or `all` that no container uses.
+    ///
+    /// # Errors
+    /// A filter is wrong.
+    pub fn parse(all: bool, filter: &[String]) -> Result<PruneImages> {
+        let filters = Filters::parse(filter, &["label", "until"])?;
+        let until = filters.values("until").iter().map(|text| moment(text, Timestamp::now()));
+        let until = until.collect::<Result<Vec<Timestamp>>>()?.into_iter().min();
+        Ok(PruneImages { all, filters, until })
+    }
+
+    /// Removes them.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn prune(&self, cx: &Context<impl Engine>, store: &Store) -> Result<Reclaimed> {
+        let usage = cx.image_usage(store).await?;
+        // One that cannot be read is not removed because of what it might say.
+        let stays = |id: &_| {
+            store.config(id).map_or(true, |it| {
+                let old = self.until.is_none_or(|until| it.created.is_none_or(|at| at < until));
+                !old || !self.filters.labels(&it.config.labels)
+            })
+        };
+        Ok(store.prune(self.all, &usage, stays)?)
     }
 }

@@ -1,9 +1,12 @@
 //! `image pull`: fetch an image from its registry.
 
 use crate::base::{Error, Kind};
+use crate::cli::docker::{Face, Lines, Way, heading};
+use crate::cli::global::ProgressStyle;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
-use crate::image::{self, Policy, PullOptions, Pulled, Reference};
+use crate::engine::host::Relay;
+use crate::image::{self, Policy, PullOptions, Pulled, Reference, Store};
 
 use crate::cli::transfer::{PULL, transfer};
 
@@ -61,15 +64,41 @@ impl Pull {
         options: &PullOptions,
     ) -> Result<Exit> {
         let (store, name) = (cx.images()?, reference.familiar());
-        let pulled = transfer(cx, &name, PULL, self.quiet, async |progress| {
-            image::pull(&store, reference, options, progress).await
-        })
-        .await?;
+        let as_docker =
+            cx.face() == Face::Docker && cx.style() != ProgressStyle::Tty && !self.quiet;
+        let pulled = match as_docker {
+            true => self.in_lines(cx, &store, reference, options).await?,
+            false => {
+                transfer(cx, &name, PULL, self.quiet, async |progress| {
+                    image::pull(&store, reference, options, progress).await
+                })
+                .await?
+            }
+        };
         if !self.quiet {
             cx.output().print(status(&pulled, &name))?;
         }
         cx.output().print_line(reference.to_string())?;
         Ok(Exit::Success)
+    }
+}
+
+impl Pull {
+    /// As Docker's command line tells it where there is no terminal.
+    async fn in_lines(
+        &self,
+        cx: &Context<impl Engine>,
+        store: &Store,
+        reference: &Reference,
+        options: &PullOptions,
+    ) -> Result<Pulled> {
+        if self.name.parse::<Reference>()?.tag().is_none() && reference.digest().is_none() {
+            cx.output().print_line("Using default tag: latest")?;
+        }
+        cx.output().print_line(heading(reference))?;
+        let lines = Lines::new(cx.output(), Way::In, false);
+        let relay = Relay { image: &self.name, progress: &lines };
+        Ok(image::pull(store, reference, options, &relay).await?)
     }
 }
 

@@ -1,8 +1,11 @@
 //! `image push`: send an image to its registry.
 
 use crate::base::{Error, Kind};
+use crate::cli::docker::{Face, Lines, Way};
+use crate::cli::global::ProgressStyle;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
+use crate::engine::host::Relay;
 use crate::image::{self, Reference};
 
 use crate::cli::transfer::{PUSH, transfer};
@@ -46,10 +49,23 @@ impl Push {
         }
         for reference in &references {
             let name = reference.familiar();
-            let pushed = transfer(cx, &name, PUSH, self.quiet, async |progress| {
-                image::push(&store, reference, &settings, progress).await
-            })
-            .await?;
+            let as_docker =
+                cx.face() == Face::Docker && cx.style() != ProgressStyle::Tty && !self.quiet;
+            let pushed = if as_docker {
+                if self.name.parse::<Reference>()?.tag().is_none() && !self.all_tags {
+                    cx.output().print_line("Using default tag: latest")?;
+                }
+                let line = format!("The push refers to repository [{}]", reference.name());
+                cx.output().print_line(line)?;
+                let lines = Lines::new(cx.output(), Way::Out, false);
+                let relay = Relay { image: &name, progress: &lines };
+                image::push(&store, reference, &settings, &relay).await?
+            } else {
+                transfer(cx, &name, PUSH, self.quiet, async |progress| {
+                    image::push(&store, reference, &settings, progress).await
+                })
+                .await?
+            };
             cx.output().print_line(match self.quiet {
                 true => reference.to_string(),
                 // Docker: the last line of `docker push`.

@@ -48,7 +48,8 @@ pub(super) fn driver(spec: &NetworkSpec) -> &str {
 }
 
 /// Docker: the Network object of the Engine API.
-fn shape(network: &Network, observed: &Observed) -> Json {
+#[must_use]
+pub fn shape(network: &Network, observed: &Observed) -> Json {
     let spec = &network.spec;
     let subnets: Vec<Json> = spec
         .subnets

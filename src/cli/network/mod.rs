@@ -12,6 +12,9 @@ use crate::engine::Engine;
 use crate::resource::network::NetworkMode;
 use crate::resource::{self, Container, Observed};
 
+pub use inspect::shape;
+pub use prune::unused;
+
 /// Manage networks
 #[derive(clap::Subcommand, Debug)]
 pub enum Network {

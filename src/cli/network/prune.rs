@@ -1,5 +1,9 @@
 //! `network prune`: remove networks that no container uses.
 
+use jiff::Timestamp;
+
+use crate::cli::container::BRIDGE;
+use crate::cli::options::moment;
 use crate::cli::single::Filters;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -14,7 +18,7 @@ Examples:
   compose network prune       After asking
   compose network prune -f    Without asking")]
 pub struct Prune {
-    /// Only networks that match: label=KEY[=VALUE]
+    /// Only networks that match: label=KEY[=VALUE] or until=TIME
     #[arg(long, value_name = "FILTER")]
     filter: Vec<String>,
 
@@ -26,7 +30,6 @@ pub struct Prune {
 impl Prune {
     /// Removes them in one go, and prints their names.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let filters = Filters::parse(&self.filter, &["label"])?;
         if !self.force {
             let warning = "WARNING! This will remove all networks that no container uses.";
             cx.output().say_line(warning)?;
@@ -34,17 +37,34 @@ impl Prune {
                 return Ok(Exit::Success);
             }
         }
-        let engine = cx.engine()?;
-        let observed = engine.observe(&Scope::default()).await?;
-        let unused = observed.networks.values().filter(|network| {
-            filters.labels(&network.spec.labels)
-                && users(&observed, &network.spec.name).next().is_none()
-        });
-        let names: Vec<String> = unused.map(|network| network.spec.name.clone()).collect();
+        let names = unused(cx, &self.filter).await?;
         if !names.is_empty() {
-            engine.remove_networks(&names).await?;
             cx.output().print(format!("Deleted Networks:\n{}\n", names.join("\n")))?;
         }
         Ok(Exit::Success)
     }
+}
+
+/// Removes networks that no container uses and that match; returns their names.
+///
+/// # Errors
+/// A filter is wrong, or one cannot be removed.
+pub async fn unused(cx: &Context<impl Engine>, filter: &[String]) -> Result<Vec<String>> {
+    let filters = Filters::parse(filter, &["label", "until"])?;
+    let until = filters.values("until").iter().map(|text| moment(text, Timestamp::now()));
+    let until = until.collect::<Result<Vec<Timestamp>>>()?.into_iter().min();
+    let engine = cx.engine()?;
+    let observed = engine.observe(&Scope::default()).await?;
+    let unused = observed.networks.values().filter(|network| {
+        filters.labels(&network.spec.labels)
+            && until.is_none_or(|until| network.created_at < until)
+            // That of single containers stays, as it would be made again for the next one.
+            && network.spec.name != BRIDGE
+            && users(&observed, &network.spec.name).next().is_none()
+    });
+    let names: Vec<String> = unused.map(|network| network.spec.name.clone()).collect();
+    if !names.is_empty() {
+        engine.remove_networks(&names).await?;
+    }
+    Ok(names)
 }

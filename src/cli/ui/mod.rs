@@ -5,6 +5,7 @@
 pub mod colour;
 pub mod container;
 pub mod diff;
+pub mod events;
 pub mod human;
 pub mod inspect;
 pub mod listing;

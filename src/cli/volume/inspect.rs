@@ -43,7 +43,8 @@ impl Inspect {
 }
 
 /// Docker: the Volume object of the Engine API.
-fn shape(volume: &Volume, roots: &Roots) -> Json {
+#[must_use]
+pub fn shape(volume: &Volume, roots: &Roots) -> Json {
     let spec = &volume.spec;
     let null_if_empty = |value: Json| match value.as_object().is_some_and(serde_json::Map::is_empty)
     {

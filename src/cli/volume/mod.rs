@@ -11,6 +11,9 @@ use crate::engine::Engine;
 use crate::resource::mount::MountSource;
 use crate::resource::{Container, Observed};
 
+pub use inspect::shape;
+pub use prune::unused;
+
 /// Manage volumes
 #[derive(clap::Subcommand, Debug)]
 pub enum Volume {

@@ -149,7 +149,7 @@ impl Session {
                 let begun = Timestamp::now();
                 if let Err(failure) = act(cx, service, work, self.how).await {
                     // Shown as any other; the next change may put it right.
-                    report::failure(&failure, cx.output(), cx.style());
+                    report::failure(&failure, cx.output(), cx.style(), cx.face());
                 }
                 acted(service, begun);
             }
@@ -160,8 +160,9 @@ impl Session {
 
 fn rules_of(cx: &Context<impl Engine>, project: &Project) -> Result<Vec<Rule>> {
     let mut all = Vec::new();
+    let disk = Disk { environment: cx.environment() };
     for service in project.services.values() {
-        let found = rules::of_service(service, &Disk)?;
+        let found = rules::of_service(service, &disk)?;
         for warning in &found.warnings {
             cx.output().warn(warning)?;
         }

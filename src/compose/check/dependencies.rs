@@ -109,12 +109,23 @@ fn place(check: &Check, service: &Service, name: &str) -> Option<Span> {
     check.key(service, &[])
 }
 
+/// Of a longer circle only the beginning is shown.
+const LONG_RING: usize = 12;
+
 /// A circle of services could never start.
 pub fn cycle(check: &mut Check) {
     let Some(ring) = check.project.cycle() else { return };
-    let message = format!("services need each other in a circle: {}", ring.join(" -> "));
+    let shown = match ring.len() {
+        0..=LONG_RING => ring.join(" -> "),
+        length => {
+            let (start, left) = (ring[..LONG_RING].join(" -> "), length - LONG_RING - 1);
+            format!("{start} -> … {left} more … -> {}", ring[0])
+        }
+    };
+    let message = format!("services need each other in a circle: {shown}");
     let places: Vec<(Option<Span>, String)> = ring
         .windows(2)
+        .take(LONG_RING)
         .filter_map(|pair| {
             let service = check.project.services.get(&pair[0])?;
             let text = format!("`{}` needs `{}`", pair[0], pair[1]);

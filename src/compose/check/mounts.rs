@@ -1,10 +1,12 @@
 //! What is mounted where.
 
+use std::collections::HashMap;
+
 use super::super::model::{MountKind, Service};
 use super::Check;
 
 pub fn check(check: &mut Check, service: &Service) {
-    let mut targets: Vec<(&str, String)> = Vec::new();
+    let mut targets: HashMap<&str, String> = HashMap::new();
     for (index, volume) in service.volumes.iter().enumerate() {
         let name = index.to_string();
         let item = ["volumes", &name];
@@ -54,19 +56,19 @@ pub fn check(check: &mut Check, service: &Service) {
 fn same_target<'a>(
     check: &mut Check,
     service: &Service,
-    targets: &mut Vec<(&'a str, String)>,
+    targets: &mut HashMap<&'a str, String>,
     target: &'a str,
     path: &[&str],
 ) {
     let bare = if target.len() > 1 { target.trim_end_matches('/') } else { target };
-    if let Some((_, first)) = targets.iter().find(|(known, _)| *known == bare) {
+    if let Some(first) = targets.get(bare) {
         let first: Vec<&str> = first.split(' ').collect();
         let (place, other) = (check.at(service, path), check.at(service, &first));
         let message = format!("two things are mounted at `{bare}`");
         check.out.error("duplicate-mount", place, message).label(other, "the other one");
         return;
     }
-    targets.push((bare, path.join(" ")));
+    targets.insert(bare, path.join(" "));
 }
 
 /// Options are for one kind of mount.

@@ -7,8 +7,7 @@ use super::super::model::Project;
 /// The project as a JSON value, its top-level keys in order, without what no service uses.
 #[must_use]
 pub fn project_json(project: &Project) -> Value {
-    // Maps of the model have text keys only, so this cannot fail.
-    let mut value = serde_json::to_value(project.used()).unwrap_or_default();
+    let mut value = used(project);
     if let Value::Object(top) = &mut value
         && let Some(Value::Object(own)) = top.shift_remove("x-")
     {
@@ -24,21 +23,36 @@ pub fn project_json(project: &Project) -> Value {
 /// `config --format json`: two spaces a level, and a line break at the end.
 #[must_use]
 pub fn to_json(project: &Project) -> String {
-    let text = escape(&project_json(project));
-    let text = serde_json::to_string_pretty(&text).unwrap_or_default();
+    let mut value = project_json(project);
+    escape(&mut value);
+    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text + "\n"
 }
 
 /// Writes every `$` as `$$`, so that the output can be loaded again.
-pub(super) fn escape(value: &Value) -> Value {
+pub(super) fn escape(value: &mut Value) {
     match value {
-        Value::String(text) if text.contains('$') => Value::String(text.replace('$', "$$")),
-        Value::Array(items) => Value::Array(items.iter().map(escape).collect()),
-        Value::Object(map) => {
-            Value::Object(map.iter().map(|(key, value)| (key.clone(), escape(value))).collect())
-        }
-        other => other.clone(),
+        Value::String(text) if text.contains('$') => *text = text.replace('$', "$$"),
+        Value::Array(items) => items.iter_mut().for_each(escape),
+        Value::Object(map) => map.values_mut().for_each(escape),
+        _ => {}
     }
+}
+
+/// The project as a value, without what no service that is on uses.
+pub(super) fn used(project: &Project) -> Value {
+    // Maps of the model have text keys only, so this cannot fail.
+    let mut value = serde_json::to_value(project).unwrap_or_default();
+    let used = project.used_names();
+    for (kind, names) in used {
+        if let Some(Value::Object(all)) = value.get_mut(kind) {
+            all.retain(|name, _| names.contains(name.as_str()));
+            if all.is_empty() {
+                value.as_object_mut().map(|top| top.shift_remove(kind));
+            }
+        }
+    }
+    value
 }
 
 /// Leaves out keys that start with `x-` below the top level, which JSON has not (Docker Compose).

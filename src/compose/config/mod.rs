@@ -4,6 +4,7 @@ mod explain;
 mod json;
 mod portable;
 mod raw;
+mod write;
 mod yaml;
 
 pub use explain::explain;

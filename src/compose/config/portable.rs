@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::super::model::Project;
+use super::write::write;
 use super::yaml;
 
 /// Keys below which text is never a path of this machine.
@@ -44,7 +45,7 @@ pub fn to_portable(project: &Project) -> String {
             }
         }
     }
-    serde_yaml::to_string(&value).unwrap_or_default()
+    write(&value)
 }
 
 fn relative(value: &mut Value, directory: &str) {

@@ -4,12 +4,13 @@ use serde_json::{Map, Value};
 
 use super::super::bind;
 use super::super::node::Document;
+use super::write::write;
 use crate::diag::Diagnostics;
 
 /// `config --no-interpolate`: the canonical tree as YAML.
 #[must_use]
 pub fn document_yaml(document: &Document) -> String {
-    serde_yaml::to_string(&document_value(document)).unwrap_or_default()
+    write(&document_value(document))
 }
 
 /// `config --no-interpolate --format json`.

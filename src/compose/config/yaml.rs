@@ -1,9 +1,12 @@
 //! The project as YAML, in the form of Docker Compose.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::super::model::Project;
-use super::json::{escape, hoist};
+use super::json::{escape, hoist, used};
+use super::write::write;
 
 /// Top-level keys in the order in which YAML has them.
 const ORDER: [&str; 6] = ["name", "services", "networks", "volumes", "secrets", "configs"];
@@ -11,17 +14,21 @@ const ORDER: [&str; 6] = ["name", "services", "networks", "volumes", "secrets", 
 /// `config`: two spaces a level; what is null is left out, but for networks of services.
 #[must_use]
 pub fn to_yaml(project: &Project) -> String {
-    serde_yaml::to_string(&value(project)).unwrap_or_default()
+    write(&value(project))
 }
 
 /// What [`to_yaml`] prints.
 pub(super) fn value(project: &Project) -> Value {
-    let project = project.used();
-    let mut value = escape(&serde_json::to_value(&project).unwrap_or_default());
+    let mut value = used(project);
+    escape(&mut value);
     hoist(&mut value);
     if let Value::Object(top) = &mut value {
-        if !project.models.is_empty() {
-            let models = serde_json::to_value(&project.models).unwrap_or_default();
+        let used = project.used_names();
+        let models =
+            project.models.iter().filter(|(name, _)| used["models"].contains(name.as_str()));
+        let models: BTreeMap<_, _> = models.collect();
+        if !models.is_empty() {
+            let models = serde_json::to_value(&models).unwrap_or_default();
             top.insert("models".to_owned(), models);
         }
         let mut entries: Vec<(String, Value)> = std::mem::take(top).into_iter().collect();

@@ -23,6 +23,8 @@ use tree::File;
 
 pub use upgrade::Change;
 
+pub(super) use scalar::goes_without_quotes;
+
 /// A text in the one layout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Formatted {

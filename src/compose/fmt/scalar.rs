@@ -62,6 +62,11 @@ pub fn quotes_of_items(list: &Collection) -> Quotes {
     }
 }
 
+/// Whether a text is the same without quotes, as a value or as a key in a block.
+pub fn goes_without_quotes(text: &str, key: bool) -> bool {
+    goes_without(text, if key { Place::Key } else { Place::Block })
+}
+
 /// Double quotes need no escapes around it.
 fn is_simple(value: &str) -> bool {
     !value.contains(['"', '\\']) && !value.chars().any(char::is_control)

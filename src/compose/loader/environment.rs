@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::diag::Span;
 
 use super::super::discover::{Found, first_directory};
-use super::super::dotenv::{self, Assignment};
+use super::super::dotenv;
 use super::super::environment::Environment;
 use super::super::model::{Project, Service};
 use super::super::paths::clean;
@@ -23,7 +23,7 @@ impl Loader<'_> {
         environment.fill("PWD", &self.request.working_dir.to_string_lossy(), None);
         let explicit = self.env_files(&environment);
         if explicit.is_empty() {
-            self.default_dotenv(&first_directory(self.request), &mut environment);
+            self.default_dotenv(&first_directory(&self.request), &mut environment);
             return environment;
         }
         let mut given = Environment::default();
@@ -36,7 +36,7 @@ impl Loader<'_> {
 
     /// The project directory's own `.env`, where it was not read before.
     pub(super) fn late_environment(&mut self, found: &Found, environment: &mut Environment) {
-        let first = first_directory(self.request);
+        let first = first_directory(&self.request);
         if self.env_files(environment).is_empty() && first != found.directory {
             self.default_dotenv(&found.directory, environment);
         }
@@ -81,11 +81,11 @@ impl Loader<'_> {
         let Some(source) = self.source(path, from, "the file of variables") else { return };
         let text = self.sources.get(source).text.clone();
         let before = given.clone();
-        let known = |name: &str, found: &[Assignment]| {
-            let outside = outer.get(name).map(str::to_owned);
-            outside.or_else(|| last(found, name)).or_else(|| before.get(name).map(str::to_owned))
+        let known = |name: &str, own: Option<&str>| {
+            outer.get(name).or(own).or_else(|| before.get(name)).map(str::to_owned)
         };
-        for assignment in dotenv::parse(&text, source, &known, &mut self.out) {
+        let found = dotenv::parse(&text, source, &known, &mut self.budget, &mut self.out);
+        for assignment in found {
             let value = match assignment.value {
                 Some(value) => value,
                 None => match outer.get(&assignment.name) {
@@ -143,16 +143,16 @@ impl Loader<'_> {
             let place = self.document.place(&place);
             let Some(source) = self.source(&path, place, "the file of variables") else { continue };
             let text = self.sources.get(source).text.clone();
-            let lookup = |name: &str, found: &[Assignment]| {
-                let outside = outer.get(name).map(str::to_owned);
-                let earlier = || values.get(name).cloned().flatten();
-                outside
-                    .or_else(|| own.get(name).cloned().flatten())
-                    .or_else(|| last(found, name))
-                    .or_else(earlier)
+            let lookup = |name: &str, written: Option<&str>| {
+                let earlier = || values.get(name).and_then(Option::as_deref);
+                let mine = || own.get(name).and_then(Option::as_deref);
+                let found = outer.get(name).or_else(mine).or(written).or_else(earlier);
+                found.map(str::to_owned)
             };
             let found = match file.format.as_deref() {
-                None | Some("") => dotenv::parse(&text, source, &lookup, &mut self.out),
+                None | Some("") => {
+                    dotenv::parse(&text, source, &lookup, &mut self.budget, &mut self.out)
+                }
                 Some("raw") => dotenv::parse_raw(&text, source, &mut self.out),
                 Some(other) => {
                     let message = format!("`{other}` is not a format of a file of variables");
@@ -183,8 +183,9 @@ impl Loader<'_> {
             let path = PathBuf::from(&file);
             let Some(source) = self.source(&path, place, "the file of labels") else { continue };
             let text = self.sources.get(source).text.clone();
-            let known = |name: &str, found: &[Assignment]| last(found, name);
-            for assignment in dotenv::parse(&text, source, &known, &mut self.out) {
+            let known = |_: &str, own: Option<&str>| own.map(str::to_owned);
+            let found = dotenv::parse(&text, source, &known, &mut self.budget, &mut self.out);
+            for assignment in found {
                 labels.insert(assignment.name, assignment.value.unwrap_or_default());
             }
         }
@@ -208,8 +209,4 @@ impl Loader<'_> {
             };
         }
     }
-}
-
-fn last(found: &[Assignment], name: &str) -> Option<String> {
-    found.iter().rev().find(|it| it.name == name)?.value.clone()
 }

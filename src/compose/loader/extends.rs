@@ -7,7 +7,6 @@ use crate::diag::Span;
 
 use super::super::merge;
 use super::super::node::{Node, Value};
-use super::super::paths::{absolute, clean};
 use super::super::shape::{Canonical, SERVICE, Shape};
 use super::{Loader, Scope};
 
@@ -39,6 +38,9 @@ impl Loader<'_> {
             .collect();
         for name in extending {
             self.complete_extends(tree, &name);
+            if self.values_left == 0 {
+                return;
+            }
             if self.cyclic.contains(&(file.to_owned(), name.clone())) {
                 continue;
             }
@@ -54,7 +56,7 @@ impl Loader<'_> {
     /// Reports `extends` without the name of a service.
     fn complete_extends(&mut self, tree: &Node, name: &str) {
         let extends = tree.get("services").and_then(|it| it.get(name)?.get("extends"));
-        if let Some(extends) = extends.filter(|it| it.get("service").is_none()) {
+        if let Some(extends) = extends.filter(|it| it.get("service").is_none_or(Node::is_null)) {
             let message = format!("`services.{name}.extends` needs the key `service`");
             self.out.error("missing-key", extends.span, message).hint("name the service to extend");
         }
@@ -75,7 +77,7 @@ impl Loader<'_> {
         let Some(extends) = take_extends(&mut service) else { return Some(service) };
         let base = match &extends.file {
             Some((other, span)) => {
-                let path = PathBuf::from(absolute(scope.directory, other, self.home()));
+                let path = self.locate(other, scope.directory, *span)?;
                 self.enter(&path, &extends, *span, chain)?;
                 self.base(&path, &extends, *span, scope, chain)
             }
@@ -90,7 +92,8 @@ impl Loader<'_> {
             }
         };
         chain.pop();
-        Some(self.onto(base?, service))
+        let base = base?;
+        self.afford(base.count(), extends.service_span).then(|| self.onto(base, service))
     }
 
     /// A service of another file, complete, its paths absolute. `None` after a report.
@@ -137,7 +140,7 @@ impl Loader<'_> {
         let Some(next) = take_extends(&mut service) else { return Some(service) };
         let (file, span) = match &next.file {
             // Its path was made relative to this file before.
-            Some((file, span)) => (clean(&scope.directory.join(file)), *span),
+            Some((file, span)) => (self.locate(file, scope.directory, *span)?, *span),
             None => (path.to_owned(), next.service_span),
         };
         self.enter(&file, &next, span, chain)?;
@@ -215,10 +218,6 @@ impl Loader<'_> {
         let services = tree.get("services").and_then(Node::as_mapping);
         let known = services.into_iter().flat_map(|it| it.keys().map(String::as_str));
         self.out.error("unknown-service", extends.service_span, message).suggest(name, known);
-    }
-
-    fn home(&self) -> Option<&str> {
-        self.request.environment.get("HOME").map(String::as_str)
     }
 }
 

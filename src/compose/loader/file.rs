@@ -10,7 +10,7 @@ use super::super::merge;
 use super::super::node::{Mapping, Node, Value};
 use super::super::shape::{Canonical, PROJECT, Shape};
 use super::super::yaml;
-use super::{Loader, Scope};
+use super::{Loader, MAX_VALUES, Scope};
 
 impl Loader<'_> {
     /// The documents of a file. `None` after a report that it cannot be read.
@@ -35,7 +35,17 @@ impl Loader<'_> {
         for file in files {
             let Some(documents) = self.documents(file, None) else { continue };
             for document in documents.iter() {
-                let Some(tree) = self.tree(document.clone(), file, scope) else { continue };
+                if self.values_left == 0 {
+                    break;
+                }
+                let before = self.out.len();
+                let tree = self.tree(document.clone(), file, scope);
+                if let Some(base) = merged.as_ref().filter(|_| self.out.len() > before) {
+                    self.show_earlier(before, document, base);
+                }
+                let Some(tree) = tree.filter(|tree| self.afford(tree.count(), tree.span)) else {
+                    continue;
+                };
                 let base = merged.get_or_insert_with(|| Node {
                     span: tree.span,
                     ..Node::mapping(Mapping::new())
@@ -58,7 +68,7 @@ impl Loader<'_> {
         self.interpolate(&mut tree, scope);
         let raw = !self.request.options.interpolate;
         Canonical::new(&mut self.out, &self.sources, raw).node(&mut tree, &Shape::Fields(&PROJECT));
-        self.version(&mut tree, file);
+        self.version(&mut tree);
         let imported = self.include(&mut tree, file, scope);
         self.extends(&mut tree, imported.as_ref(), file, scope);
         match imported {
@@ -78,15 +88,39 @@ impl Loader<'_> {
                 environment: scope.environment,
                 sources: &self.sources,
                 unset: &mut self.unset,
+                budget: &mut self.budget,
                 out: &mut self.out,
             }
             .tree(tree);
         }
     }
 
-    fn version(&mut self, tree: &mut Node, _: &Path) {
+    /// Whether so many values more can be loaded. False after a report.
+    pub(super) fn afford(&mut self, values: usize, at: Option<Span>) -> bool {
+        let enough = self.values_left >= values;
+        match enough {
+            true => self.values_left -= values,
+            false => {
+                self.values_left = 0;
+                self.out
+                    .error("too-large", at, "the files of this project add up to too many values")
+                    .note(format!(
+                        "the limit is {MAX_VALUES}, each use of `extends` and `include` counted"
+                    ));
+            }
+        }
+        enough
+    }
+
+    fn version(&mut self, tree: &mut Node) {
         let entry = tree.as_mapping_mut().and_then(|it| it.shift_remove("version"));
         if let Some(entry) = entry {
+            if entry.node.is_null() {
+                self.out
+                    .error("wrong-type", entry.key, "`version` has no value")
+                    .hint("remove this line: it has no meaning any more");
+                return;
+            }
             self.out
                 .warning("obsolete-version", entry.key, "`version` has no meaning any more")
                 .hint("remove this line");

@@ -13,6 +13,9 @@ use super::{Loader, Scope};
 /// What an included project may bring along.
 const KINDS: [&str; 6] = ["services", "models", "networks", "volumes", "secrets", "configs"];
 
+/// So deep can files include one another; nobody gets there, and each level takes stack.
+const MAX_DEPTH: usize = 64;
+
 impl Loader<'_> {
     /// Everything that a file includes, as one tree. `None` if it includes nothing.
     pub(super) fn include(&mut self, tree: &mut Node, file: &Path, scope: &Scope) -> Option<Node> {
@@ -20,6 +23,9 @@ impl Loader<'_> {
         let items = entry.node.as_sequence()?;
         let mut imported = Node { span: entry.node.span, ..Node::mapping(Mapping::new()) };
         for item in items {
+            if self.values_left == 0 {
+                break;
+            }
             if let Some(model) = self.included(item, file, scope) {
                 self.import(&mut imported, model);
             }
@@ -29,12 +35,17 @@ impl Loader<'_> {
 
     /// The project of one item, complete and with absolute paths.
     fn included(&mut self, item: &Node, file: &Path, scope: &Scope) -> Option<Node> {
-        let home = self.request.environment.get("HOME").map(String::as_str);
+        let home = self.request.environment.get("HOME").cloned();
         let path = |node: &Node| {
-            node.as_str().map(|text| PathBuf::from(absolute(scope.directory, text, home)))
+            node.as_str()
+                .map(|text| PathBuf::from(absolute(scope.directory, text, home.as_deref())))
         };
         let list = item.get("path").and_then(Node::as_sequence).unwrap_or_default();
-        let files: Vec<PathBuf> = list.iter().filter_map(path).collect();
+        let mut files = Vec::new();
+        for node in list {
+            let Some(text) = node.as_str() else { continue };
+            files.push(self.locate(text, scope.directory, node.span)?);
+        }
         let Some(first) = files.first() else {
             self.out.error("missing-key", item.span, "an item of `include` needs a `path`");
             return None;
@@ -45,6 +56,11 @@ impl Loader<'_> {
         };
         let mut includers = scope.includers.to_vec();
         includers.push(file.to_owned());
+        if includers.len() > MAX_DEPTH {
+            let message = format!("more than {MAX_DEPTH} files include one another");
+            self.out.error("include-cycle", item.span, message);
+            return None;
+        }
         for (path, node) in files.iter().zip(list) {
             if includers.contains(path) {
                 let ring: Vec<String> =
@@ -55,6 +71,10 @@ impl Loader<'_> {
                 return None;
             }
             self.documents(path, node.span)?;
+        }
+        // Each included project has its own copy of the environment.
+        if !self.afford(scope.environment.names().count(), item.span) {
+            return None;
         }
         let environment = self.included_environment(item, &directory, scope);
         self.environments += 1;

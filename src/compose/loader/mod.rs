@@ -4,9 +4,12 @@ mod environment;
 mod extends;
 mod file;
 mod include;
+mod places;
+mod remote;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -27,7 +30,7 @@ use super::paths::Paths;
 use super::request::{LoadRequest, Loaded};
 use super::service_environment;
 use super::shape::{PROJECT, Shape, complete};
-use super::template::Template;
+use super::template::{MAX_EXPANDED, Template};
 
 /// Loads a project: finds, reads, merges, checks and binds its files.
 ///
@@ -36,6 +39,8 @@ use super::template::Template;
 pub fn load(request: &LoadRequest, files: &dyn Files) -> Loaded {
     let mut loader = Loader::new(request, files);
     let project = loader.project();
+    let root = loader.document.root.clone();
+    loader.show_replaced(&root);
     let mut out = loader.out;
     out.tidy();
     if request.strict {
@@ -60,9 +65,13 @@ pub fn find(request: &LoadRequest, files: &dyn Files) -> (Vec<PathBuf>, Diagnost
     (found.unwrap_or_default().files, loader.out)
 }
 
+/// So many values can be loaded in all: those of 10 000 services, which take half a second. A small
+/// file that includes and extends others could have any number.
+const MAX_VALUES: usize = 400_000;
+
 /// All that passes share.
 struct Loader<'a> {
-    request: &'a LoadRequest,
+    request: Cow<'a, LoadRequest>,
     files: &'a dyn Files,
     sources: Sources,
     out: Diagnostics,
@@ -76,8 +85,16 @@ struct Loader<'a> {
     interpolated: HashMap<(usize, PathBuf), Option<Rc<Node>>>,
     /// Services that extend each other in a circle, by file and name.
     cyclic: HashSet<(PathBuf, String)>,
+    /// What was fetched so far; `None` for what cannot be.
+    fetched: HashMap<String, Option<PathBuf>>,
+    /// Where it lies, and how the user named it.
+    known_as: Vec<(PathBuf, String)>,
     /// How many environments there are so far.
     environments: usize,
+    /// Bytes that values of variables may still add.
+    budget: usize,
+    /// Values that may still be loaded.
+    values_left: usize,
     document: Document,
     /// The project's environment, once it is known.
     known: Environment,
@@ -97,7 +114,7 @@ struct Scope<'a> {
 impl<'a> Loader<'a> {
     fn new(request: &'a LoadRequest, files: &'a dyn Files) -> Loader<'a> {
         Loader {
-            request,
+            request: Cow::Borrowed(request),
             files,
             sources: Sources::default(),
             out: Diagnostics::default(),
@@ -106,15 +123,20 @@ impl<'a> Loader<'a> {
             bases: HashMap::new(),
             interpolated: HashMap::new(),
             cyclic: HashSet::new(),
+            fetched: HashMap::new(),
+            known_as: Vec::new(),
             environments: 1,
+            budget: MAX_EXPANDED,
+            values_left: MAX_VALUES,
             document: Document::default(),
             known: Environment::default(),
         }
     }
 
     fn project(&mut self) -> Option<Project> {
+        self.fetch_named();
         let mut environment = self.environment();
-        let found = discover::discover(self.request, &environment, self.files, &mut self.out)?;
+        let found = discover::discover(&self.request, &environment, self.files, &mut self.out)?;
         self.late_environment(&found, &mut environment);
         let name = self.name(&found, &environment)?;
         environment.fill("COMPOSE_PROJECT_NAME", &name, None);
@@ -246,6 +268,9 @@ impl<'a> Loader<'a> {
         if path.as_os_str() == "-" {
             return "<stdin>".to_owned();
         }
+        if let Some(name) = self.remote_name(path) {
+            return name;
+        }
         let short = path.strip_prefix(&self.request.working_dir).unwrap_or(path);
         short.display().to_string()
     }
@@ -261,11 +286,13 @@ impl<'a> Loader<'a> {
                     std::io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
                     std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
                     std::io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
+                    std::io::ErrorKind::FileTooLarge => "it is too large".to_owned(),
                     _ => error.to_string(),
                 };
                 let message = format!("cannot read {what} `{name}`: {reason}");
+                let is_local = self.remote_name(path).is_none();
                 let diagnostic = self.out.error("cannot-read", from, message);
-                if name != path.display().to_string() {
+                if is_local && name != path.display().to_string() {
                     diagnostic.note(format!("its full path is {}", path.display()));
                 }
                 None
@@ -283,4 +310,8 @@ impl super::template::Lookup for Silent<'_> {
     }
     fn unset(&mut self, _: &str, _: std::ops::Range<usize>) {}
     fn missing(&mut self, _: &str, _: &str, _: std::ops::Range<usize>) {}
+    fn spend(&mut self, bytes: usize) -> bool {
+        // A longer name is none.
+        bytes <= 4096
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compose::{LoadRequest, Loaded, Memory, Project, config, load};
+use crate::compose::{LoadRequest, Loaded, Memory, Project, Remote, config, load};
 use crate::diag::{Style, render};
 
 fn request() -> LoadRequest {
@@ -70,7 +70,7 @@ fn reset_and_override_change_what_earlier_files_say() {
     for gone in ["labels", "A:", "retries", "target: 1\n"] {
         assert!(!text.contains(gone), "{gone} in {text}");
     }
-    assert!(text.contains("target: 3\n") && text.contains("B: '2'"), "{text}");
+    assert!(text.contains("target: 3\n") && text.contains("B: \"2\""), "{text}");
 }
 
 #[test]
@@ -234,4 +234,40 @@ fn warnings_can_be_made_errors() {
     assert!(load(&request(), &files(&list)).project.is_some());
     let strict = LoadRequest { strict: true, ..request() };
     assert!(load(&strict, &files(&list)).project.is_none());
+}
+
+#[test]
+fn files_elsewhere_are_fetched_and_keep_their_name() {
+    let git = |text: &str| Remote::Git(text.to_owned());
+    let main = "include: ['https://x/a.git#v1']\nservices:\n  own:\n    extends: {file: 'oci://r/b:1', service: base}\n    hostname: own\n";
+    let known = files(&[("compose.yaml", main)])
+        .with("/cache/1/compose.yaml", "services:\n  web:\n    image: web\n    build: ./app\n")
+        .with("/cache/2/compose.yaml", "services: {base: {image: base, env_file: b.env}}\n")
+        .with("/cache/2/b.env", "A=1\n")
+        .with_remote(git("https://x/a.git#v1"), "/cache/1")
+        .with_remote(Remote::Oci("r/b:1".to_owned()), "/cache/2");
+    let loaded = load(&request(), &known);
+    let project = loaded.project.as_ref().unwrap_or_else(|| panic!("{}", said(&loaded)));
+    assert_eq!(project.services["web"].build.as_ref().unwrap().context, "/cache/1/app");
+    assert_eq!(project.services["own"].environment["A"].as_deref(), Some("1"));
+
+    let wrong = known.clone().with("/cache/1/compose.yaml", "services: {web: {imge: x}}\n");
+    let text = said(&load(&request(), &wrong));
+    assert!(text.contains("--> https://x/a.git#v1/compose.yaml:1:"), "{text}");
+
+    let text = said(&load(&request(), &files(&[("compose.yaml", main)])));
+    assert!(text.contains("error[cannot-fetch]: cannot fetch `https://x/a.git#v1`"), "{text}");
+    assert!(text.contains("compose.yaml:1:11") && text.contains("oci://r/b:1"), "{text}");
+
+    let named = LoadRequest { files: vec!["https://x/a.git#v1".into()], ..request() };
+    let project = load(&named, &known).project.unwrap();
+    assert_eq!((project.working_dir.to_str(), project.services.len()), (Some("/cache/1"), 1));
+}
+
+#[test]
+fn includes_are_not_nested_without_end() {
+    let chain = (0..200).fold(files(&[("compose.yaml", "include: [0.yaml]\n")]), |files, it| {
+        files.with(format!("/p/{it}.yaml"), format!("include: [{}.yaml]\n", it + 1))
+    });
+    assert!(said(&load(&request(), &chain)).contains("more than 64 files include one another"));
 }

@@ -25,7 +25,7 @@ pub static BUILD: Fields = fields(
         key("sbom", Shape::TextOrBool),
         key("pull", Shape::Bool),
         key("target", Shape::Text),
-        key("shm_size", Shape::Size),
+        key("shm_size", Shape::WholeSize),
         key("extra_hosts", Shape::Hosts),
         key("isolation", Shape::Text),
         key("privileged", Shape::Bool),

@@ -22,12 +22,17 @@ pub struct Canonical<'a> {
     pub raw: bool,
     /// Where we are, as in `services.web.ports[0]`.
     pub path: String,
+    /// How many more items ranges may stand for.
+    pub items_left: usize,
 }
+
+/// Ranges of one file may stand for so many items; a few bytes stand for 65 535 ports.
+const MAX_ITEMS: usize = 140_000;
 
 impl<'a> Canonical<'a> {
     /// A pass that has seen nothing.
     pub fn new(out: &'a mut Diagnostics, sources: &'a Sources, raw: bool) -> Canonical<'a> {
-        Canonical { out, sources, raw, path: String::new() }
+        Canonical { out, sources, raw, path: String::new(), items_left: MAX_ITEMS }
     }
 
     /// Brings `node` into the canonical form of `shape`. False: it is wrong and must be taken out.
@@ -225,14 +230,14 @@ impl<'a> Canonical<'a> {
     /// Applies what the list does with equal items, within this one file.
     fn unique(&mut self, items: &mut Vec<Node>, unique: Unique) {
         if let Unique::Strict = unique {
-            let mut seen: Vec<(Value, Option<Span>)> = Vec::new();
+            let mut seen: HashMap<String, Option<Span>> = HashMap::new();
             items.retain(|item| {
-                if let Some((_, first)) = seen.iter().find(|(value, _)| *value == item.value) {
-                    let first = *first;
-                    self.twice(item, first);
+                let Some(text) = item.as_str() else { return true };
+                if let Some(first) = seen.get(text) {
+                    self.twice(item, *first);
                     return false;
                 }
-                seen.push((item.value.clone(), item.span));
+                seen.insert(text.to_owned(), item.span);
                 true
             });
         } else {
@@ -305,8 +310,15 @@ fn explain(diagnostic: &mut Diagnostic, node: &Node, expected: &str, path: &str)
         {
             diagnostic.hint(format!("put it in quotes: \"{}\"", scalar.text));
         }
+        Value::Scalar(scalar) if expected == "a mapping or a list" => {
+            let example = match scalar.text.split_once(['=', ':']) {
+                Some((name, value)) => format!("`{}: {}`", name.trim(), value.trim()),
+                None => "`NAME: value`".to_owned(),
+            };
+            diagnostic.hint(format!("write lines such as {example} below `{key}:`"));
+        }
         Value::Scalar(scalar) if expected.contains("a list") => {
-            diagnostic.hint(format!("write a list: [{}]", scalar.text));
+            diagnostic.hint(format!("write a list: [{:?}]", scalar.text));
         }
         Value::Mapping(_) if expected.contains("a list") => {
             diagnostic.hint("start each item with `- `");

@@ -47,7 +47,12 @@ impl Complete<'_> {
                 true
             }
             (Value::Mapping(mapping), Shape::Ulimit) if !mapping.contains_key("single") => {
-                self.required(node.span, mapping, &super::service::ULIMIT, path)
+                let fields = &super::service::ULIMIT;
+                let right = self.required(node.span, mapping, fields, path);
+                mapping.retain(|name, entry| {
+                    self.node(&mut entry.node, fields.shape(name), &join(path, name))
+                });
+                right
             }
             (Value::Sequence(items), Shape::List(list)) => {
                 let mut index = 0;
@@ -114,10 +119,7 @@ impl Complete<'_> {
 /// Where a key without a value means something.
 fn may_be_null(shape: &Shape) -> bool {
     use Shape as It;
-    matches!(
-        shape,
-        It::Any | It::TextOrNull | It::FieldsOrNull(_) | It::Command | It::HealthTest | It::Option
-    )
+    matches!(shape, It::Any | It::TextOrNull | It::FieldsOrNull(_) | It::Command | It::Option)
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -62,6 +62,8 @@ pub enum Shape {
     Count,
     /// A size in bytes, as a number or with a unit.
     Size,
+    /// A size in bytes, as a whole number or with a unit.
+    WholeSize,
     /// A size in bytes, which must be text.
     SizeText,
     /// A duration with units.

@@ -53,13 +53,17 @@ fn identity(node: &Node) -> Option<String> {
 }
 
 /// A short form as one mapping for each container port.
-fn expand(_: &mut Canonical, _: &Node, scalar: &Scalar) -> Result<Vec<Node>, Wrong> {
+fn expand(cx: &mut Canonical, _: &Node, scalar: &Scalar) -> Result<Vec<Node>, Wrong> {
     let text = match scalar.kind {
         ScalarKind::Text => scalar.text.clone(),
         ScalarKind::Int => sprint(scalar),
         _ => return Err(Wrong::new(format!("`{}` is not a port", scalar.text), "")),
     };
     let spec = Spec::parse(&text)?;
+    let count = spec.container.count() as usize;
+    cx.items_left = cx.items_left.checked_sub(count).ok_or_else(|| {
+        Wrong::new("the ranges of this file stand for too many ports", "publish fewer ports")
+    })?;
     let mut ports: Vec<(String, Node)> = Vec::new();
     for (index, target) in spec.container.ports().enumerate() {
         let published = match spec.host {
@@ -144,10 +148,14 @@ fn protocol(name: &str, from: usize) -> Result<Protocol, Wrong> {
 }
 
 fn container_ports(text: &str, from: usize) -> Result<PortRange, Wrong> {
-    text.parse().or_else(|_| {
-        let hint = "ports are numbers from 1 to 65535; ranges look like 8000-8010";
-        wrong(from..from + text.len(), format!("`{text}` is not a container port"), hint)
-    })
+    let range = text.parse::<PortRange>().ok().filter(|range| range.first > 0);
+    range.map_or_else(
+        || {
+            let hint = "ports are numbers from 1 to 65535; ranges look like 8000-8010";
+            wrong(from..from + text.len(), format!("`{text}` is not a container port"), hint)
+        },
+        Ok,
+    )
 }
 
 fn host_ports(text: &str, from: usize) -> Result<Option<PortRange>, Wrong> {

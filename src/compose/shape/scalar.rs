@@ -53,7 +53,10 @@ pub fn scalar(cx: &mut Canonical, node: &mut Node, shape: &Shape) -> bool {
         Shape::Number => real(cx, node, &value),
         Shape::Count => count(cx, node, &value),
         Shape::SizeText if value.kind != ScalarKind::Text => cx.wrong(node, "text such as 512m"),
-        Shape::Size | Shape::SizeText => size(cx, node, &value),
+        Shape::WholeSize if value.kind == ScalarKind::Float => {
+            cx.wrong(node, "a whole number or a size such as 512m")
+        }
+        Shape::Size | Shape::WholeSize | Shape::SizeText => size(cx, node, &value),
         Shape::Duration => span_of_time(cx, node, &value),
         Shape::Mode(digits) => mode(cx, node, &value, *digits),
         Shape::Ulimit => {
@@ -87,7 +90,7 @@ pub(super) fn expected(shape: &Shape) -> &'static str {
         Shape::Int(..) => "a whole number",
         Shape::Number => "a number",
         Shape::Count => "a number or `all`",
-        Shape::Size => "a size such as 512m",
+        Shape::Size | Shape::WholeSize => "a size such as 512m",
         Shape::SizeText => "text such as 512m",
         Shape::Duration => "text such as 30s",
         Shape::Mode(_) => "permissions such as 0444",

@@ -72,7 +72,7 @@ pub static SERVICE: Fields = fields(
         key("configs", Shape::Items(&CONFIGS)),
         key("container_name", Shape::Text),
         key("cpu_count", Shape::Int(0, i64::MAX)),
-        key("cpu_percent", Shape::Number),
+        key("cpu_percent", Shape::Int(0, 100)),
         key("cpu_shares", Shape::Int(0, i64::MAX)),
         key("cpu_quota", Shape::Int(-1, i64::MAX)),
         key("cpu_period", Shape::Int(0, i64::MAX)),
@@ -110,8 +110,8 @@ pub static SERVICE: Fields = fields(
         key("logging", Shape::Fields(&LOGGING)),
         key("mac_address", Shape::Text),
         key("mem_limit", Shape::Size),
-        key("mem_reservation", Shape::Size),
-        key("mem_swappiness", Shape::Size),
+        key("mem_reservation", Shape::WholeSize),
+        key("mem_swappiness", Shape::WholeSize),
         key("memswap_limit", Shape::Size),
         key("network_mode", Shape::Text),
         key("models", Shape::Map(&MODEL_USES)),
@@ -232,7 +232,7 @@ static BLKIO: Fields = closed(
 
 static RATES: Items =
     Items { long: &RATE, short: short::none, alone: false, unique: Unique::By(short::path) };
-static RATE: Fields = closed("a rate", &[key("path", Shape::Text), key("rate", Shape::Size)]);
+static RATE: Fields = closed("a rate", &[key("path", Shape::Text), key("rate", Shape::WholeSize)]);
 static WEIGHTS: Items =
     Items { long: &WEIGHT, short: short::none, alone: false, unique: Unique::By(short::path) };
 static WEIGHT: Fields =

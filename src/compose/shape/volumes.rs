@@ -47,7 +47,7 @@ static OPTIONS: Fields = fields(
 
 static TMPFS: Fields = fields(
     "the options of a tmpfs",
-    &[key("size", Shape::Size), key("mode", Shape::Mode(Digits::Decimal))],
+    &[key("size", Shape::WholeSize), key("mode", Shape::Mode(Digits::Decimal))],
 );
 
 static IMAGE: Fields = fields("the options of an image", &[key("subpath", Shape::Text)]);

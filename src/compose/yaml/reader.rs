@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
             _ => (Node::default(), 0),
         };
         if anchor != 0 && !self.stopped {
-            let size = 1 + self.aliased - before + count(&node);
+            let size = self.aliased - before + node.count();
             self.anchors.insert(anchor, Anchor { node: Rc::new(node.clone()), size });
         }
         node
@@ -258,6 +258,7 @@ impl<'a> Reader<'a> {
         for item in items {
             match &item.value {
                 Value::Mapping(_) => merged.push(item),
+                _ if self.stopped => return,
                 _ => {
                     let message =
                         format!("`<<` needs a mapping to merge, not {}", item.kind_name());
@@ -267,15 +268,6 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-    }
-}
-
-/// How many values a tree has, itself included.
-fn count(node: &Node) -> usize {
-    match &node.value {
-        Value::Sequence(items) => 1 + items.iter().map(count).sum::<usize>(),
-        Value::Mapping(mapping) => 1 + mapping.values().map(|it| count(&it.node)).sum::<usize>(),
-        _ => 1,
     }
 }
 

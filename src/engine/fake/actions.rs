@@ -1,7 +1,13 @@
 //! What the fake engine's containers can be asked about and told while they exist.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+
+use crate::base::{Context, Error, Kind, Result};
+use crate::resource::file::{FileKind, FileStat};
 
 use crate::resource::inspection::{DiskUse, GeneratedFiles, Inspection, LayerDirs};
 use crate::resource::mount::MountSource;
@@ -64,4 +70,74 @@ impl World {
             ..Stats::default()
         }
     }
+
+    /// Directories are those that files are below, and `/tmp`.
+    pub(super) fn stat_file(&self, index: usize, path: &str) -> Option<FileStat> {
+        let path = clean(path);
+        let stat = |kind, size| FileStat { kind, size, mode: 0o755, target: String::new() };
+        if let Some(content) = self.files.get(&(self.name(index), path.clone())) {
+            return Some(stat(FileKind::File, content.len() as u64));
+        }
+        let mut inside = self.files_below(index, &path);
+        let exists = path.is_empty() || path == "/tmp" || inside.next().is_some();
+        exists.then(|| stat(FileKind::Directory, 0))
+    }
+
+    pub(super) fn copy_out(&self, index: usize, path: &str, top: &str, out: OwnedFd) -> Result<()> {
+        let path = clean(path);
+        let mut builder = tar::Builder::new(File::from(out));
+        let mut add = |name: String, content: &[u8]| {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            let added = builder.append_data(&mut header, name, content);
+            added.context(|| "cannot write an archive".to_owned())
+        };
+        if let Some(content) = self.files.get(&(self.name(index), path.clone())) {
+            add(top.to_owned(), content)?;
+        }
+        for (rest, content) in self.files_below(index, &path) {
+            add(format!("{top}/{rest}"), content)?;
+        }
+        builder.into_inner().map(drop).context(|| "cannot write an archive".to_owned())
+    }
+
+    pub(super) fn copy_in(&mut self, index: usize, into: &str, archive: OwnedFd) -> Result<()> {
+        if self.stat_file(index, into).is_none_or(|stat| stat.kind != FileKind::Directory) {
+            return Err(Error::new(Kind::NotFound, format!("Could not find the file {into}")));
+        }
+        let failed = || "cannot read an archive".to_owned();
+        let (name, into) = (self.name(index), clean(into));
+        let mut archive = tar::Archive::new(File::from(archive));
+        for entry in archive.entries().context(failed)? {
+            let mut entry = entry.context(failed)?;
+            let path = entry.path().context(failed)?.display().to_string();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).context(failed)?;
+            if entry.header().entry_type().is_file() {
+                let path = format!("{into}/{}", path.trim_start_matches("./"));
+                self.files.insert((name.clone(), path), content);
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.observed.containers[index].spec.name.clone()
+    }
+
+    /// Files below a directory, by their paths from there.
+    fn files_below(&self, index: usize, path: &str) -> impl Iterator<Item = (String, &Vec<u8>)> {
+        let (name, prefix) = (self.name(index), format!("{path}/"));
+        self.files.iter().filter_map(move |((container, path), content)| {
+            let rest = path.strip_prefix(&prefix).filter(|_| *container == name)?;
+            Some((rest.to_owned(), content))
+        })
+    }
+}
+
+/// Without a slash or `/.` at the end; the root is empty.
+fn clean(path: &str) -> String {
+    let path = path.strip_suffix("/.").unwrap_or(path).trim_end_matches('/');
+    if path.starts_with('/') || path.is_empty() { path.to_owned() } else { format!("/{path}") }
 }

@@ -13,6 +13,7 @@ mod tests;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::base::{ContainerId, Digest, Error, Kind, Result};
 use crate::build;
 use crate::image::Reference;
 use crate::resource::container::{ContainerSpec, Health, HealthStatus, Status};
+use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
@@ -27,10 +29,10 @@ use crate::resource::{
 };
 
 use super::{
-    AttachOptions, Engine, ExecStdio, LogOptions, LogRecord, Phase, Progress, ProgressUpdate,
-    PullOptions, PullPolicy, RemoveOptions, StopOptions,
+    AttachOptions, CopyOptions, Engine, EventOptions, ExecStdio, LogOptions, LogRecord, Phase,
+    Progress, ProgressUpdate, PullOptions, PullPolicy, RemoveOptions, StopOptions,
 };
-use streams::{FakeAttachment, FakeExec, FakeLogs, FakeWatch};
+use streams::{FakeAttachment, FakeEvents, FakeExec, FakeLogs, FakeWatch};
 use world::World;
 
 /// The engine. All that was done to it is in [`Fake::calls`].
@@ -83,6 +85,18 @@ impl Fake {
         if let Some(container) = found {
             container.status.health = Some(Health { status, ..Health::default() });
         }
+    }
+
+    /// Puts a file into a container; directories on the way are made.
+    pub fn put_file(&self, container: &str, path: &str, content: &[u8]) {
+        let mut world = self.world.borrow_mut();
+        world.files.insert((container.to_owned(), path.to_owned()), content.to_vec());
+    }
+
+    /// What is in a container's file.
+    #[must_use]
+    pub fn file(&self, container: &str, path: &str) -> Option<Vec<u8>> {
+        self.world.borrow().files.get(&(container.to_owned(), path.to_owned())).cloned()
     }
 
     /// Exit code of the commands that are executed in containers.
@@ -278,6 +292,34 @@ impl Engine for Fake {
         self.on("stats of", id, |world, index| Ok(world.stats(index)))
     }
 
+    async fn stat_file(&self, id: &ContainerId, path: &str) -> Result<Option<FileStat>> {
+        self.on(&format!("look at {path} in"), id, |world, index| Ok(world.stat_file(index, path)))
+    }
+
+    async fn copy_out(&self, id: &ContainerId, path: &str, top: &str, out: OwnedFd) -> Result<()> {
+        self.on(&format!("copy {path} from"), id, |world, index| {
+            world.copy_out(index, path, top, out)
+        })
+    }
+
+    async fn copy_in(
+        &self,
+        id: &ContainerId,
+        into: &str,
+        archive: OwnedFd,
+        options: &CopyOptions,
+    ) -> Result<()> {
+        let owner = if options.keep_owner { " with owners" } else { "" };
+        self.on(&format!("copy{owner} into {into} of"), id, |world, index| {
+            world.copy_in(index, into, archive)
+        })
+    }
+
+    async fn events(&self, options: &EventOptions) -> Result<FakeEvents> {
+        Ok(FakeEvents::new(&self.world.borrow().events, options))
+    }
+
+    type Events = FakeEvents;
     type Watch = FakeWatch;
     type Exec = FakeExec;
     type Attachment = FakeAttachment;

@@ -4,8 +4,36 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use crate::base::Result;
-use crate::engine::{Attachment, Exec, LogOptions, LogRecord, Logs, Stream, TerminalSize, Watch};
+use crate::engine::{
+    Attachment, EventOptions, Events, Exec, LogOptions, LogRecord, Logs, Stream, TerminalSize,
+    Watch,
+};
 use crate::resource::container::Status;
+use crate::resource::event::Event;
+
+/// What happened already; then the end if one was asked for.
+#[derive(Debug)]
+pub struct FakeEvents {
+    happened: VecDeque<Event>,
+    ends: bool,
+}
+
+impl FakeEvents {
+    pub(super) fn new(happened: &[Event], options: &EventOptions) -> FakeEvents {
+        let wanted = |event: &&Event| options.since.is_some_and(|since| event.time >= since);
+        let happened = happened.iter().filter(wanted).cloned().collect();
+        FakeEvents { happened, ends: options.until.is_some() }
+    }
+}
+
+impl Events for FakeEvents {
+    async fn next(&mut self) -> Result<Option<Event>> {
+        match self.happened.pop_front() {
+            None if !self.ends => std::future::pending().await,
+            event => Ok(event),
+        }
+    }
+}
 
 /// Says the present status; then nothing more from a container that runs, and the end from one
 /// that does not.

@@ -11,6 +11,7 @@ use crate::resource::container::{
     AttachedEndpoint, BoundPort, ContainerSpec, Health, HealthStatus, RestartPolicy, Sharing,
     State, Status,
 };
+use crate::resource::event::{Event, EventKind};
 use crate::resource::mount::MountSource;
 use crate::resource::network::NetworkMode;
 use crate::resource::{Container, Image, Network, NetworkSpec, Observed, Volume, VolumeSpec};
@@ -26,6 +27,10 @@ pub(super) struct World {
     /// What containers printed, by name.
     pub(super) logs: BTreeMap<String, Vec<LogRecord>>,
     pub(super) exec_exit_code: i32,
+    /// Content of files, by container and absolute path.
+    pub(super) files: BTreeMap<(String, String), Vec<u8>>,
+    /// What happened to containers.
+    pub(super) events: Vec<Event>,
     /// Counts ids, seconds, addresses and ports.
     count: u32,
 }
@@ -110,6 +115,7 @@ impl World {
         let (created_at, status) = (self.now(), Status::default());
         let container = Container { id: id.clone(), spec: spec.clone(), created_at, status };
         self.observed.containers.push(container);
+        self.tell(self.observed.containers.len() - 1, "create");
         Ok(id)
     }
 
@@ -130,12 +136,21 @@ impl World {
             ..Status::default()
         };
         self.observed.containers[index].status = status;
+        self.tell(index, "start");
         match spec.process.argv.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["true"] => self.end(index, 0, false),
             ["false"] => self.end(index, 1, false),
             _ => {}
         }
         Ok(self.observed.containers[index].status.clone())
+    }
+
+    /// Something happened to a container.
+    pub(super) fn tell(&mut self, index: usize, action: &str) {
+        let time = self.now();
+        let container = &self.observed.containers[index];
+        let event = Event::now(EventKind::Container, action, container.id.as_str());
+        self.events.push(Event { time, ..event.about(&container.spec) });
     }
 
     /// Networks must exist, and containers whose namespaces are used must run.
@@ -215,6 +230,7 @@ impl World {
             stopped_by_hand: by_hand,
             ..Status::default()
         };
+        self.tell(index, "die");
     }
 
     /// Signals end a program, but for those that are only news to it. A restart policy that asks
@@ -246,6 +262,7 @@ impl World {
             return Err(conflict(format!("container {name} is not {from}")));
         }
         container.status.state = to;
+        self.tell(index, if paused { "pause" } else { "unpause" });
         Ok(())
     }
 
@@ -254,6 +271,7 @@ impl World {
         if container.status.state.is_active() && !options.force {
             return Err(conflict(format!("container {} runs", container.spec.name)));
         }
+        self.tell(index, "destroy");
         let gone = self.observed.containers.remove(index);
         if options.volumes {
             for (name, _) in volumes(&gone.spec).filter(|(_, anonymous)| *anonymous) {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::engine::{RemoveOptions, StopOptions};
+use crate::resource::event::{Event, EventKind};
 use crate::resource::mount::MountSource;
 use crate::resource::{ContainerSpec, VolumeSpec};
 use crate::runtime::{Bundle, Cgroup};
@@ -39,8 +40,9 @@ pub(super) fn create(host: &Host, mut spec: ContainerSpec) -> Result<ContainerId
         .and_then(|()| make_volumes(host, &spec))
         .and_then(|()| put_in_place(host, &id, &spec))
         .and_then(|()| networks::register_names(host, &id, &spec));
-    if result.is_err() {
-        names::free(roots, &spec.name, &id)?;
+    match result {
+        Ok(()) => host.tell("create", &id, &spec),
+        Err(_) => names::free(roots, &spec.name, &id)?,
     }
     result.map(|()| id)
 }
@@ -85,7 +87,7 @@ fn make_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
             labels: labels.clone(),
             ..VolumeSpec::default()
         };
-        volumes::create(host.roots(), &wanted)?;
+        volumes::create(host, &wanted)?;
     }
     Ok(())
 }
@@ -117,6 +119,11 @@ pub(super) fn rename(host: &Host, id: &ContainerId, name: &str) -> Result<()> {
     names::take(roots, name, id)?;
     let old = std::mem::replace(&mut record.spec.name, name.to_owned());
     state::write(&path, &record, Durability::Process)?;
+    host.announce(
+        &Event::now(EventKind::Container, "rename", id.as_str())
+            .about(&record.spec)
+            .with("oldName", format!("/{old}")),
+    );
     names::free(roots, &old, id)
 }
 
@@ -133,6 +140,7 @@ pub(super) fn remove(host: &Host, id: &ContainerId, options: RemoveOptions) -> R
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         renamed => renamed.context(|| format!("cannot remove container {}", spec.name))?,
     }
+    host.tell("destroy", id, &spec);
     networks::forget_names(host, id, &spec)?;
     delete(dir.run())?;
     delete(&gone)?;

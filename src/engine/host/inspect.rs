@@ -80,7 +80,10 @@ fn disk_use(layers: &LayerDirs) -> Result<DiskUse> {
 }
 
 /// Bytes of all files below a directory; a file with several names counts once.
-fn bytes_below(root: &Path) -> Result<u64> {
+///
+/// # Errors
+/// A directory cannot be read.
+pub fn bytes_below(root: &Path) -> Result<u64> {
     let (mut bytes, mut seen) = (0, BTreeSet::new());
     let mut waiting = vec![root.to_owned()];
     while let Some(dir) = waiting.pop() {

@@ -7,6 +7,8 @@
 mod build;
 mod cdi;
 mod containers;
+mod events;
+mod files;
 mod images;
 mod inherit;
 mod inspect;
@@ -19,11 +21,13 @@ mod start;
 mod streams;
 mod volumes;
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::base::{ContainerId, Digest, Error, Result};
 use crate::image::Store;
 use crate::resource::container::{ContainerSpec, Status};
+use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
@@ -32,10 +36,13 @@ use crate::resource::{
 use crate::state::Roots;
 
 use super::{
-    AttachOptions, Engine, ExecStdio, LogOptions, Progress, PullOptions, RemoveOptions, StopOptions,
+    AttachOptions, CopyOptions, Engine, EventOptions, ExecStdio, LogOptions, Progress, PullOptions,
+    RemoveOptions, StopOptions,
 };
 
+pub use events::HostEvents;
 pub use images::Relay;
+pub use inspect::bytes_below;
 pub use streams::{HostAttachment, HostExec, HostLogs, HostWatch};
 
 /// This machine as an [`Engine`].
@@ -85,6 +92,7 @@ impl Host {
 }
 
 impl Engine for Host {
+    type Events = HostEvents;
     type Watch = HostWatch;
     type Exec = HostExec;
     type Attachment = HostAttachment;
@@ -128,7 +136,7 @@ impl Engine for Host {
 
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<Volume> {
         let spec = spec.clone();
-        self.blocking(move |host| volumes::create(host.roots(), &spec)).await
+        self.blocking(move |host| volumes::create(host, &spec)).await
     }
 
     async fn remove_volume(&self, name: &str) -> Result<()> {
@@ -205,5 +213,30 @@ impl Engine for Host {
 
     async fn stats(&self, id: &ContainerId) -> Result<Stats> {
         inspect::stats(self, id)
+    }
+
+    async fn stat_file(&self, id: &ContainerId, path: &str) -> Result<Option<FileStat>> {
+        let (id, path) = (id.clone(), path.to_owned());
+        self.blocking(move |host| files::stat(host, &id, &path)).await
+    }
+
+    async fn copy_out(&self, id: &ContainerId, path: &str, top: &str, out: OwnedFd) -> Result<()> {
+        let (id, path, top) = (id.clone(), path.to_owned(), top.to_owned());
+        self.blocking(move |host| files::copy_out(host, &id, &path, &top, out)).await
+    }
+
+    async fn copy_in(
+        &self,
+        id: &ContainerId,
+        into: &str,
+        archive: OwnedFd,
+        options: &CopyOptions,
+    ) -> Result<()> {
+        let (id, into, options) = (id.clone(), into.to_owned(), *options);
+        self.blocking(move |host| files::copy_in(host, &id, &into, archive, options)).await
+    }
+
+    async fn events(&self, options: &EventOptions) -> Result<HostEvents> {
+        events::follow(self, options)
     }
 }

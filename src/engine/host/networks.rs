@@ -2,6 +2,7 @@
 
 use crate::base::{ContainerId, Kind, Result};
 use crate::network::{self, names};
+use crate::resource::event::{Event, EventKind};
 use crate::resource::network::{Endpoint, NetworkMode};
 use crate::resource::{ContainerSpec, Network, NetworkSpec};
 
@@ -9,7 +10,12 @@ use super::Host;
 
 /// Makes the record of a network; an existing one of that name stays as it is.
 pub(super) fn create(host: &Host, spec: &NetworkSpec) -> Result<Network> {
-    network::create(host.roots(), spec)
+    let known = network::list(host.roots())?.into_iter().any(|it| it.spec.name == spec.name);
+    let network = network::create(host.roots(), spec)?;
+    if !known {
+        host.announce(&event("create", &network));
+    }
+    Ok(network)
 }
 
 /// Removes networks in one go; those that are gone already count as removed.
@@ -18,9 +24,21 @@ pub(super) fn remove(host: &Host, names: &[String]) -> Result<()> {
     existing.retain(|network| names.contains(&network.spec.name));
     let names: Vec<&str> = existing.iter().map(|network| network.spec.name.as_str()).collect();
     match names.is_empty() {
-        true => Ok(()),
-        false => network::remove_many(host.roots(), &names),
+        true => return Ok(()),
+        false => network::remove_many(host.roots(), &names)?,
     }
+    existing.iter().for_each(|network| host.announce(&event("destroy", network)));
+    Ok(())
+}
+
+fn event(action: &str, network: &Network) -> Event {
+    let driver = match network.spec.driver.as_str() {
+        "" => "bridge",
+        driver => driver,
+    };
+    Event::now(EventKind::Network, action, network.id.as_str())
+        .with("name", network.spec.name.as_str())
+        .with("type", driver)
 }
 
 /// Makes a container's names known in its networks, so that nobody asks the outside for them

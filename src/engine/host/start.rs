@@ -43,7 +43,7 @@ fn bring_networks_up(host: &Host, spec: &ContainerSpec) -> Result<()> {
 }
 
 /// Makes directories of the host that are to be mounted and do not exist, where that is wanted.
-fn make_bind_sources(spec: &ContainerSpec) -> Result<()> {
+pub(super) fn make_bind_sources(spec: &ContainerSpec) -> Result<()> {
     for mount in spec.all_mounts() {
         if let MountSource::Bind { path, create: true, .. } = &mount.source
             && !path.exists()

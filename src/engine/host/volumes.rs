@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::engine::bundle::VolumeContent;
+use crate::resource::event::{Event, EventKind};
 use crate::resource::mount::MountSource;
 use crate::resource::{ContainerSpec, Volume, VolumeSpec};
 use crate::state::{self, Durability, Lock, Roots, roots::make_dir};
@@ -19,7 +20,8 @@ use super::{Host, observe};
 
 /// Makes a volume; an existing one of that name stays as it is. Without a name it gets one of 64
 /// random digits.
-pub(super) fn create(roots: &Roots, spec: &VolumeSpec) -> Result<Volume> {
+pub(super) fn create(host: &Host, spec: &VolumeSpec) -> Result<Volume> {
+    let roots = host.roots();
     let mut spec = spec.clone();
     if spec.name.is_empty() {
         spec.name = random_id()?.to_string();
@@ -39,6 +41,7 @@ pub(super) fn create(roots: &Roots, spec: &VolumeSpec) -> Result<Volume> {
     let volume = Volume { spec, created_at: Timestamp::now() };
     let record = roots.volume_record(&volume.spec.name);
     state::write(&record, &volume, Durability::Machine)?;
+    host.announce(&event("create", &volume.spec.name));
     Ok(volume)
 }
 
@@ -70,8 +73,15 @@ pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
     match fs::rename(roots.volumes().join(name), &gone) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).context(|| format!("cannot remove volume {name}")),
-        Ok(()) => fs::remove_dir_all(&gone).context(|| format!("cannot delete volume {name}")),
+        Ok(()) => {
+            host.announce(&event("destroy", name));
+            fs::remove_dir_all(&gone).context(|| format!("cannot delete volume {name}"))
+        }
     }
+}
+
+fn event(action: &str, name: &str) -> Event {
+    Event::now(EventKind::Volume, action, name).with("driver", "local")
 }
 
 /// Where the content of the volume `name` is.

@@ -43,8 +43,34 @@ pub fn extract<R: BufRead>(
     let root = rustix::fs::open(root, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(io::Error::from)
         .context(|| format!("cannot open {}", root.display()))?;
+    extract_into(archive, root, &Placement::default(), limits)
+}
+
+/// Where an archive goes, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Placement {
+    /// Directory below the root that all names are below; empty: the root itself.
+    pub below: Vec<u8>,
+    /// It is no layer: names of whiteouts are names like others, files replace files only, and the
+    /// directory itself stays as it is.
+    pub plain: bool,
+    /// Owner of everything; `None`: as the archive says.
+    pub owner: Option<(u32, u32)>,
+}
+
+/// Unpacks `archive` where `placement` says, as seen from the directory `root`.
+///
+/// # Errors
+/// As [`extract`].
+pub fn extract_into<R: BufRead>(
+    archive: &mut Archive<R>,
+    root: OwnedFd,
+    placement: &Placement,
+    limits: &Limits,
+) -> Result<Written> {
     let umask = sys::fs::umask().context(|| "cannot read the umask".to_owned())?;
     let mut extractor = Extractor {
+        placement,
         dirs: Directories::new(root),
         late: Vec::new(),
         late_bytes: 0,
@@ -59,7 +85,8 @@ pub fn extract<R: BufRead>(
     extractor.finish()
 }
 
-struct Extractor {
+struct Extractor<'a> {
+    placement: &'a Placement,
     dirs: Directories,
     /// Directories get owner, mode and times at the end: writing into them would change their
     /// times, and a set-group-id bit would change the group of what is made in them.
@@ -69,7 +96,7 @@ struct Extractor {
     written: Written,
 }
 
-impl Extractor {
+impl Extractor<'_> {
     fn entry<R: BufRead>(
         &mut self,
         entry: &Entry,
@@ -77,13 +104,19 @@ impl Extractor {
         limits: &Limits,
     ) -> Result<()> {
         let below = Below::parse(&entry.path)?;
+        if below.name.is_empty() && self.placement.plain {
+            return Ok(());
+        }
+        let below = below.within(&self.placement.below);
         if below.name.is_empty() {
             return match entry.kind {
                 EntryKind::Directory => self.remember(below, entry, limits),
                 _ => Err(invalid("archive replaces its root directory by something else")),
             };
         }
-        if let Some(kind) = whiteout(&below.name)? {
+        if !self.placement.plain
+            && let Some(kind) = whiteout(&below.name)?
+        {
             return self.whiteout(&below, &kind).context(|| hide_failed(&below));
         }
         let parent = self.dirs.open(&below.parent)?;
@@ -102,9 +135,14 @@ impl Extractor {
             EntryKind::Fifo => self.node(&parent, &below, entry, FileType::Fifo),
         };
         made.context(|| failed(&below))?;
-        let metadata = Metadata::of(entry);
+        let metadata = self.metadata(entry);
         metadata::set_at(parent.as_fd(), &below.name, &metadata, entry.kind == EntryKind::Symlink)
             .context(|| failed(&below))
+    }
+
+    fn metadata(&self, entry: &Entry) -> Metadata {
+        let metadata = Metadata::of(entry);
+        self.placement.owner.map_or(metadata.clone(), |owner| metadata.owned_by(owner))
     }
 
     /// Runs `create`; if the name is taken, removes what has it and runs `create` again.
@@ -116,6 +154,10 @@ impl Extractor {
     ) -> io::Result<T> {
         match create(parent, &below.name) {
             Err(Errno::EXIST) => {
+                let kind = self.dirs.kind_of(parent, &below.name)?;
+                if self.placement.plain && kind == Some(FileType::Directory) {
+                    return Err(io::Error::other("cannot overwrite directory with non-directory"));
+                }
                 self.dirs.remove_name(parent, &below.name)?;
                 Ok(create(parent, &below.name)?)
             }
@@ -148,7 +190,7 @@ impl Extractor {
             }
         }
         let given = entry.mode & 0o777 & !self.umask;
-        metadata::set(file.as_fd(), &Metadata::of(entry), Some(given)).context(|| failed(below))
+        metadata::set(file.as_fd(), &self.metadata(entry), Some(given)).context(|| failed(below))
     }
 
     /// Writes `length` bytes of the entry's data, from `offset` if the file is sparse.
@@ -191,6 +233,9 @@ impl Extractor {
         match make() {
             Err(Errno::EXIST) => match self.dirs.kind_of(parent, &below.name)? {
                 Some(FileType::Directory) => Ok(()),
+                _ if self.placement.plain => {
+                    Err(io::Error::other("cannot overwrite non-directory with directory"))
+                }
                 _ => {
                     let hides = self.dirs.is_whiteout(parent, &below.name)?;
                     self.dirs.remove_name(parent, &below.name)?;
@@ -204,7 +249,7 @@ impl Extractor {
     }
 
     fn hard_link(&mut self, parent: &OwnedFd, below: &Below, entry: &Entry) -> Result<()> {
-        let target = Below::parse(&entry.link)?;
+        let target = Below::parse(&entry.link)?.within(&self.placement.below);
         if target.name.is_empty() {
             return Err(invalid(format!("{} in the archive is a link to its root", below.shown())));
         }
@@ -256,7 +301,7 @@ impl Extractor {
     }
 
     fn remember(&mut self, below: Below, entry: &Entry, limits: &Limits) -> Result<()> {
-        let metadata = Metadata::of(entry);
+        let metadata = self.metadata(entry);
         self.late_bytes += 128 + entry.path.len() + metadata.bytes();
         limits.check_memory(self.late_bytes)?;
         self.late.push((below, metadata));

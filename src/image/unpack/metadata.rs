@@ -38,6 +38,12 @@ impl Metadata {
         }
     }
 
+    /// The same with another owner and group.
+    #[must_use]
+    pub fn owned_by(self, (uid, gid): (u32, u32)) -> Metadata {
+        Metadata { uid, gid, ..self }
+    }
+
     /// Memory the attributes take.
     pub fn bytes(&self) -> usize {
         self.xattrs.iter().map(|(name, value)| name.len() + value.len() + 48).sum()
@@ -65,7 +71,8 @@ pub fn set(file: BorrowedFd<'_>, metadata: &Metadata, given: Option<u32>) -> io:
 }
 
 /// Gives what cannot be opened (links, devices, pipes) its metadata, by name. The name was just
-/// made by us in a directory that nobody else can write to.
+/// made by us; where others can write, it may be a link by now, which nothing here follows
+/// (CVE-2021-41089).
 ///
 /// # Errors
 /// The file system refuses.
@@ -88,8 +95,15 @@ pub fn set_at(
         }
     }
     if !is_link {
-        // Not a link: it was made a moment ago, and only we can write here.
-        rustix::fs::chmodat(dir, name, Mode::from_raw_mode(metadata.mode), AtFlags::empty())?;
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::NOFOLLOW;
+        let file =
+            rustix::fs::openat(dir, name, flags | rustix::fs::OFlags::CLOEXEC, Mode::empty())?;
+        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+        if kind != rustix::fs::FileType::Symlink {
+            // What was opened, whatever has its name now.
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+            rustix::fs::chmod(path, Mode::from_raw_mode(metadata.mode))?;
+        }
     }
     Ok(rustix::fs::utimensat(dir, name, &timestamps(metadata.mtime), nofollow)?)
 }

@@ -24,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::{Context, Digest, Result};
 
+pub use extract::Placement;
 pub use inflate::Compression;
 pub use limits::Limits;
 
@@ -91,6 +92,26 @@ pub fn unpack<R: Read + Send>(
         let diff_id = Digest::from_sha256(&hash.finalize());
         Ok(Unpacked { diff_id, archive_size: length, size: written.bytes, compression })
     })
+}
+
+/// Unpacks the archive that `source` yields, compressed or not, where `placement` says, as seen
+/// from the directory `root`. Returns the bytes of the files.
+///
+/// Decompression is our own work, in this process: no program of the tree is run
+/// (CVE-2026-41567, CVE-2019-14271).
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_into<R: Read + Send>(
+    source: R,
+    root: std::os::fd::OwnedFd,
+    placement: &Placement,
+) -> Result<u64> {
+    let (reader, _) =
+        inflate::inflating(source).context(|| "cannot read the archive".to_owned())?;
+    let mut archive = Archive::new(io::BufReader::with_capacity(PIECE, reader));
+    let written = extract::extract_into(&mut archive, root, placement, &Limits::default())?;
+    Ok(written.bytes)
 }
 
 /// The first thread: sends pieces until the end, an error, or nobody listens any more.

@@ -41,6 +41,17 @@ impl Below {
         Ok(Below { parent: parts.join(&b'/'), name })
     }
 
+    /// The same below another directory.
+    #[must_use]
+    pub fn within(mut self, directory: &[u8]) -> Below {
+        self.parent = match (directory.is_empty(), self.parent.is_empty()) {
+            (true, _) => self.parent,
+            (false, true) => directory.to_vec(),
+            (false, false) => [directory, b"/", &self.parent].concat(),
+        };
+        self
+    }
+
     /// The whole path.
     pub fn full(&self) -> Vec<u8> {
         match self.parent.is_empty() {

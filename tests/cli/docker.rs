@@ -1,0 +1,155 @@
+//! The names `docker` and `docker-compose`, and what looks after the whole machine.
+
+use crate::machine::{Machine, Ran};
+
+fn typed(machine: &Machine, line: &str) -> Ran {
+    machine.typed(&line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Types a command that must succeed; what it printed on standard output.
+fn out(machine: &Machine, line: &str) -> String {
+    let ran = typed(machine, line);
+    assert_eq!(ran.code, 0, "{line}: {ran:?}");
+    ran.out
+}
+
+#[test]
+fn verbs_are_about_single_things() {
+    let machine = Machine::empty();
+    assert_eq!(out(&machine, "/usr/bin/docker run -d --name web nginx").len(), 65);
+    assert_eq!(out(&machine, "docker ps --format {{.Names}}"), "web\n");
+    assert_eq!(out(&machine, "docker -H unix:///x --debug stop web"), "web\n");
+    assert_eq!(out(&machine, "docker container ls -aq"), out(&machine, "docker ps -aq"));
+    assert_eq!(out(&machine, "docker inspect -f {{.Name}} web"), "/web\n");
+    assert_eq!(out(&machine, "docker rm web"), "web\n");
+    let ran = typed(&machine, "docker inspect web");
+    assert_eq!((ran.code, ran.out.as_str()), (1, "[]\n"));
+    assert_eq!(ran.err, "error: No such object: web\n");
+}
+
+#[test]
+fn compose_is_our_own_command_line() {
+    let machine = Machine::with("services:\n  web: {image: nginx}\n");
+    typed(&machine, "docker --log-level error compose up -d");
+    assert_eq!(machine.states(), ["demo-web-1 running"]);
+    assert_eq!(out(&machine, "docker-compose ps --services"), "web\n");
+    assert_eq!(out(&machine, "docker-compose compose stop"), "", "as Docker's plugin");
+    assert_eq!(machine.states(), ["demo-web-1 exited"]);
+    let help = out(&machine, "docker compose up --help");
+    assert!(help.contains("Usage: docker compose up"), "{help}");
+}
+
+#[test]
+fn switches_may_be_told_to_be_off() {
+    let machine = Machine::empty();
+    out(&machine, "docker run -d=true --rm=false --name web nginx echo --rm=true");
+    let containers = machine.engine.snapshot().containers;
+    assert!(!containers[0].spec.auto_remove);
+    assert_eq!(containers[0].spec.process.argv, ["echo", "--rm=true"]);
+}
+
+#[test]
+fn errors_have_dockers_exit_codes() {
+    let machine = Machine::empty();
+    let ran = typed(&machine, "docker fly");
+    assert_eq!(ran.code, 1);
+    assert_eq!(
+        ran.err,
+        "docker: unknown command: docker fly\n\nRun 'docker --help' for more information\n"
+    );
+    assert!(typed(&machine, "docker swarm init").err.contains("this is one machine"));
+    assert_eq!(typed(&machine, "docker run --no-such-option x").code, 125);
+    assert_eq!(typed(&machine, "docker rm").code, 1);
+    let ran = typed(&machine, "docker run --network nowhere nginx");
+    assert_eq!(ran.code, 125);
+    assert!(ran.err.contains("docker: network nowhere not found\n"), "{}", ran.err);
+    assert!(ran.err.ends_with("\nRun 'docker run --help' for more information\n"), "{}", ran.err);
+}
+
+#[test]
+fn versions_are_told_as_scripts_look_for_them() {
+    let machine = Machine::empty();
+    let line = out(&machine, "docker --version");
+    assert!(line.starts_with("Docker version 28.") && line.contains(", build "), "{line}");
+    assert_eq!(out(&machine, "docker version -f {{.Server.Version}}"), "28.2.2\n");
+    let text = out(&machine, "docker version");
+    assert!(text.contains("Client:") && text.contains("Server:") && text.contains(" Engine:\n"));
+    let json: serde_json::Value =
+        serde_json::from_str(&out(&machine, "docker version --format json")).unwrap();
+    assert_eq!(json["Client"]["ApiVersion"], "1.50");
+    assert_eq!(out(&machine, "docker context show"), "default\n");
+}
+
+#[test]
+fn examples_say_docker_where_docker_is_typed() {
+    let machine = Machine::empty();
+    let help = out(&machine, "docker stop --help");
+    assert!(help.contains("\n  docker container stop web"), "{help}");
+    assert!(out(&machine, "docker").contains("Usage: docker"));
+}
+
+#[test]
+fn the_machine_is_described() {
+    let machine = Machine::empty();
+    machine.out("container run -d --name a nginx");
+    machine.out("container create --name b nginx");
+    let format = "{{.Containers}} {{.ContainersRunning}} {{.ContainersStopped}}";
+    let ran = machine.run_words(&["info", "-f", format]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "2 1 1\n"));
+    let text = machine.out("system info");
+    assert!(text.contains("\n Server Version: 28.2.2 (compose "), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&machine.out("info -f json")).unwrap();
+    assert!(json["NCPU"].is_u64() && json["CgroupVersion"].is_string(), "{json}");
+}
+
+#[test]
+fn the_room_that_everything_takes_is_told_by_kind() {
+    let machine = Machine::empty();
+    machine.out("container run -d -v data:/data nginx");
+    let list = machine.out("system df --format {{.Type}}:{{.TotalCount}}:{{.Active}}");
+    assert_eq!(list, "Images:0:0\nContainers:1:1\nLocal Volumes:1:1\nBuild Cache:0:0\n");
+    let table = machine.out("system df");
+    assert!(
+        table.starts_with("TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE\n"),
+        "{table}"
+    );
+    assert!(machine.out("system df -v").contains("Local Volumes space usage:"));
+}
+
+#[test]
+fn prune_takes_what_nobody_uses_after_asking() {
+    let mut machine = Machine::empty();
+    machine.out("container create --name old nginx");
+    machine.out("container run -d --name new nginx");
+    machine.out("network create lonely");
+    machine.out("volume create");
+    let ran = machine.run("system prune");
+    assert!(
+        ran.err.starts_with("WARNING! This will remove:\n  - all stopped containers\n"),
+        "{ran:?}"
+    );
+    assert_eq!(machine.states().len(), 2, "nobody said yes");
+    machine.answer("y\n");
+    let ran = machine.run("system prune --volumes");
+    assert!(ran.out.starts_with("Deleted Containers:\n"), "{ran:?}");
+    assert!(ran.out.contains("Deleted Networks:\nlonely\n"), "{ran:?}");
+    assert!(ran.out.contains("Deleted Volumes:\n"), "{ran:?}");
+    assert!(ran.out.contains("Total reclaimed space: "), "{ran:?}");
+    assert_eq!(machine.states(), ["new running"]);
+    let networks = machine.engine.snapshot().networks;
+    assert_eq!(networks.keys().collect::<Vec<_>>(), ["bridge"]);
+}
+
+#[test]
+fn links_never_stand_over_another_program() {
+    let mut machine = Machine::empty();
+    machine.set("PATH", "/nowhere");
+    let made = machine.out("system install-links .");
+    assert!(made.contains("/docker -> ") && made.contains("/docker-compose -> "), "{made}");
+    assert_eq!(machine.out("system install-links ."), "", "they are there");
+    let machine = Machine::empty();
+    machine.write("docker", "#!/bin/sh");
+    let err = machine.fails("system install-links .");
+    assert!(err.contains("/docker is another program"), "{err}");
+    assert_eq!(machine.read("docker"), "#!/bin/sh");
+}
