@@ -18,7 +18,7 @@ export COMPOSE_MIRRORS=docker.io=http://127.0.0.1:$COMPOSE_FIXTURE_PORT
 
 step 'packages'
 need cc:gcc,libc6-dev curl ip:iproute2 nft:nftables iptables strace mmdebstrap unshare:util-linux \
-    shellcheck busybox:busybox-static openssl python3
+    shellcheck busybox:busybox-static openssl python3 git xz:xz-utils bzip2 zstd
 command -v cargo > /dev/null || { echo 'Rust is missing: https://rustup.rs' >&2; exit 1; }
 
 step 'format and lints'
@@ -33,9 +33,17 @@ cargo build --quiet
 step 'fixture images'
 fixtures/images/build.sh
 
+step 'judge of Dockerfiles'
+if [[ ! -d $COMPOSE_FIXTURE_CACHE/python/dockerfile_parse ]]; then
+    need pip3:python3-pip
+    pip3 install --quiet --target "$COMPOSE_FIXTURE_CACHE/python" dockerfile-parse==2.0.1
+fi
+
 step 'tests'
 # The registry's tests start it by name.
 PATH=$COMPOSE_FIXTURE_CACHE/docker-registry/usr/bin:$PATH
 started=$SECONDS
 cargo test "$@"
+step 'other tools'
+tests/interop/images.sh
 printf '\nevery test passed, in %s s\n' $((SECONDS - started))

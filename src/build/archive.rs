@@ -10,6 +10,7 @@ use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::image::hash::Hashing;
 use crate::image::unpack::{self, Limits};
 
+use super::git::is_git;
 use super::ignore::{Ignore, clean};
 use super::layer::Lazy;
 use super::tree::Tree;
@@ -18,16 +19,6 @@ use super::tree::Tree;
 #[must_use]
 pub fn is_remote(source: &str) -> bool {
     source.starts_with("http://") || source.starts_with("https://") || is_git(source)
-}
-
-/// Whether a source is a git repository (Docker: gitutil).
-#[must_use]
-pub fn is_git(source: &str) -> bool {
-    let plain = source.split(['#', '?']).next().unwrap_or_default();
-    source.starts_with("git://")
-        || source.starts_with("git@")
-        || source.starts_with("ssh://")
-        || source.starts_with("http") && plain.ends_with(".git")
 }
 
 /// Name of the file that a URL gives: the last part of its path.
@@ -96,7 +87,7 @@ pub fn verify(file: &Path, wanted: &str) -> Result<()> {
 pub fn unpack(tree: &Tree, path: &Path, draft: &Lazy<'_>, number: usize) -> Result<Option<Tree>> {
     let describe = || format!("cannot read {}", path.display());
     let mut file = tree.file(path).context(describe)?;
-    if !is_archive(&mut file) {
+    if !is_archive(&file) {
         return Ok(None);
     }
     file.rewind().context(describe)?;
@@ -109,25 +100,15 @@ pub fn unpack(tree: &Tree, path: &Path, draft: &Lazy<'_>, number: usize) -> Resu
 }
 
 /// Whether there is a tar header at the start, compressed or not.
-fn is_archive(file: &mut File) -> bool {
-    let mut start = Vec::new();
-    if (&*file).take(6).read_to_end(&mut start).is_err() || file.rewind().is_err() {
-        return false;
-    }
+pub fn is_archive(file: &File) -> bool {
+    let Ok((inflated, _)) = unpack::inflating(file) else { return false };
     let mut head = Vec::new();
-    let read = match start.as_slice() {
-        [0x1f, 0x8b, ..] => {
-            flate2::read::MultiGzDecoder::new(&*file).take(512).read_to_end(&mut head)
-        }
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => match zstd::Decoder::new(&*file) {
-            Ok(decoder) => decoder.take(512).read_to_end(&mut head),
-            Err(_) => return false,
-        },
-        // Reported as not supported when it is unpacked, rather than copied as it is.
-        [0xfd, b'7', b'z', b'X', b'Z', 0] | [b'B', b'Z', b'h', ..] => return true,
-        _ => (&*file).take(512).read_to_end(&mut head),
-    };
-    read.is_ok() && head.get(257..262).is_some_and(|magic| magic == b"ustar")
+    inflated.take(512).read_to_end(&mut head).is_ok() && is_header(&head)
+}
+
+/// Whether these bytes begin with a tar header.
+pub fn is_header(head: &[u8]) -> bool {
+    head.get(257..262).is_some_and(|magic| magic == b"ustar")
 }
 
 /// With `--parents`: the path a source keeps, which begins after `/./` if the word has that.

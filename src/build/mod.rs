@@ -10,8 +10,10 @@
 //! [`Progress`].
 
 mod archive;
+mod cache;
 mod copy;
 pub mod dockerfile;
+pub mod export;
 pub mod git;
 mod glob;
 mod graph;
@@ -19,6 +21,7 @@ mod ignore;
 mod key;
 mod layer;
 mod mode;
+mod remote;
 mod request;
 pub mod sandbox;
 mod solve;
@@ -26,9 +29,10 @@ mod state;
 mod stubs;
 mod tree;
 
+pub use cache::{CachePlace, CacheTarget};
 pub use ignore::Ignore;
 pub use request::{
-    Event, Failure, NamedContext, Network, Outcome, Progress, Recipe, Request, Secret, Silent,
-    World,
+    Event, Failure, NamedContext, Network, Outcome, Progress, Recipe, Remote, Request, Secret,
+    Silent, World,
 };
 pub use solve::build;

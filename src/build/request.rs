@@ -8,11 +8,15 @@ use crate::diag::{Diagnostics, Sources, Style, render};
 use crate::image::{Platform, Reference};
 use crate::resource::Image;
 
+use super::cache::{CachePlace, CacheTarget};
+
 /// What is to be built.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Directory that `COPY` and `ADD` read; `None`: an empty one.
     pub context: Option<PathBuf>,
+    /// Where the context is fetched from first; it then goes before `context`.
+    pub remote: Option<Remote>,
     /// Where the instructions come from.
     pub dockerfile: Recipe,
     /// Named contexts by name: for `FROM`, `COPY --from` and mounts.
@@ -33,6 +37,10 @@ pub struct Request {
     pub no_cache: bool,
     /// Stages that are built anew, by name.
     pub no_cache_filter: Vec<String>,
+    /// Where steps may have been built before, besides here.
+    pub cache_from: Vec<CachePlace>,
+    /// Who else may use the steps of this build.
+    pub cache_to: Vec<CacheTarget>,
     /// Ask the registry for newer base images.
     pub pull: bool,
     /// Network of the steps.
@@ -47,6 +55,8 @@ pub struct Request {
     pub privileged: bool,
     /// `RUN --security=insecure` is allowed.
     pub allow_insecure: bool,
+    /// `RUN --network=host` is allowed.
+    pub allow_host_network: bool,
     /// What the image is for.
     pub platform: Platform,
     /// Seconds since 1970: nothing in the image is younger, and two builds are equal.
@@ -59,6 +69,7 @@ impl Request {
     pub fn new(context: PathBuf) -> Request {
         Request {
             context: Some(context),
+            remote: None,
             dockerfile: Recipe::File(PathBuf::from("Dockerfile")),
             contexts: BTreeMap::new(),
             target: None,
@@ -69,6 +80,8 @@ impl Request {
             ssh: BTreeMap::new(),
             no_cache: false,
             no_cache_filter: Vec::new(),
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
             pull: false,
             network: Network::Default,
             extra_hosts: Vec::new(),
@@ -76,9 +89,16 @@ impl Request {
             ulimits: Vec::new(),
             privileged: false,
             allow_insecure: false,
+            allow_host_network: false,
             platform: Platform::host(),
             epoch: None,
         }
+    }
+
+    /// As [`Request::new`], with nothing to copy from.
+    #[must_use]
+    pub fn without_context() -> Request {
+        Request { context: None, ..Request::new(PathBuf::new()) }
     }
 }
 
@@ -89,6 +109,17 @@ pub enum Recipe {
     File(PathBuf),
     /// This text.
     Text(String),
+    /// What this address yields.
+    Url(String),
+}
+
+/// A build context that is elsewhere, fetched before the build begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// A git repository, or the address of an archive or of a Dockerfile.
+    Url(String),
+    /// An archive or a Dockerfile that this file yields; it may be a pipe.
+    Stream(PathBuf),
 }
 
 /// A context that has a name.
@@ -98,6 +129,10 @@ pub enum NamedContext {
     Directory(PathBuf),
     /// An image, by name or id.
     Image(String),
+    /// A git repository, or the address of an archive.
+    Remote(String),
+    /// An OCI layout in a directory: `PATH[:TAG]`.
+    Layout(String),
 }
 
 /// A secret's value.
@@ -122,7 +157,7 @@ impl std::fmt::Debug for Secret {
 /// Network of build steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Network {
-    /// With a way to the outside.
+    /// Its own, with a way to the outside through a bridge.
     #[default]
     Default,
     /// Only a loopback device.
@@ -138,6 +173,18 @@ pub trait World: Sync {
     /// # Errors
     /// There is none, or no way to it.
     fn image(&self, name: &str, pull: bool) -> Result<Image>;
+
+    /// An image of a registry as it is there now. It gets no name here.
+    ///
+    /// # Errors
+    /// There is none, or no way to it.
+    fn cached_image(&self, name: &Reference) -> Result<Image>;
+
+    /// Sends an image of the store to a registry.
+    ///
+    /// # Errors
+    /// The registry refuses.
+    fn push(&self, image: &Image, name: &Reference) -> Result<()>;
 
     /// Downloads `url` into a file; returns its modification time if the server told it.
     ///
@@ -196,6 +243,8 @@ impl Progress for Silent {
 pub struct Outcome {
     /// The image.
     pub image: Image,
+    /// The store did not have it before.
+    pub is_new: bool,
     /// What looks wrong in the Dockerfile, though it could be built.
     pub warnings: Diagnostics,
     /// The texts they are about.

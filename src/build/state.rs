@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::base::Digest;
+use crate::base::{Digest, PortRange};
 use crate::image::Platform;
 use crate::image::config::{Document, History, parse_port};
+use crate::resource::container::ExposedPort;
 use crate::resource::image::ImageHealth;
 use crate::resource::{Image, ImageConfig};
 
@@ -130,9 +131,13 @@ impl State {
     /// # Errors
     /// It is not a port.
     pub fn expose(&mut self, text: &str) -> crate::base::Result<()> {
-        let port = parse_port(&text.to_ascii_lowercase())?;
-        if !self.config.exposed_ports.contains(&port) {
-            self.config.exposed_ports.push(port);
+        let range = parse_port(&text.to_ascii_lowercase())?;
+        // Docker: a range stands for its ports.
+        for number in range.ports.ports() {
+            let port = ExposedPort { ports: PortRange::one(number), protocol: range.protocol };
+            if !self.config.exposed_ports.contains(&port) {
+                self.config.exposed_ports.push(port);
+            }
         }
         Ok(())
     }
@@ -192,6 +197,7 @@ impl State {
         }
         self.history.push(History {
             created: self.created,
+            author: String::new(),
             created_by: text.to_owned(),
             comment: String::new(),
             empty_layer,
@@ -202,6 +208,7 @@ impl State {
     #[must_use]
     pub fn document(self, platform: &Platform, created: Timestamp) -> Document {
         Document {
+            author: String::new(),
             architecture: platform.architecture.clone(),
             os: platform.os.clone(),
             variant: platform.variant.clone(),

@@ -3,7 +3,7 @@
 use crate::base::{Error, Kind};
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::options::Switch;
-use crate::cli::terminal::{DetachKeys, size};
+use crate::cli::terminal::size;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine};
 
@@ -41,7 +41,7 @@ pub struct Attach {
 impl Attach {
     /// Connects.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let keys = DetachKeys::parse(&self.detach_keys)?;
+        let keys = cx.detach_keys(&self.detach_keys)?;
         let subject = cx.subject()?;
         let observed = cx.observe(&subject.name, Vec::new()).await?;
         let container = subject.replica(&observed, &self.service, self.index)?;

@@ -9,6 +9,7 @@ use crate::cli::attach::Attach;
 use crate::cli::bridge::Bridge;
 use crate::cli::build::Build;
 use crate::cli::builder::Builder;
+use crate::cli::commit::Commit;
 use crate::cli::completion::Completion;
 use crate::cli::config::Config;
 use crate::cli::container::Container;
@@ -19,6 +20,7 @@ use crate::cli::docker::{Contexts, DockerVersion, Said};
 use crate::cli::down::Down;
 use crate::cli::events::Events;
 use crate::cli::exec::Exec;
+use crate::cli::export::Export;
 use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
 use crate::cli::image::Image;
@@ -87,6 +89,7 @@ pub enum Command {
     #[command(subcommand)]
     Builder(Builder),
     Completion(Completion),
+    Commit(Commit),
     Config(Config),
     #[command(subcommand)]
     Container(Container),
@@ -99,6 +102,7 @@ pub enum Command {
     Down(Down),
     Events(Events),
     Exec(Exec),
+    Export(Export),
     Fmt(Fmt),
     #[command(subcommand)]
     Image(Image),
@@ -159,6 +163,7 @@ impl Command {
             Command::Attach(command) => wait(command.run(cx)),
             Command::Bridge(command) => command.run(cx),
             Command::Completion(command) => command.run(cx),
+            Command::Commit(command) => wait(command.run(cx)),
             Command::Config(command) => wait(command.run(cx)),
             Command::Container(command) => wait(command.run(cx)),
             Command::Contexts(command) => command.run(cx),
@@ -168,6 +173,7 @@ impl Command {
             Command::Down(command) => wait(command.run(cx)),
             Command::Events(command) => wait(command.run(cx)),
             Command::Exec(command) => wait(command.run(cx)),
+            Command::Export(command) => wait(command.run(cx)),
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
             Command::Images(command) => wait(command.run(cx)),
@@ -277,6 +283,8 @@ pub fn definition() -> clap::Command {
 /// it has a use of its own for (`logs -f`, `run -p`).
 fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
     let taken: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_short).collect();
+    let long_names: std::collections::BTreeSet<String> =
+        command.get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect();
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     let own: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
     // One that a command has itself, under the same id, is the command's there.
@@ -286,7 +294,12 @@ fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
         // clap does not hand down a global argument where one with its id is already, but still
         // carries that one's value up. Its other names stay in front of the command: `exec` has a
         // `--workdir` of its own.
-        let arg = arg.clone().short(short).alias(clap::builder::Resettable::Reset);
+        let mut arg = arg.clone().short(short).alias(clap::builder::Resettable::Reset);
+        // `image build --file` is the Dockerfile; without any name it would be a word of its own.
+        if let Some(long) = arg.get_long().filter(|long| long_names.contains(*long)) {
+            let elsewhere = format!("compose-{long}");
+            arg = arg.long(elsewhere);
+        }
         command.arg(arg.hide(true))
     });
     names

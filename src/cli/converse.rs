@@ -4,14 +4,16 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::fs::FileType;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::base::{Context as _, Error, Kind};
+use crate::base::{ContainerId, Context as _, Error, Kind};
 use crate::cli::Result;
 use crate::cli::output::Output;
 use crate::cli::terminal::{DetachKeys, RawMode, size};
-use crate::engine::{Attachment, Exec, Stream};
+use crate::engine::{Attachment, Engine, Exec, ExecStdio, Stream};
+use crate::resource::process::ExecSpec;
 
 /// How long output may follow after a program's end: others may hold its terminal open.
 const AFTERMATH: Duration = Duration::from_millis(300);
@@ -48,7 +50,7 @@ pub async fn with_terminal(
         let typed = read_input(keys, detach);
         std::thread::spawn(move || write_to(&writer, typed));
     }
-    let silent = read_from(clone()?, output.clone());
+    let silent = read_from(clone()?, output.clone(), Stream::Stdout);
     let code = loop {
         tokio::select! {
             code = exec.wait() => break code?,
@@ -105,6 +107,67 @@ pub async fn with_container(
     }
 }
 
+/// Runs a command that is connected to our streams by pipes, until it ends.
+///
+/// Never by our own descriptors: a program could open again what it is handed, a file for reading
+/// that we write to, or walk out of a directory.
+///
+/// # Errors
+/// The command cannot be started, or the connection broke.
+pub async fn with_pipes<E: Engine>(
+    engine: &E,
+    container: &ContainerId,
+    spec: &ExecSpec,
+    output: &Output,
+    stdin: bool,
+) -> Result<i32> {
+    let input = if stdin { input()? } else { Input { theirs: nothing()?, ours: None } };
+    let ((out, their_out), (err, their_err)) = (pipe()?, pipe()?);
+    let stdio = ExecStdio::Pipes([input.theirs, their_out, their_err]);
+    let mut exec = engine.exec(container, spec, stdio).await?;
+    if let Some(writer) = input.ours {
+        let typed = read_input(DetachKeys::none(), mpsc::channel(1).0);
+        std::thread::spawn(move || write_to(&writer, typed));
+    }
+    let out = read_from(out, output.clone(), Stream::Stdout);
+    let err = read_from(err, output.clone(), Stream::Stderr);
+    let code = exec.wait().await?;
+    // All that it has printed itself; others that it left behind may hold its streams open.
+    let silent = futures_util::future::join(out, err);
+    let _ = tokio::time::timeout(AFTERMATH, silent).await;
+    Ok(code)
+}
+
+/// The two ends of a command's input.
+struct Input {
+    theirs: OwnedFd,
+    /// `None`: nobody writes to it but who does already.
+    ours: Option<OwnedFd>,
+}
+
+/// Our input: as it is if it is a pipe, which holds what nobody has read; else through one.
+fn input() -> Result<Input> {
+    let stdin = rustix::stdio::stdin();
+    let kind = rustix::fs::fstat(stdin).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    if kind == Ok(FileType::Fifo) {
+        let copy = stdin.try_clone_to_owned().context(|| "cannot copy a descriptor".to_owned())?;
+        return Ok(Input { theirs: copy, ours: None });
+    }
+    let (theirs, ours) = pipe()?;
+    Ok(Input { theirs, ours: Some(ours) })
+}
+
+fn nothing() -> Result<OwnedFd> {
+    let null = std::fs::File::open("/dev/null").context(|| "cannot open /dev/null".to_owned())?;
+    Ok(null.into())
+}
+
+/// A pipe: where it is read, and where it is written.
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let made = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+    Ok(made.map_err(std::io::Error::from).context(|| "cannot make a pipe".to_owned())?)
+}
+
 fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal> {
     Ok(signal(kind).context(|| "cannot listen for signals".to_owned())?)
 }
@@ -148,15 +211,19 @@ fn write_to(terminal: &OwnedFd, mut typed: mpsc::Receiver<Vec<u8>>) {
     }
 }
 
-/// Copies what a terminal shows to standard output, on a thread of its own; the receiver learns
-/// when there is no more.
-fn read_from(terminal: OwnedFd, output: Output) -> oneshot::Receiver<()> {
+/// Copies what comes from a command to a stream of ours, on a thread of its own; the receiver
+/// learns when there is no more.
+fn read_from(source: OwnedFd, output: Output, stream: Stream) -> oneshot::Receiver<()> {
     let (done, silent) = oneshot::channel();
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            match rustix::io::read(&terminal, &mut buffer) {
-                Ok(length @ 1..) if output.print(&buffer[..length]).is_ok() => {}
+            let print = |bytes: &[u8]| match stream {
+                Stream::Stdout => output.print(bytes),
+                Stream::Stderr => output.say(bytes),
+            };
+            match rustix::io::read(&source, &mut buffer) {
+                Ok(length @ 1..) if print(&buffer[..length]).is_ok() => {}
                 Err(rustix::io::Errno::INTR) => {}
                 // End of file, or EIO when the last process has closed the terminal.
                 _ => break,

@@ -3,9 +3,9 @@
 use std::os::fd::OwnedFd;
 
 use crate::base::{Context as _, Error, Kind};
-use crate::cli::converse::{Talk, with_terminal};
+use crate::cli::converse::{Talk, with_pipes, with_terminal};
 use crate::cli::options::Switch;
-use crate::cli::terminal::{DetachKeys, is_interactive, size};
+use crate::cli::terminal::{is_interactive, size};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, Exec as _, ExecStdio, TerminalSize};
 use crate::resource::Container;
@@ -89,18 +89,19 @@ impl Exec {
             engine.exec(&container.id, &spec, ExecStdio::Pipes(null()?)).await?;
             return Ok(Exit::Success);
         }
-        let stdio = match tty {
-            true => ExecStdio::Terminal(size().unwrap_or(TerminalSize { rows: 24, columns: 80 })),
-            false => ExecStdio::Pipes(streams(self.interactive.interactive.0)?),
-        };
-        let mut exec = engine.exec(&container.id, &spec, stdio).await?;
+        let stdin = self.interactive.interactive.0;
+        if !tty {
+            let code = with_pipes(engine, &container.id, &spec, cx.output(), stdin).await?;
+            return Ok(Exit::of_program(code));
+        }
+        let keys = cx.detach_keys("")?;
+        let size = size().unwrap_or(TerminalSize { rows: 24, columns: 80 });
+        let mut exec = engine.exec(&container.id, &spec, ExecStdio::Terminal(size)).await?;
         let code = match exec.terminal() {
-            Some(master) => {
-                match with_terminal(exec, master, cx.output(), DetachKeys::default(), true).await? {
-                    Talk::Ended(code) => code,
-                    Talk::Detached => 0,
-                }
-            }
+            Some(master) => match with_terminal(exec, master, cx.output(), keys, true).await? {
+                Talk::Ended(code) => code,
+                Talk::Detached => 0,
+            },
             None => exec.wait().await?,
         };
         Ok(Exit::of_program(code))
@@ -135,19 +136,6 @@ impl Exec {
             privileged: self.privileged,
         }
     }
-}
-
-/// Our own three streams; with nothing to read unless `stdin`.
-///
-/// # Errors
-/// No descriptors are left.
-pub fn streams(stdin: bool) -> Result<[OwnedFd; 3]> {
-    let copy = |fd: rustix::fd::BorrowedFd<'_>| {
-        fd.try_clone_to_owned().context(|| "cannot copy a descriptor".to_owned())
-    };
-    let [nothing, ..] = null()?;
-    let input = if stdin { copy(rustix::stdio::stdin())? } else { nothing };
-    Ok([input, copy(rustix::stdio::stdout())?, copy(rustix::stdio::stderr())?])
 }
 
 /// Three streams with nothing at the other end.

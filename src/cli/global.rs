@@ -50,7 +50,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "WHEN", hide_possible_values = true)]
     ansi: Option<Ansi>,
 
-    /// How to show what is being done: auto, tty, plain, json or quiet
+    /// How to show what is being done: auto, tty, plain, json, rawjson or quiet
     #[arg(long, global = true, value_name = "STYLE", hide_possible_values = true)]
     progress: Option<ProgressStyle>,
 
@@ -116,6 +116,9 @@ pub enum ProgressStyle {
     Plain,
     /// One JSON object a line for each event.
     Json,
+    /// Of builds the events that BuildKit's clients read; otherwise as `Json`.
+    #[value(name = "rawjson")]
+    RawJson,
     /// Nothing.
     Quiet,
 }
@@ -155,8 +158,16 @@ impl Global {
                 Kind::Invalid,
                 "can't use --progress plain while ANSI support is forced",
             )),
+            (ProgressStyle::RawJson, _) => Ok(ProgressStyle::Json),
             (style, _) => Ok(style),
         }
+    }
+
+    /// Whether builds tell what BuildKit's clients read (`--progress rawjson`).
+    #[must_use]
+    pub fn is_raw(&self, environment: &Environment) -> bool {
+        let asked = choice(self.progress, environment, "COMPOSE_PROGRESS", "--progress");
+        asked.is_ok_and(|style| style == ProgressStyle::RawJson)
     }
 
     /// Directory that relative paths start from; `None`: that of the first compose file.
@@ -247,6 +258,6 @@ mod tests {
         let wrong = environment(&[("COMPOSE_PROGRESS", "fancy")]);
         let error = Global::default().progress(&wrong, Ansi::Auto, true).unwrap_err();
         assert_eq!(error.to_string(), "unsupported --progress value \"fancy\" in COMPOSE_PROGRESS");
-        assert_eq!(error.hints(), ["use one of auto, tty, plain, json, quiet"]);
+        assert_eq!(error.hints(), ["use one of auto, tty, plain, json, rawjson, quiet"]);
     }
 }

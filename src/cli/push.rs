@@ -42,6 +42,12 @@ pub struct Push {
 const AT_ONCE: usize = 2;
 
 impl Push {
+    /// As if typed with these services.
+    #[must_use]
+    pub fn of(services: Vec<String>, quiet: bool) -> Push {
+        Push { services, ignore_push_failures: false, include_deps: false, quiet }
+    }
+
     /// Sends them.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let project = cx.project()?;

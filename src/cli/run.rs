@@ -9,7 +9,7 @@ use crate::cli::carry::Carry;
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::exec::Interactive;
 use crate::cli::options::{PullWhen, incompatible};
-use crate::cli::terminal::{DetachKeys, is_interactive, size};
+use crate::cli::terminal::{is_interactive, size};
 use crate::cli::{Context, Exit, Failure, Result, grammar};
 use crate::compose::{Project, dotenv};
 use crate::diag::{Style, render};
@@ -196,7 +196,7 @@ impl Run {
         let stdin = self.interactive.interactive.0;
         let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
         let mut attachment = engine.attach(id, &options).await?;
-        let keys = tty.then(DetachKeys::default);
+        let keys = if tty { Some(cx.detach_keys("")?) } else { None };
         let talk = with_container(&mut attachment, cx.output(), stdin, keys);
         cx.with_signals(id, !tty, talk).await
     }

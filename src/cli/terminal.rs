@@ -2,12 +2,13 @@
 
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::base::{Error, Kind};
-use crate::cli::Result;
-use crate::engine::TerminalSize;
+use crate::cli::{Context, Result};
+use crate::engine::{Engine, TerminalSize};
 
 /// Keys go to the container one by one and unchanged, as long as this lives.
 pub struct RawMode {
@@ -88,6 +89,27 @@ pub fn size() -> Option<TerminalSize> {
 #[must_use]
 pub fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+impl<E: Engine> Context<E> {
+    /// The keys that detach: those `given`, or else those of Docker's `config.json`, or else
+    /// Docker's own.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for what is no key.
+    pub fn detach_keys(&self, given: &str) -> Result<DetachKeys> {
+        if !given.is_empty() {
+            return DetachKeys::parse(given);
+        }
+        let home = || self.environment().get("HOME").map(|home| Path::new(home).join(".docker"));
+        let dir = self.environment().get("DOCKER_CONFIG").map(PathBuf::from).or_else(home);
+        // A file that is missing or broken says nothing about keys.
+        let text = dir.and_then(|dir| std::fs::read(dir.join("config.json")).ok());
+        let config: Option<serde_json::Value> =
+            text.and_then(|text| serde_json::from_slice(&text).ok());
+        let keys = config.as_ref().and_then(|config| config.get("detachKeys")?.as_str());
+        DetachKeys::parse(keys.unwrap_or_default())
+    }
 }
 
 /// Looks for the keys that detach from a container, in what is typed.

@@ -34,13 +34,12 @@ impl Reason {
 
 /// Keys without effect. `*` stands for any name, `[]` for an item of a list; what is below such a
 /// key has none, either.
-pub const INERT: [(&str, Reason); 43] = [
+pub const INERT: [(&str, Reason); 40] = [
     ("services.*.cpu_count", Reason::Windows),
     ("services.*.cpu_percent", Reason::Windows),
     ("services.*.credential_spec", Reason::Windows),
     ("services.*.isolation", Reason::Windows),
     ("services.*.build.isolation", Reason::Windows),
-    ("services.*.build.entitlements", Reason::Foreign),
     ("services.*.build.provenance", Reason::Foreign),
     ("services.*.build.sbom", Reason::Foreign),
     ("services.*.deploy.mode", Reason::Cluster),
@@ -71,8 +70,6 @@ pub const INERT: [(&str, Reason); 43] = [
     ("secrets.*.template_driver", Reason::Cluster),
     ("configs.*.labels", Reason::Cluster),
     ("configs.*.template_driver", Reason::Cluster),
-    ("services.*.build.cache_to", Reason::Foreign),
-    ("services.*.build.cache_from", Reason::Later),
     ("services.*.post_start", Reason::Later),
     ("services.*.pre_start", Reason::Later),
     ("services.*.pre_stop", Reason::Later),

@@ -14,6 +14,7 @@ pub mod fake;
 pub mod host;
 
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +22,15 @@ use jiff::Timestamp;
 
 use crate::base::{ContainerId, Digest, Result};
 use crate::build;
+use crate::image::Reference;
+use crate::image::diff::Change;
 use crate::resource::container::{ContainerSpec, Status};
 use crate::resource::event::Event;
 use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
-    Image, Inspection, Network, NetworkSpec, Observed, Stats, Volume, VolumeSpec,
+    Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
 };
 
 pub use crate::resource::log::{LogOptions, LogRecord, Stream};
@@ -134,6 +137,18 @@ pub trait Engine {
         archive: OwnedFd,
         options: &CopyOptions,
     ) -> Result<()>;
+
+    /// What a container has changed of its image's files: absolute paths, sorted.
+    async fn changes(&self, id: &ContainerId) -> Result<Vec<(Change, PathBuf)>>;
+
+    /// Makes an image of a container's files and settings.
+    async fn commit(&self, id: &ContainerId, options: &CommitOptions) -> Result<Image>;
+
+    /// Writes all files of a container to `out`, as an archive, without volumes and other mounts.
+    async fn export(&self, id: &ContainerId, out: OwnedFd) -> Result<()>;
+
+    /// Changes limits and the restart policy of a container, at once if it runs.
+    async fn update_container(&self, id: &ContainerId, update: &Update) -> Result<()>;
 
     /// What happens to things on this machine.
     async fn events(&self, options: &EventOptions) -> Result<Self::Events>;
@@ -254,6 +269,21 @@ pub struct AttachOptions {
 pub struct CopyOptions {
     /// They belong to whom the archive says, not to root.
     pub keep_owner: bool,
+}
+
+/// How an image is made of a container.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CommitOptions {
+    /// Its name; `None`: it has only an id.
+    pub name: Option<Reference>,
+    /// Changes to its settings in Dockerfile words.
+    pub changes: Vec<String>,
+    /// A remark for its history.
+    pub message: String,
+    /// Who made it.
+    pub author: String,
+    /// Freeze the container meanwhile, so that its files are all of one moment.
+    pub pause: bool,
 }
 
 /// Which events are wanted.

@@ -9,8 +9,8 @@ use super::config::parse_port;
 /// Applies one change, as `import` and `commit` take them with `-c`.
 ///
 /// # Errors
-/// It is not one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, SHELL, STOPSIGNAL, USER,
-/// VOLUME and WORKDIR, or what follows the word cannot be read.
+/// It is not one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL,
+/// USER, VOLUME and WORKDIR, or what follows the word cannot be read.
 pub fn apply(config: &mut ImageConfig, change: &str) -> Result<()> {
     let change = change.trim();
     let (word, rest) = change.split_once(char::is_whitespace).unwrap_or((change, ""));
@@ -55,10 +55,11 @@ pub fn apply(config: &mut ImageConfig, change: &str) -> Result<()> {
                 ))
             })?;
         }
+        "ONBUILD" => config.on_build.push(rest.to_owned()),
         "HEALTHCHECK" => config.health = Some(health(config, rest)?),
         _ => {
             return Err(invalid(format!("`{word}` is not a change an image can take")).hint(
-                "changes are CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR",
+                "changes are CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR",
             ));
         }
     }

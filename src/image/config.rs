@@ -23,6 +23,8 @@ pub struct Document {
     pub os: String,
     /// `v8`, …
     pub variant: Option<String>,
+    /// Who made it; empty: it does not say.
+    pub author: String,
     /// When it was built.
     pub created: Option<Timestamp>,
     /// Digests of the uncompressed layers, base first.
@@ -43,6 +45,9 @@ pub struct History {
     /// The command.
     #[serde(deserialize_with = "or_default")]
     pub created_by: String,
+    /// Who made it.
+    #[serde(deserialize_with = "or_default")]
+    pub author: String,
     /// A remark.
     #[serde(deserialize_with = "or_default")]
     pub comment: String,
@@ -58,6 +63,8 @@ struct Raw {
     #[serde(default, deserialize_with = "or_default")]
     os: String,
     variant: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    author: String,
     #[serde(default, deserialize_with = "time")]
     created: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_default")]
@@ -171,6 +178,7 @@ pub fn parse(bytes: &[u8]) -> Result<Document> {
         architecture: raw.architecture,
         os: raw.os,
         variant: raw.variant.filter(|variant| !variant.is_empty()),
+        author: raw.author,
         created: raw.created,
         diff_ids: raw.rootfs.diff_ids,
         history: raw.history,
@@ -195,6 +203,9 @@ pub fn print(document: &Document) -> Vec<u8> {
     let mut root = Map::new();
     let created = document.created.map(|time| time.to_string());
     root.insert("created".to_owned(), json!(created));
+    if !document.author.is_empty() {
+        root.insert("author".to_owned(), json!(document.author));
+    }
     root.insert("architecture".to_owned(), json!(document.architecture));
     if let Some(variant) = &document.variant {
         root.insert("variant".to_owned(), json!(variant));
@@ -212,7 +223,9 @@ fn print_history(step: &History) -> Value {
     if let Some(created) = step.created {
         entry.insert("created".to_owned(), json!(created.to_string()));
     }
-    for (key, text) in [("created_by", &step.created_by), ("comment", &step.comment)] {
+    for (key, text) in
+        [("created_by", &step.created_by), ("author", &step.author), ("comment", &step.comment)]
+    {
         if !text.is_empty() {
             entry.insert(key.to_owned(), json!(text));
         }

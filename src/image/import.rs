@@ -57,6 +57,7 @@ pub fn import<R: Read + Send>(
     };
     let step = History { created: Some(created), comment: message, ..History::default() };
     let document = Document {
+        author: String::new(),
         architecture: platform.architecture,
         os: platform.os,
         variant: platform.variant,
@@ -66,14 +67,16 @@ pub fn import<R: Read + Send>(
         config,
     };
     let id = store.keep_blob(&config::print(&document))?;
-    store.publish(&id, None, name.map(std::slice::from_ref).unwrap_or_default())
+    let image = store.publish(&id, None, name.map(std::slice::from_ref).unwrap_or_default())?;
+    store.announce("import", &id.to_string(), &name.map(Reference::familiar).unwrap_or_default());
+    Ok(image)
 }
 
 /// Unpacks an archive as a layer of the store and keeps it compressed.
 ///
 /// # Errors
 /// As [`import`].
-pub(super) fn add_layer<R: Read + Send>(
+pub fn add_layer<R: Read + Send>(
     store: &Store,
     source: R,
 ) -> Result<(crate::base::Digest, LayerRecord)> {
@@ -81,10 +84,10 @@ pub(super) fn add_layer<R: Read + Send>(
     let (archive, files) = (layer.beside("archive"), layer.files());
     let limits = Limits::for_disk(&files);
     let mut recorder = Recorder::new(source, &archive)?;
-    // Compressed archives are kept as they are; the compressor then gets nothing.
+    // Archives compressed as layers may be are kept as they are; the compressor then gets nothing.
     let mut gzip = Gzip::new(Hashing::new(create(&layer.beside("archive.gz"))?))
         .context(|| "cannot start a thread".to_owned())?;
-    let plain = recorder.is_plain()?;
+    let plain = !recorder.keeps_archive()?;
     let unpacked = unpack(&mut recorder, &files, &limits, |piece| match plain {
         true => gzip.write_all(piece),
         false => Ok(()),
@@ -100,7 +103,7 @@ pub(super) fn add_layer<R: Read + Send>(
             (archive.clone(), digest, size, unpacked.compression)
         }
     };
-    let media_type = compression.media_type().to_owned();
+    let media_type = compression.media_type().unwrap_or_default().to_owned();
     let blob = LayerBlob { digest, size, media_type };
     store.keep_layer_blob(&kept, &blob.digest)?;
     for left in [archive, layer.beside("archive.gz")] {
@@ -132,15 +135,15 @@ impl<R: Read> Recorder<R> {
         Ok(Recorder { start: io::Cursor::default(), source, file, records: true })
     }
 
-    /// Looks at the first bytes: is the archive not compressed? Then it is not recorded.
-    fn is_plain(&mut self) -> Result<bool> {
+    /// Looks at the first bytes: is the archive compressed as layers may be? Then it is recorded.
+    fn keeps_archive(&mut self) -> Result<bool> {
         let mut start = Vec::new();
         let read = self.source.by_ref().take(6).read_to_end(&mut start);
         read.context(|| "cannot read the archive".to_owned())?;
-        let compression = Compression::of(&start)?;
+        let compression = Compression::of(&start);
         self.start = io::Cursor::new(start);
-        self.records = compression != Compression::Plain;
-        Ok(!self.records)
+        self.records = compression != Compression::Plain && compression.media_type().is_some();
+        Ok(self.records)
     }
 
     fn finish(self) -> (crate::base::Digest, u64) {

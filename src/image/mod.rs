@@ -27,7 +27,7 @@ pub use import::{ImportOptions, import};
 pub use platform::Platform;
 pub use progress::{Event, Phase, Progress, Quiet};
 pub use pull::{Policy, PullOptions, Pulled, pull};
-pub use push::{Pushed, push};
+pub use push::{Pushed, push, push_image};
 pub use reference::Reference;
 pub use registry::{Found, Settings, download, search, tags};
 pub use store::{Removed, Store, Usage, User};

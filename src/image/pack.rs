@@ -93,6 +93,16 @@ pub fn archive_directory(directory: BorrowedFd<'_>, top: &[u8], out: impl Write)
     packer.end()
 }
 
+/// As [`archive_directory`], without an entry for the directory itself: names begin below it.
+///
+/// # Errors
+/// As [`archive_directory`].
+pub fn archive_root(directory: BorrowedFd<'_>, out: impl Write) -> io::Result<()> {
+    let mut packer = Packer::new(out, Rules { plain: true, skip: &|_, _| false });
+    packer.children(directory, b"")?;
+    packer.end()
+}
+
 /// Archives the one file `name` in `parent`, under the name `top`. As [`archive_directory`].
 ///
 /// # Errors
@@ -306,7 +316,10 @@ impl<'a, W: Write> Packer<'a, W> {
 }
 
 /// Whether overlay shows nothing of lower layers in this directory.
-fn is_opaque(directory: BorrowedFd<'_>) -> io::Result<bool> {
+///
+/// # Errors
+/// Those of `fgetxattr(2)`.
+pub fn is_opaque(directory: BorrowedFd<'_>) -> io::Result<bool> {
     let mut value = [0; 1];
     match rustix::fs::fgetxattr(directory, "trusted.overlay.opaque", &mut value[..]) {
         Ok(length) => Ok(length == 1 && value[0] == b'y'),

@@ -37,15 +37,34 @@ pub async fn push(
     progress: &dyn Progress,
 ) -> Result<Pushed> {
     let reference = reference.clone().or_latest();
-    let Some(tag) = reference.tag().map(str::to_owned) else {
-        return Err(Error::new(Kind::Invalid, "cannot push a digest reference"));
-    };
     let missing = || {
         let message =
             format!("An image does not exist locally with the tag: {}", reference.familiar_name());
         Error::new(Kind::NotFound, message)
     };
-    let image = store.named(&reference)?.ok_or_else(missing)?;
+    let image = match reference.tag() {
+        Some(_) => store.named(&reference)?.ok_or_else(missing)?,
+        None => return Err(Error::new(Kind::Invalid, "cannot push a digest reference")),
+    };
+    push_image(store, &image, &reference, settings, progress).await
+}
+
+/// Pushes an image to where a name says, whatever the name means here.
+///
+/// # Errors
+/// [`Kind::Unauthorized`], or the registry or disk fails.
+pub async fn push_image(
+    store: &Store,
+    image: &Image,
+    reference: &Reference,
+    settings: &Arc<Settings>,
+    progress: &dyn Progress,
+) -> Result<Pushed> {
+    let reference = reference.clone().or_latest();
+    let image = image.clone();
+    let Some(tag) = reference.tag().map(str::to_owned) else {
+        return Err(Error::new(Kind::Invalid, "cannot push a digest reference"));
+    };
     let (owned, id) = (store.clone(), image.clone());
     let _pin = blocking({
         let store = store.clone();
@@ -84,13 +103,15 @@ pub async fn push(
     let (store, size) = (store.clone(), bytes.len() as u64);
     blocking(move || {
         let kept = store.keep_blob(&bytes)?;
+        store.announce("push", &reference.familiar(), &reference.familiar());
         store.publish(&image.id, Some(kept), &[reference.pinned(digest.clone())])?;
         Ok(Pushed { digest, size })
     })
     .await
 }
 
-/// The image's manifest: the one it came with, or a new one of its layers' archives.
+/// The image's manifest: the one it came with, or a new one of its layers' archives, which are
+/// made where there are none.
 pub(super) fn manifest_for(store: &Store, image: &Image) -> Result<(Manifest, Vec<u8>, String)> {
     if let Some((manifest, bytes)) = store.manifest(&image.id)?
         && manifest.layers.iter().all(|layer| store.blob_path(&layer.digest).exists())
@@ -100,11 +121,7 @@ pub(super) fn manifest_for(store: &Store, image: &Image) -> Result<(Manifest, Ve
     }
     let mut layers = Vec::new();
     for diff_id in &image.diff_ids {
-        let blob = store.layer(diff_id)?.and_then(|record| record.blob);
-        let blob = blob.filter(|blob| store.blob_path(&blob.digest).exists()).ok_or_else(|| {
-            Error::other(format!("the archive of layer {} is not in the store", diff_id.short()))
-                .hint("pull or import the image again")
-        })?;
+        let blob = store.layer_archive(diff_id)?;
         layers.push(descriptor(&blob.media_type, &blob.digest, blob.size));
     }
     let size = store.config_bytes(&image.id)?.len() as u64;

@@ -92,6 +92,8 @@ impl Reference {
         match self.path.strip_prefix("library/") {
             // `library/a/b` without its prefix would be another image.
             Some(rest) if !rest.contains('/') => rest.to_owned(),
+            // `docker.io/a.b/c` without its registry would be in another one.
+            _ if self.path.split_once('/').is_some_and(|(first, _)| is_host(first)) => self.name(),
             _ => self.path.clone(),
         }
     }
@@ -156,14 +158,16 @@ impl FromStr for Reference {
     }
 }
 
+/// Whether a first component is a registry.
+fn is_host(first: &str) -> bool {
+    first.contains(['.', ':'])
+        || first == "localhost"
+        || first.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
 /// Separates the registry: the first component is one if it could not be a path's
 /// (Docker: splitDockerDomain).
 fn split_registry(text: &str) -> (String, String) {
-    let is_host = |first: &str| {
-        first.contains(['.', ':'])
-            || first == "localhost"
-            || first.bytes().any(|byte| byte.is_ascii_uppercase())
-    };
     let (registry, path) = match text.split_once('/') {
         Some((first, rest)) if is_host(first) => (first, rest),
         _ => (DEFAULT_REGISTRY, text),
@@ -253,6 +257,7 @@ mod tests {
             ("ghcr.io/a/b", "ghcr.io/a/b", "ghcr.io/a/b"),
             ("UPPER/app", "UPPER/app", "UPPER/app"),
             ("library/a/b", "docker.io/library/a/b", "library/a/b"),
+            ("docker.io/a.b/c", "docker.io/a.b/c", "docker.io/a.b/c"),
             ("a--b__c.d_e", "docker.io/library/a--b__c.d_e", "a--b__c.d_e"),
         ] {
             let reference: Reference = text.parse().unwrap();

@@ -21,7 +21,7 @@ mod options;
 pub mod ports;
 mod readiness;
 mod reconcile;
-mod record;
+pub mod record;
 mod ruleset;
 mod subnet;
 #[cfg(test)]
@@ -33,5 +33,5 @@ pub use bridge::ensure;
 pub use dns::Responder;
 pub use ports::Publisher;
 pub use reconcile::reconcile;
-pub use record::{create, get, list, remove, remove_many};
+pub use record::{create, get, list, remove, remove_many, remove_transient};
 pub use subnet::Cidr;

@@ -19,7 +19,8 @@ use super::{address, bridge, record, ruleset};
 pub fn reconcile(roots: &Roots) -> Result<()> {
     // Nobody takes an address or publishes a port meanwhile.
     let _lock = Lock::wait(&record::lock_path(roots))?;
-    let networks = record::list(roots)?;
+    let mut networks = record::list(roots)?;
+    abandoned(roots, &mut networks)?;
     live_state(roots, &networks)?;
     let mut route = bridge::open()?;
     let mut bridges = bridge::bridges(roots, &mut route)?;
@@ -34,6 +35,17 @@ pub fn reconcile(roots: &Roots) -> Result<()> {
     }
     bridges.retain(|link| !networks.iter().any(|network| network.bridge == link.name));
     bridge::delete(&mut route, &bridges)
+}
+
+/// The network of build steps outlives a build only when that was killed.
+fn abandoned(roots: &Roots, networks: &mut Vec<Network>) -> Result<()> {
+    let Some(at) = networks.iter().position(|it| it.spec.name == record::TRANSIENT) else {
+        return Ok(());
+    };
+    if record::has_live_address(roots, &networks[at].id)? {
+        return Ok(());
+    }
+    record::forget(roots, &networks.remove(at))
 }
 
 /// Elements of networks without record, and of containers without a living shim.

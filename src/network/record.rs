@@ -116,8 +116,22 @@ pub fn remove_many(roots: &Roots, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// The network of build steps: made by the first one that needs it, gone with the last build.
+pub const TRANSIENT: &str = "compose.build";
+
+/// Removes the network of build steps, unless one is running.
+///
+/// # Errors
+/// The kernel refuses to let it go.
+pub fn remove_transient(roots: &Roots) -> Result<()> {
+    match remove(roots, TRANSIENT) {
+        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => Ok(()),
+        other => other,
+    }
+}
+
 /// Deletes a network's record and live state.
-fn forget(roots: &Roots, network: &Network) -> Result<()> {
+pub(super) fn forget(roots: &Roots, network: &Network) -> Result<()> {
     let live = roots.network(&network.id);
     let path = roots.network_record(&network.spec.name);
     std::fs::remove_file(&path).context(|| format!("cannot remove {}", path.display()))?;

@@ -1,6 +1,8 @@
 //! Names of the labels that tie resources to a Compose project (Docker Compose: the same names, so
 //! that tools which read them go on working).
 
+/// What all of them begin with.
+pub const PREFIX: &str = "com.docker.compose.";
 /// Project name.
 pub const PROJECT: &str = "com.docker.compose.project";
 /// Directory that relative paths start from.

@@ -18,6 +18,7 @@ pub mod observed;
 pub mod process;
 pub mod sharing;
 pub mod stats;
+pub mod update;
 pub mod volume;
 
 pub use container::{Container, ContainerSpec, State, Status};
@@ -27,4 +28,5 @@ pub use mount::Mount;
 pub use network::{Endpoint, Network, NetworkSpec};
 pub use observed::Observed;
 pub use stats::Stats;
+pub use update::Update;
 pub use volume::{Volume, VolumeSpec};

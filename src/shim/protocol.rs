@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `Status` | one `Reply::Status`, end |
 //! | `Watch` | `Reply::Status` now and on each change, `Reply::Output` when log records were written; end when the shim ends |
-//! | `Stop`, `Kill`, `Pause`, `Resume`, `Resize` | `Reply::Done` when it is done, end |
+//! | `Stop`, `Kill`, `Pause`, `Resume`, `Update`, `Resize` | `Reply::Done` when it is done, end |
 //! | `Exec` | `Reply::Started` (with the terminal's master), later `Reply::Exited`, end |
 //! | `Attach` | [`Frame`]s in both directions |
 //!
@@ -17,7 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Error, Kind};
-use crate::resource::container::Status;
+use crate::resource::container::{RestartPolicy, Status};
 use crate::resource::process::ExecSpec;
 
 /// Largest packet either side sends.
@@ -61,6 +61,11 @@ pub enum Request {
     Attach {
         /// Standard input too.
         stdin: bool,
+    },
+    /// From now on it is started again as this policy says.
+    Update {
+        /// The policy.
+        restart: RestartPolicy,
     },
     /// The attached terminal's size in lines and columns.
     Resize {

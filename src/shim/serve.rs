@@ -62,6 +62,12 @@ impl Shim {
             Request::Resume => self.pause(id, false),
             Request::Exec { spec, size } => self.exec(id, &spec, size, descriptors),
             Request::Attach { stdin } => self.attach(id, stdin),
+            Request::Update { restart } => {
+                self.supervisor.set_policy(restart);
+                self.spec.restart = restart;
+                self.peers.answer(id, &Reply::Done, &self.poller);
+                Ok(())
+            }
             Request::Resize { rows, columns } => {
                 self.resize(TerminalSize { rows, columns });
                 self.peers.answer(id, &Reply::Done, &self.poller);
@@ -214,6 +220,9 @@ impl Shim {
     /// The input of `run` ends with its client (Docker: StdinOnce).
     fn on_gone(&mut self, id: u32, role: Role, patient: bool) {
         self.stoppers.retain(|stopper| *stopper != id);
+        if matches!(role, Role::Attached { .. }) && self.supervisor.is_up() {
+            self.announcer.tell("detach", &[]);
+        }
         if patient && role == (Role::Attached { stdin: true }) {
             // As in `on_frame`.
             let _ = self.output.end_input(&self.poller);

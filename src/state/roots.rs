@@ -3,12 +3,14 @@
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{ContainerId, Context, Error, Kind, Result};
 
 use super::{ImageStore, NetworkDir};
 
 /// The data root and the run root of this user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Roots {
     data: PathBuf,
     run: PathBuf,

@@ -128,3 +128,31 @@ fn a_copy_that_cannot_be_says_why() {
         assert!(said.contains(message), "{line}: {said}");
     }
 }
+
+#[test]
+fn a_container_becomes_an_image() {
+    let machine = up();
+    let id = machine
+        .run_words(&["commit", "-a", "me", "-m", "note", "-c", "USER x", "web", "site:2"])
+        .out;
+    let id = id.trim_end();
+    assert!(id.starts_with("sha256:") && id.len() == 71, "{id}");
+    assert!(machine.engine.calls().contains(&"pause and commit site:2 of demo-web-1".to_owned()));
+    machine.out("commit --pause=false web");
+    assert!(machine.engine.calls().contains(&"commit  of demo-web-1".to_owned()));
+    assert!(machine.fails("commit --index 3 web").contains("has no container #3"));
+    assert!(machine.fails("commit web UPPER/Case").contains("lowercase"));
+}
+
+#[test]
+fn all_files_become_an_archive() {
+    let machine = up();
+    machine.engine.put_file("demo-web-1", "/etc/a.conf", b"one\n");
+    let archive = machine.out("export web");
+    assert!(archive.contains("etc/a.conf") && archive.contains("one\n"), "{archive}");
+    assert_eq!(machine.out("export -o web.tar web"), "");
+    assert_eq!(machine.read("web.tar"), archive);
+    machine.engine.fail("export demo-db-1");
+    machine.fails("export -o db.tar db");
+    assert!(machine.fails("export -o none/x.tar web").contains("cannot create"));
+}

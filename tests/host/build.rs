@@ -96,3 +96,109 @@ fn links_in_the_context_lead_nowhere() {
     assert!(failed.stderr.contains("`evil` is not in"), "{}", failed.stderr);
     world.assert_clean();
 }
+
+#[test]
+fn archives_are_unpacked_however_they_are_compressed() {
+    let world = project(
+        "FROM busybox\n\
+         ADD plain.tar /plain/\nADD gz.tgz /gz/\nADD x.tar.xz /xz/\nADD b.tbz2 /bz2/\nADD z.tar.zst /zst/\n\
+         ADD --unpack=false x.tar.xz /kept/\n\
+         RUN for d in plain gz xz bz2 zst; do cmp /$d/file.txt /plain/file.txt; done; test -f /kept/x.tar.xz\n",
+    );
+    let script = "cd project && tar -cf plain.tar file.txt && gzip -k < plain.tar > gz.tgz && \
+                  xz < plain.tar > x.tar.xz && bzip2 < plain.tar > b.tbz2 && zstd -q < plain.tar > z.tar.zst";
+    world.shell(script).ok();
+    world.compose(&["build"]).ok();
+    // As the first layer of an image too: kept in a form that registries take.
+    world.compose(&["image", "import", "x.tar.xz", "imported:1"]).ok();
+    let saved = world.compose(&["image", "save", "-o", "out.tar", "imported:1"]).ok();
+    assert_eq!(saved.code, 0);
+    let manifest = world.shell("tar -xOf project/out.tar index.json").stdout;
+    assert!(manifest.contains("imported"), "{manifest}");
+    world.assert_clean();
+}
+
+/// A project with stages, one of which is only a help for the other.
+fn staged() -> World {
+    project(
+        "FROM busybox AS make\nCOPY file.txt .\nRUN tr a-z A-Z < file.txt > /made && ln /made /same\n\
+         FROM scratch AS dist\nCOPY --from=make /made /out/made\nCOPY --from=make --chown=7:8 /made /out/owned\n\
+         FROM busybox\nCOPY --from=dist /out /out\n",
+    )
+}
+
+#[test]
+fn results_become_directories_and_archives() {
+    let world = staged();
+    let build = |arguments: &[&str]| {
+        world.compose(&[&["image", "build", "-q", "."], arguments].concat()).ok()
+    };
+    let images = world.compose(&["image", "ls", "-aq"]).ok().stdout;
+    build(&["--target", "dist", "-o", "files"]);
+    let listed =
+        world.shell("cd project/files && find . -type f -printf '%p %U:%G\\n' | sort").stdout;
+    assert_eq!(listed, "./out/made 0:0\n./out/owned 0:0\n");
+    assert_eq!(world.shell("cat project/files/out/made").stdout, "CONTENT\n");
+    build(&["--target", "dist", "-o", "type=tar,dest=files.tar"]);
+    let listed = world.shell("tar -tvf project/files.tar | awk '{print $2, $6}'").stdout;
+    assert_eq!(listed, "0/0 out/\n0/0 out/made\n7/8 out/owned\n");
+    let piped =
+        format!("cd project && {} image build -q --target dist -o - .", crate::world::COMPOSE);
+    assert_eq!(world.shell(&format!("{piped} | tar -xO out/made")).ok().stdout, "CONTENT\n");
+    // What was built for its files only does not stay.
+    assert_eq!(world.compose(&["image", "ls", "-aq"]).ok().stdout, images);
+
+    build(&["-t", "app:1", "-o", "type=oci,dest=app.tar", "-o", "type=oci,tar=false,dest=layout"]);
+    build(&[
+        "-t",
+        "app:1",
+        "--output",
+        "type=docker,dest=docker.tar",
+        "--metadata-file",
+        "meta.json",
+    ]);
+    assert_eq!(world.shell("cmp project/app.tar project/docker.tar").code, 0);
+    let id = world.compose(&["image", "inspect", "--format", "{{.Id}}", "app:1"]).ok().stdout;
+    let meta = std::fs::read_to_string(world.project().join("meta.json")).unwrap();
+    assert!(meta.contains(id.trim()) && meta.contains("docker.io/library/app:1"), "{meta}");
+    for from in ["app.tar", "layout"] {
+        world.compose(&["image", "rm", "app:1"]).ok();
+        assert_eq!(
+            world.compose(&["image", "load", "-i", from]).ok().text(),
+            "Loaded image: app:1"
+        );
+        assert_eq!(
+            world.compose(&["image", "inspect", "--format", "{{.Id}}", "app:1"]).ok().stdout,
+            id
+        );
+    }
+    let wrong = world.compose(&["image", "build", "-o", "type=local", "."]);
+    assert!(wrong.stderr.contains("`dest=` is missing"), "{}", wrong.stderr);
+    world.assert_clean();
+}
+
+#[test]
+fn steps_travel_through_a_directory() {
+    let world = staged();
+    let max = "type=local,dest=cache,mode=max";
+    world.compose(&["image", "build", "-q", "--cache-to", max, "."]).ok();
+    let elsewhere = |arguments: &[&str]| {
+        let mut command = world.command(&world.project(), crate::world::COMPOSE);
+        command.env("COMPOSE_DATA_ROOT", world.path().join("elsewhere"));
+        command.env("COMPOSE_RUN_ROOT", world.path().join("elsewhere-run"));
+        world.run(command.args(arguments)).ok()
+    };
+    let tar = crate::world::fixture("busybox");
+    let import = ["image", "import", tar.to_str().unwrap(), "busybox:latest", "-c", "CMD [\"sh\"]"];
+    elsewhere(&import);
+    let built = elsewhere(&["image", "build", "--cache-from", "type=local,src=cache", "."]);
+    assert_eq!(cached(&built.stderr), 7, "{}", built.stderr);
+    assert_eq!(elsewhere(&["image", "ls", "-q"]).stdout.lines().count(), 2);
+
+    // A cache that is not there makes a build slower, not wrong.
+    let missing =
+        ["image", "build", "--no-cache-filter", "make", "--cache-from", "type=local,src=none", "."];
+    let built = elsewhere(&missing);
+    assert!(built.stderr.contains("no steps come from"), "{}", built.stderr);
+    world.assert_clean();
+}

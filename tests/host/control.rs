@@ -53,7 +53,7 @@ services:
     command: [sleep, infinity]
     init: true
     volumes: ['data:/data']
-    healthcheck: {test: [CMD, 'true'], interval: 100ms}
+    healthcheck: {test: [CMD, 'true'], start_period: 1m, start_interval: 100ms, interval: 1m}
 volumes: {data: }
 ",
     );

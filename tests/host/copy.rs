@@ -149,3 +149,78 @@ fn hostile_containers_and_archives_change_nothing_here() {
     world.compose(&["down", "-v"]).ok();
     world.assert_clean();
 }
+
+#[test]
+fn what_a_container_changed_becomes_an_image_and_an_archive() {
+    let world = world();
+    world.compose(&["up", "-d"]).ok();
+    let change = "echo new > /new; rm /etc/passwd; echo secret > /data/volume; mkdir -p /a/b; \
+                  echo old > /bound/bind; chmod 700 /a";
+    world.compose(&["exec", "-T", "it", "sh", "-c", change]).ok();
+    let changes = ["commit", "-c", "CMD [\"cat\", \"/new\"]", "-m", "it", "it", "site:2"];
+    let id = world.compose(&changes).ok();
+    let ps = world.compose(&["ps", "--format", "{{.State}}"]).ok();
+    assert_eq!(ps.text(), "running", "it was frozen for a moment only");
+    let one_layer = world.compose(&["image", "history", "-q", "site:2"]).ok();
+    assert!(one_layer.text().starts_with(&id.text()[7..19]), "{}", one_layer.text());
+    std::fs::create_dir(world.path().join("other")).unwrap();
+    std::fs::write(
+        world.path().join("other/compose.yaml"),
+        "services: {it: {image: site:2, pull_policy: never}}",
+    )
+    .unwrap();
+    let run = |script: &str| {
+        let words = ["run", "--rm", "-T", "it", "sh", "-c", script];
+        world.compose_in(&world.path().join("other"), &words).ok().text().to_owned()
+    };
+    assert_eq!(
+        run("cat /new; stat -c %a /a; ls /a; ls /data; ls /etc/passwd 2>&1 | wc -l"),
+        "new\n700\nb\n1"
+    );
+    let plain = ["run", "--rm", "-T", "it"];
+    assert_eq!(world.compose_in(&world.path().join("other"), &plain).ok().text(), "new");
+    world.compose_in(&world.path().join("other"), &["down"]).ok();
+
+    for state in ["running", "stopped"] {
+        world.compose(&["export", "-o", "all.tar", "it"]).ok();
+        let list = world.shell(&format!("tar -tf {}/all.tar", world.project().display())).ok();
+        let has = |name: &str| list.stdout.lines().any(|line| line == name);
+        assert!(has("new") && has("bin/busybox") && has("a/b/"), "{state}:\n{}", list.stdout);
+        assert!(!has("data/volume") && !has("bound/bind") && !has("etc/passwd"), "{state}");
+        world.compose(&["kill"]);
+    }
+    world.compose(&["down", "-v"]).ok();
+    world.assert_clean();
+}
+
+/// CVE-2024-21626 and its kin: a command gets no descriptor of the host, only pipes.
+#[test]
+fn commands_get_pipes_and_nothing_of_the_host() {
+    let world = world();
+    world.compose(&["up", "-d"]).ok();
+    let exec = |script: &str, outside: &str| {
+        let line = format!(
+            "cd {} && {} exec -T it sh -c '{script}' {outside}",
+            world.project().display(),
+            crate::world::COMPOSE
+        );
+        world.shell(&line)
+    };
+    let seen = exec("ls -l /proc/$$/fd/1 /proc/$$/fd/2", "> out 2>&1; grep -c pipe: out");
+    assert_eq!(seen.ok().text(), "2");
+    // A directory as input is no way out.
+    assert!(!exec("ls /proc/self/fd/0/etc", "< / 2>&1").stdout.contains("passwd"));
+    // What goes in comes out, all of it, from files and pipes, and the end of input arrives.
+    world.shell(&format!("seq 100000 > {}/numbers", world.project().display())).ok();
+    let script = "cat; echo end; exit 3";
+    let count = exec(script, "< numbers | wc -l; true");
+    assert_eq!(count.text(), "100001");
+    let done = exec("head -c 3000000 /dev/zero; echo err >&2; exit 7", "| wc -c; true");
+    assert_eq!(done.text(), "3000000");
+    assert_eq!(exec("cat; exit 7", "< /dev/null").code, 7);
+    // Those that are left behind do not hold us up.
+    assert_eq!(exec("sleep 100 & echo done", "").ok().text(), "done");
+    world.compose(&["kill"]);
+    world.compose(&["down", "-v"]).ok();
+    world.assert_clean();
+}

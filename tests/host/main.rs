@@ -7,6 +7,11 @@
 
 mod attached;
 mod build;
+mod build_attacks;
+mod build_contexts;
+mod build_keys;
+mod build_language;
+mod build_network;
 mod container;
 mod control;
 mod copy;
@@ -15,7 +20,10 @@ mod inside;
 mod lifecycle;
 mod mounts;
 mod network;
+mod plane;
+mod registry;
 mod secrets;
 mod sharing;
 mod stacks;
+mod streams;
 mod world;

@@ -115,6 +115,11 @@ fn step(statement: Statement, escape: char, out: &mut Diagnostics) -> Option<Ste
 fn shown(statement: &Statement) -> String {
     match statement.body.as_str() {
         "" => statement.keyword.clone(),
+        // Nobody is shown a password, and no history keeps it (CVE-2023-26054).
+        body if statement.keyword == "ADD" && body.contains("://") => {
+            let words: Vec<String> = body.split(' ').map(super::git::without_credentials).collect();
+            format!("ADD {}", words.join(" "))
+        }
         body => format!("{} {body}", statement.keyword),
     }
 }

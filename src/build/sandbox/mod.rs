@@ -4,12 +4,14 @@
 mod bundle;
 mod client;
 mod server;
+mod wiring;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::runtime::Bundle;
+use crate::state::Roots;
 
 pub use bundle::{Wanted, bundle, mount};
 pub use client::{End, run};
@@ -23,6 +25,9 @@ pub const ARGUMENT: &str = "__build-step";
 pub struct Order {
     /// The container.
     pub bundle: Bundle,
+    /// The installation whose bridge leads the step to the outside; `None`: it has the network
+    /// that its bundle says, with nothing in it when that is its own.
+    pub bridge: Option<Roots>,
     /// Trees to be mounted before, which the bundle's mounts refer to.
     pub grafts: Vec<Graft>,
     /// Where to write why the container could not be started.

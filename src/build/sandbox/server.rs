@@ -2,19 +2,21 @@
 
 use std::io::{self, BufRead};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::ExitCode;
 
 use oci_spec::runtime::LinuxNamespaceType;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus};
 
 use crate::base::{Context, Error, Result};
 use crate::runtime::root::Root;
 use crate::runtime::rootfs;
-use crate::runtime::{self, Cgroup, Namespace, Rootfs, Setup, Started, Stdio};
-use crate::sys::{mount, netns};
+use crate::runtime::{self, Bundle, Cgroup, Namespace, Rootfs, Setup, Started, Stdio};
+use crate::sys::mount;
 
+use super::wiring::Wiring;
 use super::{Graft, Order, Report, TreeSource};
 
 /// Runs the step that standard input describes, and exits as its program did.
@@ -54,57 +56,89 @@ fn run(order: &Order) -> Result<u8> {
 }
 
 fn contained(order: &Order, cgroup: &Cgroup) -> Result<u8> {
-    let network = match order.bundle.spec.linux().as_ref().and_then(|it| it.namespaces().as_ref()) {
-        Some(all) if all.iter().any(|it| it.typ() == LinuxNamespaceType::Network) => {
-            Some(loopback().context(|| "cannot make a network namespace".to_owned())?)
-        }
-        _ => None,
-    };
-    let namespaces: Vec<Namespace<'_>> = network
+    let mut wiring = wiring(order)?;
+    let namespaces: Vec<Namespace<'_>> = wiring
         .iter()
-        .map(|fd| Namespace { kind: LinuxNamespaceType::Network, fd: fd.as_fd() })
+        .map(|it| Namespace { kind: LinuxNamespaceType::Network, fd: it.namespace() })
         .collect();
-    let started = start(order, cgroup, &namespaces)?;
-    wait(&started)
+    let bundle = with_gateway(&order.bundle, wiring.as_ref());
+    let started = start(&bundle, cgroup, &namespaces)?;
+    wait(&started, wiring.as_mut())
 }
 
-fn start(order: &Order, cgroup: &Cgroup, namespaces: &[Namespace<'_>]) -> Result<Started> {
+/// The step's own network; `None`: it has the host's.
+fn wiring(order: &Order) -> Result<Option<Wiring>> {
+    if let Some(roots) = &order.bridge {
+        return Wiring::bridge(roots).map(Some);
+    }
+    let namespaces = order.bundle.spec.linux().as_ref().and_then(|it| it.namespaces().as_ref());
+    let own = |it: &oci_spec::runtime::LinuxNamespace| it.typ() == LinuxNamespaceType::Network;
+    match namespaces.is_some_and(|all| all.iter().any(own)) {
+        true => Wiring::loopback().map(Some),
+        false => Ok(None),
+    }
+}
+
+/// `host-gateway` in `/etc/hosts` is the host as the step sees it: only now is that known.
+fn with_gateway(bundle: &Bundle, wiring: Option<&Wiring>) -> Bundle {
+    let gateway =
+        wiring.and_then(Wiring::gateway).map_or("127.0.0.1".to_owned(), |it| it.to_string());
+    let mut bundle = bundle.clone();
+    for file in &mut bundle.contents {
+        if file.target == Path::new("/etc/hosts") {
+            let text = String::from_utf8_lossy(&file.data);
+            file.data = text.replace("\nhost-gateway\t", &format!("\n{gateway}\t")).into_bytes();
+        }
+    }
+    bundle
+}
+
+fn start(bundle: &Bundle, cgroup: &Cgroup, namespaces: &[Namespace<'_>]) -> Result<Started> {
     let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let null = null.map_err(io::Error::from).context(|| "cannot open /dev/null".to_owned())?;
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let stdio =
         Stdio::Pipes { stdin: null.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
-    runtime::start(&order.bundle, &Setup { cgroup, namespaces, mounts: &[], stdio })
+    runtime::start(bundle, &Setup { cgroup, namespaces, mounts: &[], stdio })
 }
 
-/// A namespace in which nothing but the loopback device is up.
-fn loopback() -> io::Result<OwnedFd> {
-    let namespace = netns::create()?;
-    crate::network::attach(&[], namespace.as_fd()).map_err(io::Error::other)?;
-    Ok(namespace)
-}
-
-/// Waits for the program, or for the builder to go away: then the program goes too.
-fn wait(started: &Started) -> Result<u8> {
-    let stdin = io::stdin();
+/// Waits for the program, or for the builder to go away: then the program goes too. Meanwhile
+/// answers its questions for names.
+fn wait(started: &Started, mut wiring: Option<&mut Wiring>) -> Result<u8> {
     loop {
-        let mut events =
-            [PollFd::new(&started.pidfd, PollFlags::IN), PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut events, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => {
-                return Err(Error::other("cannot wait for a build step").with_source(error));
-            }
-        }
-        if !events[1].revents().is_empty() {
+        let (ended, abandoned) = until_something(started, wiring.as_deref())?;
+        if abandoned {
             // It may have ended by itself just now.
             let _ =
                 rustix::process::pidfd_send_signal(&started.pidfd, rustix::process::Signal::KILL);
         }
-        if !events[0].revents().is_empty() || !events[1].revents().is_empty() {
+        if ended || abandoned {
             return reap(started);
         }
+        if let Some(wiring) = &mut wiring {
+            wiring.answer();
+        }
     }
+}
+
+/// Whether the program has ended, and whether the builder is gone.
+fn until_something(started: &Started, wiring: Option<&Wiring>) -> Result<(bool, bool)> {
+    let stdin = io::stdin();
+    let names = wiring.and_then(Wiring::names);
+    let mut events =
+        vec![PollFd::new(&started.pidfd, PollFlags::IN), PollFd::new(&stdin, PollFlags::IN)];
+    events.extend(names.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+    let patience = wiring.and_then(Wiring::patience).map(|time| Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()),
+    });
+    match poll(&mut events, patience.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => {
+            return Err(Error::other("cannot wait for a build step").with_source(error));
+        }
+    }
+    Ok((!events[0].revents().is_empty(), !events[1].revents().is_empty()))
 }
 
 fn reap(started: &Started) -> Result<u8> {
@@ -154,7 +188,7 @@ fn attach(graft: &Graft) -> Result<()> {
     mount::attach(copy.as_fd(), point.as_fd()).context(describe)
 }
 
-fn make_point(path: &std::path::Path, directory: bool) -> io::Result<OwnedFd> {
+fn make_point(path: &Path, directory: bool) -> io::Result<OwnedFd> {
     match directory {
         true => std::fs::create_dir_all(path)?,
         false => drop(std::fs::File::create(path)?),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::stage::Position;
-use super::{Builder, StepResult};
+use super::{Builder, StepResult, lock};
 use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::build::archive;
 use crate::build::copy::{Marks, Target, is_into_directory};
@@ -49,10 +49,12 @@ struct Prepared {
     inline: Vec<(PathBuf, String)>,
 }
 
-struct Part {
-    tree: Option<Tree>,
-    items: Vec<Item>,
-    to: PathBuf,
+pub(super) struct Part {
+    pub tree: Option<Tree>,
+    pub items: Vec<Item>,
+    pub to: PathBuf,
+    /// Says all about the items: they need not be read for the key.
+    pub identity: Option<String>,
 }
 
 impl Builder<'_> {
@@ -95,7 +97,9 @@ impl Builder<'_> {
         if self.may_use_cache(at)
             && let Some(record) = self.store.build_record(key)?
         {
-            return Ok(((record.layer, record.created), true));
+            let made = (record.layer.clone(), record.created);
+            lock(&self.steps).push((key.clone(), record));
+            return Ok((made, true));
         }
         let layer = make()?;
         let created = Timestamp::now();
@@ -106,6 +110,7 @@ impl Builder<'_> {
             text: text.to_owned(),
         };
         self.store.keep_build_record(key, &record)?;
+        lock(&self.steps).push((key.clone(), record));
         Ok(((layer, created), false))
     }
 
@@ -187,7 +192,7 @@ impl Builder<'_> {
             }
             let items =
                 tree.items(&source, &inner, &exclude).map_err(|error| blame(word, error))?;
-            parts.push(Part { tree: None, items, to: to.clone() });
+            parts.push(Part { tree: None, items, to: to.clone(), identity: None });
         }
         for (word, url) in remote {
             let part = self.download(copy, &url, &to, into, draft);
@@ -276,39 +281,6 @@ impl Builder<'_> {
         Ok(files)
     }
 
-    fn download(
-        &self,
-        copy: &Copy,
-        url: &str,
-        to: &Path,
-        into: bool,
-        draft: &Lazy<'_>,
-    ) -> Result<Part> {
-        if archive::is_git(url) {
-            return Err(Error::new(Kind::Invalid, "ADD of a git repository is not supported"));
-        }
-        let dir = draft.get()?.scratch("download")?;
-        let name = archive::name_of(url)?;
-        let file = dir.join(&name);
-        let modified = self.world.download(url, &file)?;
-        archive::settle(&file, modified)?;
-        if let Some(wanted) = &copy.checksum {
-            archive::verify(&file, &wanted.text)?;
-        }
-        let tree = Tree::open(&dir, Ignore::default())?;
-        if copy.unpack == Some(true)
-            && let Some(unpacked) = archive::unpack(&tree, Path::new(&name), draft, usize::MAX)?
-        {
-            return Part::all_of(unpacked, to.to_owned());
-        }
-        let inner = if into { PathBuf::from(&name) } else { PathBuf::new() };
-        let mut items = Vec::new();
-        for source in tree.sources(&archive::quoted(&name))? {
-            items.extend(tree.items(&source, &inner, &Ignore::default())?);
-        }
-        Ok(Part { tree: Some(tree), items, to: to.to_owned() })
-    }
-
     fn copy_key(
         &self,
         copy: &Copy,
@@ -322,7 +294,10 @@ impl Builder<'_> {
         for part in &prepared.parts {
             let tree = part.tree.as_ref().unwrap_or(tree);
             key.part(part.to.as_os_str().as_encoded_bytes());
-            tree.add_to(&mut key, &part.items)?;
+            match &part.identity {
+                Some(identity) => drop(key.part(identity)),
+                None => tree.add_to(&mut key, &part.items)?,
+            }
         }
         for (path, content) in &prepared.inline {
             key.part(path.as_os_str().as_encoded_bytes()).part(content);
@@ -377,12 +352,12 @@ impl Builder<'_> {
 
 impl Part {
     /// All of a tree.
-    fn all_of(mut tree: Tree, to: PathBuf) -> Result<Part> {
+    pub(super) fn all_of(mut tree: Tree, to: PathBuf) -> Result<Part> {
         tree.owned = true;
         let mut items = Vec::new();
         for source in tree.sources("/")? {
             items.extend(tree.items(&source, Path::new(""), &Ignore::default())?);
         }
-        Ok(Part { tree: Some(tree), items, to })
+        Ok(Part { tree: Some(tree), items, to, identity: None })
     }
 }

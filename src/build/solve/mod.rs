@@ -3,6 +3,7 @@
 
 mod arguments;
 mod config;
+mod fetched;
 mod files;
 mod mounts;
 mod recipe;
@@ -17,11 +18,14 @@ use jiff::Timestamp;
 
 use crate::base::{Error, Result};
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
-use crate::image::Store;
+use crate::image::{self, Store};
+use crate::network;
 use crate::state::Roots;
 
+use super::cache::{self, CachePlace, Steps};
 use super::dockerfile::{self, Dockerfile, Instruction, Stage};
 use super::graph::{self, Graph, Origin};
+use super::remote;
 use super::request::{Event, Failure, Outcome, Progress, Request, World};
 use super::state::State;
 use super::tree::Tree;
@@ -40,6 +44,8 @@ pub fn build(
 ) -> Result<Outcome, Failure> {
     let store = Store::open(roots)?;
     let _pin = store.pin()?;
+    let fetched = remote::fetch(request, world, &store)?;
+    let request = &fetched.request;
     let recipe = read_recipe(request)?;
     let mut sources = Sources::default();
     let source = sources.add(recipe.name.clone(), recipe.text.as_str());
@@ -58,6 +64,7 @@ pub fn build(
     let names = graph::names(&file, &mut Diagnostics::default());
     let context = context_tree(request, &recipe)?;
     let builder = Builder {
+        roots,
         store: &store,
         request,
         world,
@@ -70,14 +77,18 @@ pub fn build(
         context,
         slots: file.stages.iter().map(|_| Slot::default()).collect(),
         failed: AtomicBool::new(false),
+        bridged: AtomicBool::new(false),
+        steps: Mutex::default(),
         trouble: Mutex::new(Trouble { sources, mistakes: out, error: None }),
         next_step: AtomicUsize::new(1),
     };
+    builder.import_caches();
     builder.run()
 }
 
 /// One build.
 struct Builder<'a> {
+    roots: &'a Roots,
     store: &'a Store,
     request: &'a Request,
     world: &'a dyn World,
@@ -90,6 +101,10 @@ struct Builder<'a> {
     context: Option<Tree>,
     slots: Vec<Slot>,
     failed: AtomicBool,
+    /// A step was on the bridge of all builds.
+    bridged: AtomicBool,
+    /// Every step that was used or made.
+    steps: Mutex<Steps>,
     trouble: Mutex<Trouble>,
     next_step: AtomicUsize,
 }
@@ -133,6 +148,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Builder<'_> {
+    /// A cache that cannot be had makes the build slower, and not wrong.
+    fn import_caches(&self) {
+        for place in self.request.cache_from.iter().filter(|_| !self.request.no_cache) {
+            if let Err(error) = cache::import(self.store, place, self.world) {
+                let message = format!("no steps come from {place}: {error}");
+                lock(&self.trouble).mistakes.warning("no-cache", None, message);
+            }
+        }
+    }
+
     fn run(self) -> Result<Outcome, Failure> {
         std::thread::scope(|scope| {
             for index in &self.graph.needed {
@@ -140,9 +165,13 @@ impl Builder<'_> {
                 scope.spawn(move || builder.build_stage(*index));
             }
         });
+        if self.bridged.load(Ordering::Relaxed) {
+            network::remove_transient(self.roots)?;
+        }
         let state = lock(&self.slots[self.graph.target].done).take().flatten();
         let failed = self.failed.load(Ordering::Relaxed);
-        let (request, store) = (self.request, self.store);
+        let (request, store, world) = (self.request, self.store, self.world);
+        let steps = self.steps.into_inner().unwrap_or_else(PoisonError::into_inner);
         let trouble = self.trouble.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Trouble { sources, mistakes, error } = trouble;
         let state = match state.filter(|_| !failed) {
@@ -154,8 +183,11 @@ impl Builder<'_> {
                 });
             }
         };
-        let image = publish(store, request, state)?;
-        Ok(Outcome { image, warnings: mistakes, sources })
+        let before = store.refs()?;
+        let image = publish(store, request, state, &steps)?;
+        cache::export(store, request, &steps, &image, world)?;
+        let is_new = !before.images.contains_key(&image.id);
+        Ok(Outcome { image, is_new, warnings: mistakes, sources })
     }
 
     fn build_stage(&self, index: usize) {
@@ -271,7 +303,12 @@ fn steps_of(stage: &Stage) -> usize {
 }
 
 /// The image becomes visible.
-fn publish(store: &Store, request: &Request, mut state: State) -> Result<crate::resource::Image> {
+fn publish(
+    store: &Store,
+    request: &Request,
+    mut state: State,
+    steps: &Steps,
+) -> Result<crate::resource::Image> {
     state.config.labels.extend(request.labels.clone());
     let epoch = request.epoch.and_then(|seconds| Timestamp::from_second(seconds).ok());
     let newest = state.created.unwrap_or_else(Timestamp::now);
@@ -280,5 +317,11 @@ fn publish(store: &Store, request: &Request, mut state: State) -> Result<crate::
         let own = step.created.unwrap_or(created);
         step.created = Some(if epoch.is_some() { own.min(created) } else { own });
     }
-    store.create(&state.document(&request.platform, created), &request.names)
+    let layers = state.layers.clone();
+    let mut config = image::config::print(&state.document(&request.platform, created));
+    if request.cache_to.iter().any(|target| target.place == CachePlace::Inline) {
+        let own = steps.iter().filter(|(_, record)| layers.contains(&record.layer));
+        config = cache::with_steps(&config, own)?;
+    }
+    store.create_of(&config, &request.names)
 }

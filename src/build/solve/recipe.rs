@@ -22,13 +22,15 @@ pub(super) struct ReadRecipe {
 pub(super) fn read_recipe(request: &Request) -> Result<ReadRecipe> {
     let (name, text) = match &request.dockerfile {
         Recipe::Text(text) => ("Dockerfile".to_owned(), text.clone()),
+        // Fetched before the build began.
+        Recipe::Url(url) => (url.clone(), String::new()),
         Recipe::File(path) => (path.display().to_string(), read_dockerfile(request, path)?),
     };
     let mut ignore = Ignore::default();
     if let Some(context) = &request.context {
         let own = match &request.dockerfile {
             Recipe::File(path) => Some(context.join(format!("{}.dockerignore", path.display()))),
-            Recipe::Text(_) => None,
+            Recipe::Text(_) | Recipe::Url(_) => None,
         };
         let usual = context.join(".dockerignore");
         for path in own.into_iter().chain([usual]) {

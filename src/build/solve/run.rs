@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use super::files::Made;
 use super::mounts::Mounts;
@@ -50,6 +51,17 @@ impl Builder<'_> {
         if run.insecure && !self.request.allow_insecure && !self.request.privileged {
             let message = "security.insecure is not allowed";
             let hint = "allow it with --allow security.insecure";
+            return Err(self.mistake("not-allowed", step.span, message, |it| {
+                it.hint(hint);
+            }));
+        }
+        if run.network == Some(RunNetwork::Host)
+            && !self.request.allow_host_network
+            && self.request.network != Network::Host
+        {
+            let message = "network.host is not allowed";
+            let hint =
+                "allow it with --allow network.host, or `entitlements` of the service's build";
             return Err(self.mistake("not-allowed", step.span, message, |it| {
                 it.hint(hint);
             }));
@@ -120,8 +132,11 @@ impl Builder<'_> {
         targets
             .extend(["/proc", "/sys", "/dev", "/etc/hosts", "/etc/resolv.conf"].map(PathBuf::from));
         let stubs = Stubs::missing(self.store, &state.layers, &targets)?;
+        let bridged = self.network(run) == Network::Default;
+        self.bridged.fetch_or(bridged, Ordering::Relaxed);
         let order = Order {
             bundle: self.bundle(run, program, &fitted, state, &draft)?,
+            bridge: bridged.then(|| self.roots.clone()),
             grafts: fitted.grafts.clone(),
             report: draft.scratch("report")?.join("error.json"),
         };
@@ -173,7 +188,7 @@ impl Builder<'_> {
         if !env.iter().any(|entry| entry.starts_with("PATH=")) {
             env.insert(0, PATH.to_owned());
         }
-        let mut contents = self.etc();
+        let mut contents = self.etc(self.network(run));
         contents.extend(program.script.clone());
         contents.extend(fitted.contents.iter().cloned());
         let random = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
@@ -183,7 +198,7 @@ impl Builder<'_> {
             cwd: &state.config.working_dir,
             user: &state.config.user,
             rootfs: draft.rootfs(),
-            own_network: self.network(run) == Network::None,
+            own_network: self.network(run) != Network::Host,
             insecure: run.insecure || self.request.privileged,
             shm_size: self.request.shm_size.unwrap_or(SHM_SIZE),
             ulimits: &self.request.ulimits,
@@ -194,15 +209,17 @@ impl Builder<'_> {
     }
 
     /// `/etc/hosts` and `/etc/resolv.conf` of the step.
-    fn etc(&self) -> Vec<Content> {
+    fn etc(&self, network: Network) -> Vec<Content> {
         let mut hosts = HOSTS.to_owned();
         for (name, address) in &self.request.extra_hosts {
-            // Steps share the host's network: its gateway to itself is the loopback device.
-            let address = if address == "host-gateway" { "127.0.0.1" } else { address };
             hosts += &format!("{address}\t{name}\n");
         }
-        // Steps use the host's network, and so its resolvers as they are.
-        let resolvers = std::fs::read("/etc/resolv.conf").unwrap_or_default();
+        let resolvers = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        let resolvers = match network {
+            Network::Default => asking_us(&resolvers),
+            // On the host's network its resolvers can be reached as they are.
+            Network::Host | Network::None => resolvers,
+        };
         let file = |target: &str, data: Vec<u8>| Content {
             target: PathBuf::from(target),
             data,
@@ -210,8 +227,18 @@ impl Builder<'_> {
             gid: 0,
             mode: 0o644,
         };
-        vec![file("/etc/hosts", hosts.into_bytes()), file("/etc/resolv.conf", resolvers)]
+        vec![
+            file("/etc/hosts", hosts.into_bytes()),
+            file("/etc/resolv.conf", resolvers.into_bytes()),
+        ]
     }
+}
+
+/// A `resolv.conf` in which the step's own process answers instead of the host's resolvers: those
+/// may listen on the host's loopback device only.
+fn asking_us(host: &str) -> String {
+    let others = host.lines().filter(|line| !line.trim_start().starts_with("nameserver"));
+    others.fold("nameserver 127.0.0.11\n".to_owned(), |text, line| text + line + "\n")
 }
 
 /// `|2 A=1 B=2 ` for two arguments (Docker: how history shows them).

@@ -76,7 +76,7 @@ impl Builder<'_> {
     pub(super) fn named_image(&self, word: &str, span: Span) -> StepResult<Image> {
         let name = match self.request.contexts.get(&word.to_lowercase()) {
             Some(NamedContext::Image(name)) => name.as_str(),
-            Some(NamedContext::Directory(_)) => {
+            Some(_) => {
                 let message = format!("context `{word}` is a directory, not an image");
                 return Err(self.mistake("not-an-image", span, message, |_| ()));
             }
@@ -146,7 +146,7 @@ impl Builder<'_> {
             Origin::Stage(index) => Some(self.wait_for(index)?.layers.clone()),
             Origin::Scratch => Some(Vec::new()),
             Origin::Named(word) => match self.request.contexts.get(&word.to_lowercase()) {
-                Some(NamedContext::Directory(_)) => None,
+                Some(NamedContext::Directory(_) | NamedContext::Remote(_)) => None,
                 _ => Some(self.named_image(&word, span)?.diff_ids),
             },
         })

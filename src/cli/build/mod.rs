@@ -1,6 +1,9 @@
 //! `build`: make the images of services.
 
+pub mod deliver;
+pub mod exchange;
 mod order;
+mod raw;
 pub mod request;
 mod show;
 #[cfg(test)]
@@ -9,10 +12,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{Error, Kind};
-use crate::build::Failure as BuildFailure;
+use crate::build::{Failure as BuildFailure, Outcome};
 use crate::cli::global::ProgressStyle;
-use crate::cli::{Context, Exit, Failure, Result};
+use crate::cli::{Context, Exit, Failure, Result, push};
 use crate::compose::Project;
 use crate::diag::{Style, render};
 use crate::engine::Engine;
@@ -49,8 +51,8 @@ pub struct Build {
     #[arg(short, long)]
     quiet: bool,
 
-    /// Push the images when they are built
-    #[arg(long, hide = true)]
+    /// Send the images to their registries when they are built
+    #[arg(long)]
     push: bool,
 }
 
@@ -62,11 +64,6 @@ impl Build {
             true => project.clone(),
             false => project.select(&self.services, self.with_dependencies)?,
         };
-        if self.push {
-            return Err(Error::new(Kind::Invalid, "build --push is not supported")
-                .hint("`compose push` pushes what was built")
-                .into());
-        }
         let names: Vec<String> = project
             .services
             .values()
@@ -78,6 +75,9 @@ impl Build {
             return Ok(Exit::Success);
         }
         cx.build_services(&project, &names, &self.choices, self.quiet).await?;
+        if self.push && !cx.global().dry_run {
+            return push::Push::of(names, self.quiet).run(cx).await;
+        }
         Ok(Exit::Success)
     }
 }
@@ -115,7 +115,7 @@ impl<E: Engine> Context<E> {
             let same = |other: &&(crate::build::Request, Image)| same_but_names(&other.0, &request);
             // What differs in nothing but its names is built from the cache in no time.
             let quiet = quiet || done.iter().any(|other| same(&other));
-            let image = self.build_one(&request, &name, quiet).await?;
+            let image = self.build_one(&request, &name, quiet).await?.image;
             done.push((request, image.clone()));
             built.insert(name, image);
         }
@@ -131,10 +131,11 @@ impl<E: Engine> Context<E> {
         request: &crate::build::Request,
         name: &str,
         quiet: bool,
-    ) -> Result<Image> {
+    ) -> Result<Outcome> {
         let look = match self.style() {
             _ if quiet => Look::Silent,
             ProgressStyle::Quiet => Look::Silent,
+            ProgressStyle::Json if self.global().is_raw(self.environment()) => Look::Raw,
             ProgressStyle::Json => Look::Json,
             ProgressStyle::Tty => Look::Live,
             _ => Look::Plain,
@@ -159,7 +160,7 @@ impl<E: Engine> Context<E> {
                 }
                 let tag = request.names.first().map(crate::image::Reference::familiar);
                 show.built(&outcome.image, tag);
-                Ok(outcome.image)
+                Ok(outcome)
             }
             Err(BuildFailure::Error(error)) => Err(error.into()),
             Err(failure @ BuildFailure::Mistakes { .. }) => {

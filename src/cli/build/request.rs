@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::exchange::{cache_from, cache_to};
 use crate::base::{Bytes, Error, Kind};
-use crate::build::{NamedContext, Network, Recipe, Request, Secret};
+use crate::build::{
+    CachePlace, CacheTarget, NamedContext, Network, Recipe, Remote, Request, Secret, git,
+};
 use crate::cli::{Context, Result};
 use crate::compose::Project;
 use crate::compose::model::Build;
@@ -51,11 +54,7 @@ pub fn of_service<E: Engine>(
     choices: &Choices,
     built: &BTreeMap<String, Image>,
 ) -> Result<Request> {
-    let context = match build.context.as_str() {
-        "" => project.working_dir.clone(),
-        path => local(path)?,
-    };
-    let mut request = Request::new(context);
+    let mut request = context(&build.context, project)?;
     request.dockerfile = match (&build.dockerfile_inline, &build.dockerfile) {
         (Some(text), _) => Recipe::Text(text.clone()),
         (None, Some(path)) => Recipe::File(PathBuf::from(path)),
@@ -70,11 +69,18 @@ pub fn of_service<E: Engine>(
     }
     request.target.clone_from(&build.target);
     request.labels.clone_from(&build.labels);
+    for text in &build.cache_from {
+        request.cache_from.extend(cache_from(text, &project.working_dir)?);
+    }
+    for text in &build.cache_to {
+        request.cache_to.extend(cache_to(text, &project.working_dir)?);
+    }
     request.no_cache = build.no_cache;
     request.no_cache_filter.clone_from(&build.no_cache_filter);
     request.pull = build.pull;
     request.privileged = build.privileged;
     request.allow_insecure = build.entitlements.iter().any(|it| it == "security.insecure");
+    request.allow_host_network = build.entitlements.iter().any(|it| it == "network.host");
     request.shm_size = build.shm_size.map(|Bytes(size)| size);
     let hosts = build.extra_hosts.iter();
     request.extra_hosts = hosts.map(|host| (host.name.clone(), host.address.clone())).collect();
@@ -84,7 +90,7 @@ pub fn of_service<E: Engine>(
     request.ulimits =
         limits.map(|(name, it)| (name.clone(), limit(it.soft), limit(it.hard))).collect();
     request.network = network(build.network.as_deref())?;
-    platform(build, &mut request)?;
+    platform(&build.platforms, &mut request)?;
     request.secrets = secrets(project, build)?;
     let variable = |name: &str| cx.environment().get(name).map(str::to_owned);
     request.ssh =
@@ -121,6 +127,10 @@ impl Choices {
             None => (text.clone(), None),
         });
         request.ssh.extend(ssh(agents.collect(), variable("SSH_AUTH_SOCK").as_deref())?);
+        // Docker: BuildKit's own argument for what is `--cache-to type=inline` too.
+        if request.args.get("BUILDKIT_INLINE_CACHE").is_some_and(|value| value == "1") {
+            request.cache_to.push(CacheTarget { place: CachePlace::Inline, all: false });
+        }
         request.epoch = epoch(&request.args, variable("SOURCE_DATE_EPOCH"))?;
         Ok(())
     }
@@ -148,15 +158,37 @@ pub fn limit(text: &str) -> Result<(String, u64, u64)> {
     Ok((name.to_owned(), number(soft)?, number(hard)?))
 }
 
-/// A directory of this machine.
-fn local(context: &str) -> Result<PathBuf> {
-    let remote = context.contains("://") || context.starts_with("git@");
-    match remote {
-        true => {
-            let error = Error::new(Kind::Invalid, format!("cannot build from `{context}`"));
-            Err(error.hint("a build context is a directory of this machine").into())
+/// A request with the context of a service; without one it is the project's directory.
+fn context(text: &str, project: &Project) -> Result<Request> {
+    Ok(match (text, is_elsewhere(text)) {
+        ("", _) => Request::new(project.working_dir.clone()),
+        (_, false) => Request::new(PathBuf::from(text)),
+        (_, true) => {
+            check_scheme(text)?;
+            Request { remote: Some(Remote::Url(text.to_owned())), ..Request::without_context() }
         }
-        false => Ok(PathBuf::from(context)),
+    })
+}
+
+/// Whether a context is to be fetched first.
+#[must_use]
+pub fn is_elsewhere(context: &str) -> bool {
+    context.contains("://") || git::is_git(context)
+}
+
+/// Contexts come from git repositories and web servers.
+///
+/// # Errors
+/// It is from elsewhere.
+pub fn check_scheme(context: &str) -> Result<()> {
+    let web = context.starts_with("http://") || context.starts_with("https://");
+    match web || git::is_git(context) {
+        true => Ok(()),
+        false => {
+            let error = Error::new(Kind::Invalid, format!("cannot build from `{context}`"));
+            let hint = "a build context is a directory, a git repository, or the URL of an archive";
+            Err(error.hint(hint).into())
+        }
     }
 }
 
@@ -170,10 +202,17 @@ pub fn named(context: &str, built: &BTreeMap<String, Image>) -> Result<NamedCont
         let image = built.get(service).ok_or_else(missing)?;
         return Ok(NamedContext::Image(image.id.to_string()));
     }
-    match context.strip_prefix("docker-image://") {
-        Some(image) => Ok(NamedContext::Image(image.to_owned())),
-        None => local(context).map(NamedContext::Directory),
+    if let Some(image) = context.strip_prefix("docker-image://") {
+        return Ok(NamedContext::Image(image.to_owned()));
     }
+    if let Some(path) = context.strip_prefix("oci-layout://") {
+        return Ok(NamedContext::Layout(path.to_owned()));
+    }
+    if is_elsewhere(context) {
+        check_scheme(context)?;
+        return Ok(NamedContext::Remote(context.to_owned()));
+    }
+    Ok(NamedContext::Directory(PathBuf::from(context)))
 }
 
 /// Network of build steps.
@@ -193,13 +232,16 @@ pub fn network(name: Option<&str>) -> Result<Network> {
 }
 
 /// Only what runs here can be built here.
-fn platform(build: &Build, request: &mut Request) -> Result<()> {
-    let Some(first) = build.platforms.first() else { return Ok(()) };
+///
+/// # Errors
+/// None of the platforms is this machine's.
+pub fn platform(wanted: &[String], request: &mut Request) -> Result<()> {
+    let Some(first) = wanted.first() else { return Ok(()) };
     let host = crate::image::Platform::host();
     let fits = |text: &&String| {
         text.parse::<crate::image::Platform>().is_ok_and(|platform| platform.accepts(&host))
     };
-    match build.platforms.iter().find(fits) {
+    match wanted.iter().find(fits) {
         Some(text) => request.platform = text.parse()?,
         None => {
             let message = format!("cannot build for {first} on {host}");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::build::{Event, Progress as Listener};
@@ -11,6 +12,8 @@ use crate::cli::global::ProgressStyle;
 use crate::cli::output::Output;
 use crate::cli::ui::progress::{self, Mark, Progress};
 use crate::resource::Image;
+
+use super::raw::{self, Vertex};
 
 /// How often a terminal shows that time passes.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -24,6 +27,8 @@ pub enum Look {
     Plain,
     /// A JSON object for each event.
     Json,
+    /// The same as BuildKit's clients read it.
+    Raw,
     /// Nothing.
     Silent,
 }
@@ -72,7 +77,7 @@ impl Show {
     pub fn built(&self, image: &Image, name: Option<String>) {
         let name = name.unwrap_or_else(|| image.id.to_string());
         match self.look {
-            Look::Silent => {}
+            Look::Silent | Look::Raw => {}
             Look::Json => self.line(
                 &json!({"build": self.name, "image": image.id, "tags": image.tags}).to_string(),
             ),
@@ -125,13 +130,20 @@ impl Show {
         self.line(&line.to_string());
     }
 
+    fn raw(&self, event: &Event<'_>) {
+        let now = Timestamp::now();
+        let number = number(event);
+        let vertex = self.steps().get(&number).map(|step| Vertex {
+            name: step.name.clone(),
+            started: now - jiff::SignedDuration::try_from(step.begun.elapsed()).unwrap_or_default(),
+        });
+        if let Some(vertex) = vertex {
+            self.line(&raw::status(&self.name, event, &vertex, now).to_string());
+        }
+    }
+
     fn live(&self, event: &Event<'_>) {
-        let step = match event {
-            Event::Started { step, .. }
-            | Event::Output { step, .. }
-            | Event::Done { step, .. }
-            | Event::Failed { step } => *step,
-        };
+        let step = number(event);
         let lines = match event {
             Event::Output { step, text } => self.whole_lines(*step, text),
             _ => Vec::new(),
@@ -167,6 +179,16 @@ impl Show {
     }
 }
 
+/// The number of an event's step.
+pub(super) fn number(event: &Event<'_>) -> usize {
+    match event {
+        Event::Started { step, .. }
+        | Event::Output { step, .. }
+        | Event::Done { step, .. }
+        | Event::Failed { step } => *step,
+    }
+}
+
 impl Listener for Show {
     fn event(&self, event: Event<'_>) {
         if let Event::Started { step, name } = &event {
@@ -177,6 +199,7 @@ impl Listener for Show {
             Look::Live => self.live(&event),
             Look::Plain => self.plain(&event),
             Look::Json => self.json(&event),
+            Look::Raw => self.raw(&event),
             Look::Silent => {}
         }
     }

@@ -3,7 +3,7 @@
 use crate::base::{Error, Kind};
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::options::Switch;
-use crate::cli::terminal::{DetachKeys, size};
+use crate::cli::terminal::size;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine};
 use crate::resource::container::State;
@@ -40,7 +40,7 @@ pub struct Attach {
 impl Attach {
     /// Connects.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let keys = DetachKeys::parse(&self.detach_keys)?;
+        let keys = cx.detach_keys(&self.detach_keys)?;
         let observed = everything(cx).await?;
         let container = find(&observed, &self.container)?;
         let message = match container.status.state {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::base::{Error, Kind};
-use crate::cli::converse::{Talk, with_terminal};
-use crate::cli::exec::{null, streams};
-use crate::cli::terminal::{DetachKeys, size};
+use crate::cli::converse::{Talk, with_pipes, with_terminal};
+use crate::cli::exec::null;
+use crate::cli::terminal::size;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, Exec as _, ExecStdio, TerminalSize};
 use crate::resource::Container;
@@ -74,7 +74,7 @@ pub struct Exec {
 impl Exec {
     /// Runs it.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let keys = DetachKeys::parse(&self.detach_keys)?;
+        let keys = cx.detach_keys(&self.detach_keys)?;
         if self.tty && self.interactive && !self.detach && !cx.input_is_terminal() {
             return Err(not_a_terminal());
         }
@@ -86,11 +86,13 @@ impl Exec {
             engine.exec(&container.id, &spec, ExecStdio::Pipes(null()?)).await?;
             return Ok(Exit::Success);
         }
-        let stdio = match self.tty {
-            true => ExecStdio::Terminal(size().unwrap_or(TerminalSize { rows: 24, columns: 80 })),
-            false => ExecStdio::Pipes(streams(self.interactive)?),
-        };
-        let mut exec = engine.exec(&container.id, &spec, stdio).await?;
+        if !self.tty {
+            let stdin = self.interactive;
+            let code = with_pipes(engine, &container.id, &spec, cx.output(), stdin).await?;
+            return Ok(Exit::of_program(code));
+        }
+        let size = size().unwrap_or(TerminalSize { rows: 24, columns: 80 });
+        let mut exec = engine.exec(&container.id, &spec, ExecStdio::Terminal(size)).await?;
         let code = match exec.terminal() {
             Some(master) => {
                 match with_terminal(exec, master, cx.output(), keys, self.interactive).await? {

@@ -66,7 +66,7 @@ impl Run {
     /// Makes it, starts it, and stays until it ends.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         self.check(cx)?;
-        let keys = DetachKeys::parse(&self.detach_keys)?;
+        let keys = cx.detach_keys(&self.detach_keys)?;
         let id = make(cx, &self.options).await.map_err(before_start)?;
         let engine = cx.engine()?;
         if self.detach {

@@ -4,7 +4,7 @@ use crate::base::{Error, Kind};
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::options::Switch;
 use crate::cli::single::each_at_once;
-use crate::cli::terminal::{DetachKeys, size};
+use crate::cli::terminal::size;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine};
 use crate::resource::container::State;
@@ -63,7 +63,7 @@ impl Start {
             return Err(Error::new(Kind::Invalid, message).into());
         };
         let container = startable(observed, name)?;
-        let keys = DetachKeys::parse(&self.detach_keys)?;
+        let keys = cx.detach_keys(&self.detach_keys)?;
         let (process, id) = (&container.spec.process, &container.id);
         let stdin = self.interactive && process.stdin_open;
         if process.tty && stdin && !cx.input_is_terminal() {

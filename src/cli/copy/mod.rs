@@ -92,6 +92,25 @@ pub async fn from_container<E: Engine>(
     }
 }
 
+/// Hands what `send` writes into a pipe on to standard output.
+///
+/// # Errors
+/// Those of `send`; nobody reads the output any more.
+pub async fn to_output<E: Engine>(
+    cx: &Context<E>,
+    send: impl AsyncFnOnce(OwnedFd) -> base::Result<()>,
+) -> Result<()> {
+    let (reader, writer) = pipe()?;
+    let reader = Counted { inner: File::from(reader), size: Arc::default() };
+    let output = cx.output().clone();
+    let printed = tokio::task::spawn_blocking(move || print(reader, &output));
+    let sent = send(writer).await;
+    let printed = printed.await;
+    sent?;
+    printed.map_err(|error| Error::other("a copy ended early").with_source(error))??;
+    Ok(())
+}
+
 /// Copies `from` here into a container; `-`: an archive from standard input.
 ///
 /// # Errors

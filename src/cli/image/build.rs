@@ -5,9 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::base::{Bytes, Context as _, Error, Kind};
-use crate::build::{Recipe, Request, Secret};
-use crate::cli::build::Choices;
-use crate::cli::build::request::{label, limit, named, network};
+use crate::build::{Recipe, Remote, Request, Secret};
+use crate::cli::build::exchange::{self, Destination};
+use crate::cli::build::request::{
+    check_scheme, is_elsewhere, label, limit, named, network, platform,
+};
+use crate::cli::build::{Choices, deliver};
 use crate::cli::{Context, Exit, Result};
 use crate::compose::model::HostEntry;
 use crate::engine::Engine;
@@ -20,13 +23,17 @@ use crate::engine::Engine;
 Examples:
   compose image build -t app .
   compose image build -t app -f docker/Dockerfile --target test .
-  compose image build -t app --secret id=token,env=TOKEN .")]
+  compose image build -t app --secret id=token,env=TOKEN .
+  compose image build --target dist -o out .            Only the files, into a directory
+  compose image build -t app https://example.com/team/app.git#v2:docker
+  tar -c Dockerfile src | compose image build -t app -")]
 pub struct Build {
-    /// Directory that COPY and ADD read; `-`: none, and the Dockerfile is read from standard input
+    /// Directory that COPY and ADD read, git repository (`URL#REFERENCE:DIRECTORY`), URL of an
+    /// archive or of a Dockerfile, or `-`: either of these two on standard input
     context: String,
 
-    /// Dockerfile [default: Dockerfile in the directory]; `-`: standard input
-    #[arg(short, long, value_name = "PATH")]
+    /// Dockerfile [default: Dockerfile in the context]; `-`: standard input; or a URL
+    #[arg(id = "dockerfile", short = 'f', long = "file", value_name = "PATH")]
     file: Option<String>,
 
     /// A name for the image
@@ -45,7 +52,8 @@ pub struct Build {
     #[arg(long, value_name = "SECRET")]
     secret: Vec<String>,
 
-    /// A further context: `NAME=DIRECTORY` or `NAME=docker-image://IMAGE`
+    /// A further context: `NAME=DIRECTORY`, `NAME=docker-image://IMAGE`, `NAME=oci-layout://DIRECTORY`,
+    /// or as the context itself
     #[arg(long, value_name = "NAME=CONTEXT")]
     build_context: Vec<String>,
 
@@ -73,6 +81,36 @@ pub struct Build {
     #[arg(long, value_name = "WHAT")]
     allow: Vec<String>,
 
+    /// Steps may have been built there: a name, `type=registry,ref=NAME` or `type=local,src=DIRECTORY`
+    #[arg(long, value_name = "CACHE")]
+    cache_from: Vec<String>,
+
+    /// Keep the steps there too: `type=registry,ref=NAME`, `type=local,dest=DIRECTORY` or
+    /// `type=inline` for the image itself; with `mode=max` those of all stages
+    #[arg(long, value_name = "CACHE")]
+    cache_to: Vec<String>,
+
+    /// What else to do with the result: `DIRECTORY` or `type=local,dest=DIRECTORY` for its files,
+    /// `type=tar,dest=FILE`, `type=oci,dest=FILE`, `type=docker,dest=FILE`, `type=registry`
+    #[arg(short, long, value_name = "WHAT")]
+    output: Vec<String>,
+
+    /// Send the image to its registry when it is built
+    #[arg(long)]
+    push: bool,
+
+    /// Keep the image here (accepted: it is kept anyway)
+    #[arg(long, hide = true)]
+    load: bool,
+
+    /// What the image is for: only what this machine runs can be built
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    platform: Vec<String>,
+
+    /// Write what was made to this file, as JSON
+    #[arg(long, value_name = "PATH")]
+    metadata_file: Option<PathBuf>,
+
     /// Write the image's id to this file
     #[arg(long, value_name = "PATH")]
     iidfile: Option<PathBuf>,
@@ -88,9 +126,19 @@ pub struct Build {
 impl Build {
     /// Builds it.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let request = self.request(cx)?;
+        let mut request = self.request(cx)?;
+        let outputs = self.outputs(cx, &mut request)?;
         let name = self.tag.first().map_or("image", String::as_str);
-        let image = cx.build_one(&request, name, self.quiet).await?;
+        // An archive on standard output leaves no room for the id.
+        let outcome = cx.build_one(&request, name, self.quiet).await?;
+        let image = outcome.image.clone();
+        for output in &outputs {
+            deliver::deliver(cx, output, &outcome, &request.names, self.quiet).await?;
+        }
+        deliver::forget_unwanted(cx, &outputs, &outcome, &request.names)?;
+        if let Some(path) = &self.metadata_file {
+            deliver::metadata(&cx.directory().join(path), &image, &request.names)?;
+        }
         if let Some(path) = &self.iidfile {
             let path = cx.directory().join(path);
             std::fs::write(&path, image.id.to_string())
@@ -102,18 +150,59 @@ impl Build {
         Ok(Exit::Success)
     }
 
+    /// What is done with the result; names that it gets on the way are added to the request.
+    fn outputs(
+        &self,
+        cx: &Context<impl Engine>,
+        request: &mut Request,
+    ) -> Result<Vec<Destination>> {
+        let mut outputs = Vec::new();
+        for text in &self.output {
+            let output = exchange::output(text, cx.directory())?;
+            if let Destination::Image { name: Some(names), .. } = &output {
+                for name in names.split(',') {
+                    request.names.push(name.trim_matches('"').parse()?);
+                }
+            }
+            outputs.push(output);
+        }
+        if self.push {
+            outputs.push(Destination::Image { name: None, push: true });
+        }
+        Ok(outputs)
+    }
+
+    /// A request with nothing but the context.
+    fn context(&self, cx: &Context<impl Engine>) -> Result<Request> {
+        let remote = match self.context.as_str() {
+            "-" => Remote::Stream(PathBuf::from("/dev/stdin")),
+            url if is_elsewhere(url) => {
+                check_scheme(url)?;
+                Remote::Url(url.to_owned())
+            }
+            path => return Ok(Request::new(cx.directory().join(path))),
+        };
+        Ok(Request { remote: Some(remote), ..Request::without_context() })
+    }
+
     fn request(&self, cx: &Context<impl Engine>) -> Result<Request> {
-        let mut request = Request::new(cx.directory().join(&self.context));
+        let mut request = self.context(cx)?;
+        let is_here = request.context.is_some();
         request.dockerfile = match self.file.as_deref() {
-            _ if self.context == "-" => Recipe::Text(standard_input()?),
+            Some("-") if self.context == "-" => {
+                let message = "standard input cannot be both the context and the Dockerfile";
+                return Err(Error::new(Kind::Invalid, message).into());
+            }
             Some("-") => Recipe::Text(standard_input()?),
+            Some(url) if url.contains("://") => {
+                check_scheme(url)?;
+                Recipe::Url(url.to_owned())
+            }
             // As seen from here, also outside of the context (Docker).
-            Some(path) => Recipe::File(cx.directory().join(path)),
+            Some(path) if is_here => Recipe::File(cx.directory().join(path)),
+            Some(path) => Recipe::File(PathBuf::from(path)),
             None => Recipe::File(PathBuf::from("Dockerfile")),
         };
-        if self.context == "-" {
-            request.context = None;
-        }
         for text in &self.tag {
             request.names.push(text.parse()?);
         }
@@ -124,9 +213,10 @@ impl Build {
         }
         for text in &self.build_context {
             let (name, context) = pair(text, "--build-context")?;
-            let context = match context.contains("://") {
-                true => context,
-                false => cx.directory().join(context).display().to_string(),
+            let context = match context.strip_prefix("oci-layout://") {
+                Some(path) => format!("oci-layout://{}", cx.directory().join(path).display()),
+                None if is_elsewhere(&context) => context,
+                None => cx.directory().join(context).display().to_string(),
             };
             request.contexts.insert(name.to_lowercase(), named(&context, &BTreeMap::new())?);
         }
@@ -146,6 +236,14 @@ impl Build {
             request.ulimits.push(limit(text)?);
         }
         request.allow_insecure = self.allow.iter().any(|it| it == "security.insecure");
+        request.allow_host_network = self.allow.iter().any(|it| it == "network.host");
+        for text in &self.cache_from {
+            request.cache_from.extend(exchange::cache_from(text, cx.directory())?);
+        }
+        for text in &self.cache_to {
+            request.cache_to.extend(exchange::cache_to(text, cx.directory())?);
+        }
+        platform(&self.platform, &mut request)?;
         self.choices.apply(cx, &mut request)?;
         Ok(request)
     }

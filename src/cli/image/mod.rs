@@ -58,6 +58,8 @@ pub enum Image {
     Tags(tags::Tags),
 }
 
+pub(in crate::cli) use save::Printer;
+
 impl Image {
     /// Hands on to the command.
     ///

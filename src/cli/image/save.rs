@@ -60,7 +60,7 @@ impl Save {
 const PIECE: usize = 256 << 10;
 
 /// Standard output as a writer.
-struct Printer<'a>(&'a Output);
+pub(in crate::cli) struct Printer<'a>(pub &'a Output);
 
 impl Write for Printer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use crate::base::{Context, Error, Kind, Result};
+use crate::image::diff::Change;
 use crate::resource::file::{FileKind, FileStat};
 
 use crate::resource::inspection::{DiskUse, GeneratedFiles, Inspection, LayerDirs};
@@ -120,6 +121,12 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Every file is one that was added.
+    pub(super) fn changes(&self, index: usize) -> Vec<(Change, PathBuf)> {
+        let files = self.files_below(index, "");
+        files.map(|(path, _)| (Change::Added, PathBuf::from("/").join(path))).collect()
     }
 
     fn name(&self, index: usize) -> String {

@@ -14,23 +14,26 @@ mod tests;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::base::{ContainerId, Digest, Error, Kind, Result};
 use crate::build;
 use crate::image::Reference;
+use crate::image::diff::Change;
 use crate::resource::container::{ContainerSpec, Health, HealthStatus, Status};
 use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
-    Image, Inspection, Network, NetworkSpec, Observed, Stats, Volume, VolumeSpec, labels,
+    Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec, labels,
 };
 
 use super::{
-    AttachOptions, CopyOptions, Engine, EventOptions, ExecStdio, LogOptions, LogRecord, Phase,
-    Progress, ProgressUpdate, PullOptions, PullPolicy, RemoveOptions, StopOptions,
+    AttachOptions, CommitOptions, CopyOptions, Engine, EventOptions, ExecStdio, LogOptions,
+    LogRecord, Phase, Progress, ProgressUpdate, PullOptions, PullPolicy, RemoveOptions,
+    StopOptions,
 };
 use streams::{FakeAttachment, FakeEvents, FakeExec, FakeLogs, FakeWatch};
 use world::World;
@@ -169,7 +172,7 @@ impl Engine for Fake {
         let image =
             self.call(&format!("build {name}"), |world| world.pull(&name, PullPolicy::Always))?;
         let (warnings, sources) = Default::default();
-        Ok(build::Outcome { image, warnings, sources })
+        Ok(build::Outcome { image, is_new: true, warnings, sources })
     }
 
     async fn resolve(&self, name: &str) -> Result<Digest> {
@@ -312,6 +315,30 @@ impl Engine for Fake {
         let owner = if options.keep_owner { " with owners" } else { "" };
         self.on(&format!("copy{owner} into {into} of"), id, |world, index| {
             world.copy_in(index, into, archive)
+        })
+    }
+
+    async fn changes(&self, id: &ContainerId) -> Result<Vec<(Change, PathBuf)>> {
+        self.on("changes of", id, |world, index| Ok(world.changes(index)))
+    }
+
+    async fn commit(&self, id: &ContainerId, options: &CommitOptions) -> Result<Image> {
+        let name = options.name.as_ref().map(Reference::familiar).unwrap_or_default();
+        let pause = if options.pause { "pause and " } else { "" };
+        self.on(&format!("{pause}commit {name} of"), id, |world, _| {
+            let made = image(&name);
+            world.observed.images.insert(name.clone(), made.clone());
+            Ok(made)
+        })
+    }
+
+    async fn export(&self, id: &ContainerId, out: OwnedFd) -> Result<()> {
+        self.on("export", id, |world, index| world.copy_out(index, "/", ".", out))
+    }
+
+    async fn update_container(&self, id: &ContainerId, update: &Update) -> Result<()> {
+        self.on("update", id, |world, index| {
+            update.apply(&mut world.observed.containers[index].spec)
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::build::{Failure, Outcome, Progress, Request, World, build as build_image};
+use crate::image::registry::Registry;
 use crate::image::{self, Reference};
 use crate::resource::Image;
 
@@ -61,6 +62,26 @@ impl World for Outside<'_> {
             Kind::NotFound if pull => error.hint("without --pull, images of this machine are used"),
             _ => error,
         })
+    }
+
+    fn cached_image(&self, name: &Reference) -> Result<Image> {
+        let settings = super::images::settings()?;
+        let options = image::PullOptions {
+            platform: Some(self.platform.clone()),
+            ..image::PullOptions::new(settings.clone())
+        };
+        self.wait(async {
+            let (_, manifest) = Registry::find(&settings, &name.clone().or_latest()).await?;
+            let pinned = name.pinned(manifest.digest);
+            image::pull(self.host.store(), &pinned, &options, &image::Quiet).await
+        })
+        .map(|pulled| pulled.image)
+    }
+
+    fn push(&self, image: &Image, name: &Reference) -> Result<()> {
+        let settings = super::images::settings()?;
+        self.wait(image::push_image(self.host.store(), image, name, &settings, &image::Quiet))
+            .map(drop)
     }
 
     fn download(&self, url: &str, to: &Path) -> Result<Option<i64>> {

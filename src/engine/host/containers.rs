@@ -12,13 +12,14 @@ use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::engine::{RemoveOptions, StopOptions};
 use crate::resource::event::{Event, EventKind};
 use crate::resource::mount::MountSource;
-use crate::resource::{ContainerSpec, VolumeSpec};
+use crate::resource::{ContainerSpec, Update, VolumeSpec};
 use crate::runtime::{Bundle, Cgroup};
 use crate::shim::protocol::Request;
 use crate::shim::{alive, client, log};
 use crate::state::{self, ContainerDir, Durability, Lock, roots::make_dir};
 
 use super::observe::{self, FORMAT, Record};
+use super::resolve::resolve;
 use super::{Host, inherit, names, networks, volumes};
 
 /// How long a killed container may take to be gone.
@@ -125,6 +126,27 @@ pub(super) fn rename(host: &Host, id: &ContainerId, name: &str) -> Result<()> {
             .with("oldName", format!("/{old}")),
     );
     names::free(roots, &old, id)
+}
+
+/// Changes limits and the restart policy: of the processes that run, then of the record.
+pub(super) fn update(host: &Host, id: &ContainerId, update: &Update) -> Result<()> {
+    let dir = host.roots().container(id);
+    let record: Option<Record> = state::read(&dir.spec())?;
+    let mut record = record.ok_or_else(|| missing(id))?;
+    update.apply(&mut record.spec)?;
+    let spec = &record.spec;
+    if observe::settled(&dir)?.state.is_active() {
+        let bundle: Option<Bundle> = state::read(&dir.bundle())?;
+        let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup())).transpose()?.flatten();
+        if let Some(mut cgroup) = cgroup {
+            cgroup.update(&resolve(host, id, spec)?.resources())?;
+        }
+        let request = Request::Update { restart: spec.restart };
+        ignore_stopped(client::request(&dir, &request).map(drop))?;
+    }
+    state::write(&dir.spec(), &record, Durability::Process)?;
+    host.tell("update", id, &record.spec);
+    Ok(())
 }
 
 /// Removes a container: it is gone with one rename, its files are deleted after that.

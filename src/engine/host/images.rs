@@ -7,8 +7,8 @@ use crate::base::{Digest, Result};
 use crate::engine::{Phase, Progress, ProgressUpdate, PullOptions, PullPolicy};
 use crate::image::registry::Registry;
 use crate::image::store::{Usage, User};
-use crate::image::{self, Event, Reference, Removed, Settings};
-use crate::resource::{Image, event as image_event};
+use crate::image::{self, Event, Reference, Settings};
+use crate::resource::Image;
 
 use super::{Host, observe};
 
@@ -32,7 +32,7 @@ pub(super) async fn pull(
     let relay = Relay { image: name, progress };
     let pulled = image::pull(host.store(), &reference, &options, &relay).await?.image;
     if options.policy != image::Policy::Never {
-        host.announce(&event("pull", name, name));
+        host.store().announce("pull", name, name);
     }
     Ok(pulled)
 }
@@ -81,19 +81,7 @@ impl image::Progress for Relay<'_> {
 
 /// Removes a name of an image, and the image with its last name.
 pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
-    for removed in host.store().remove(name, false, &usage(host)?)? {
-        match removed {
-            Removed::Untagged(tag) => host.announce(&event("untag", &tag, &tag)),
-            Removed::Deleted(id) => {
-                host.announce(&event("delete", &id.to_string(), &id.to_string()));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn event(action: &str, id: &str, name: &str) -> image_event::Event {
-    image_event::Event::now(image_event::EventKind::Image, action, id).with("name", name)
+    host.store().remove(name, false, &usage(host)?).map(drop)
 }
 
 /// Which images and layers containers stand on.

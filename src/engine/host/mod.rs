@@ -12,6 +12,7 @@ mod files;
 mod images;
 mod inherit;
 mod inspect;
+mod layer;
 mod names;
 mod networks;
 mod observe;
@@ -22,22 +23,24 @@ mod streams;
 mod volumes;
 
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::{ContainerId, Digest, Error, Result};
 use crate::image::Store;
+use crate::image::diff::Change;
 use crate::resource::container::{ContainerSpec, Status};
 use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
-    Image, Inspection, Network, NetworkSpec, Observed, Stats, Volume, VolumeSpec,
+    Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
 };
 use crate::state::Roots;
 
 use super::{
-    AttachOptions, CopyOptions, Engine, EventOptions, ExecStdio, LogOptions, Progress, PullOptions,
-    RemoveOptions, StopOptions,
+    AttachOptions, CommitOptions, CopyOptions, Engine, EventOptions, ExecStdio, LogOptions,
+    Progress, PullOptions, RemoveOptions, StopOptions,
 };
 
 pub use events::HostEvents;
@@ -234,6 +237,26 @@ impl Engine for Host {
     ) -> Result<()> {
         let (id, into, options) = (id.clone(), into.to_owned(), *options);
         self.blocking(move |host| files::copy_in(host, &id, &into, archive, options)).await
+    }
+
+    async fn changes(&self, id: &ContainerId) -> Result<Vec<(Change, PathBuf)>> {
+        let id = id.clone();
+        self.blocking(move |host| layer::changes(host, &id)).await
+    }
+
+    async fn commit(&self, id: &ContainerId, options: &CommitOptions) -> Result<Image> {
+        let (id, options) = (id.clone(), options.clone());
+        self.blocking(move |host| layer::commit(host, &id, &options)).await
+    }
+
+    async fn export(&self, id: &ContainerId, out: OwnedFd) -> Result<()> {
+        let id = id.clone();
+        self.blocking(move |host| layer::export(host, &id, out)).await
+    }
+
+    async fn update_container(&self, id: &ContainerId, update: &Update) -> Result<()> {
+        let (id, update) = (id.clone(), update.clone());
+        self.blocking(move |host| containers::update(host, &id, &update)).await
     }
 
     async fn events(&self, options: &EventOptions) -> Result<HostEvents> {

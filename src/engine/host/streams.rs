@@ -155,6 +155,12 @@ pub(super) fn attach(
         }
         false => {
             let client = client::attach(&host.roots().container(id), options.stdin)?;
+            // Two sizes: programs draw what they show anew when it changes (Docker: the same).
+            let larger = |size: TerminalSize| TerminalSize {
+                rows: size.rows.saturating_add(1),
+                columns: size.columns.saturating_add(1),
+            };
+            send_size(&client, options.size.map(larger))?;
             send_size(&client, options.size)?;
             client
         }

@@ -194,6 +194,8 @@ fn add(store: &Store, archived: Archived) -> Result<Loaded> {
     });
     let manifest = manifest.map(|bytes| store.keep_blob(&bytes)).transpose()?;
     let image = store.publish(&id, manifest, &archived.names)?;
+    let id = image.id.to_string();
+    store.announce("load", &id, &image.tags.first().cloned().unwrap_or_else(|| id.clone()));
     Ok(Loaded { image, names: archived.names })
 }
 

@@ -9,7 +9,7 @@ mod save;
 
 pub use load::{Loaded, load};
 pub use parts::Parts;
-pub use save::{Chosen, choose, save};
+pub use save::{Chosen, choose, save, save_directory};
 
 /// The list of images in Docker's archives.
 const DOCKER_LIST: &str = "manifest.json";

@@ -82,7 +82,12 @@ impl Parts {
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let mut name = normal("", name)?;
         match &self.0 {
-            Place::Directory(directory) => Some(directory.join(name)).filter(|path| path.is_file()),
+            // A link that leads out of the directory is not there (CVE-2026-48749).
+            Place::Directory(directory) => {
+                let (inside, path) =
+                    (directory.canonicalize().ok()?, directory.join(name).canonicalize().ok()?);
+                Some(path).filter(|path| path.starts_with(&inside) && path.is_file())
+            }
             Place::Staged { files, links, .. } => {
                 for _ in 0..MAX_LINKS {
                     match links.get(&name) {

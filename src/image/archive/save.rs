@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -64,9 +65,27 @@ pub fn choose(store: &Store, texts: &[String]) -> Result<Vec<Chosen>> {
 /// # Errors
 /// A layer's archive is not in the store, or `output` cannot be written to.
 pub fn save<W: Write>(store: &Store, images: &[Chosen], output: W) -> Result<()> {
+    let mut archive = tar::Builder::new(output);
+    write(store, images, &mut archive)?;
+    archive.into_inner().and_then(|mut output| output.flush()).map_err(cannot_write)
+}
+
+/// Writes `images` as an OCI layout into a directory, which is made when it is missing.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_directory(store: &Store, images: &[Chosen], directory: &Path) -> Result<()> {
+    write(store, images, &mut directory.to_owned())
+}
+
+fn write(store: &Store, images: &[Chosen], place: &mut dyn Place) -> Result<()> {
     let _pin = store.pin()?;
-    let mut writer = Writer { tar: tar::Builder::new(output), written: BTreeSet::new() };
+    let mut writer = Writer { place, written: BTreeSet::new() };
     let (mut listed, mut docker) = (Vec::new(), Vec::new());
+    for Chosen { image, .. } in images {
+        let id = image.id.to_string();
+        store.announce("save", &id, &image.tags.first().cloned().unwrap_or_else(|| id.clone()));
+    }
     for Chosen { image, names } in images {
         let (manifest, bytes, media_type) = manifest_for(store, image)?;
         let digest = hash::sha256(&bytes);
@@ -100,16 +119,45 @@ pub fn save<W: Write>(store: &Store, images: &[Chosen], output: W) -> Result<()>
     let index = json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": listed});
     writer.bytes(OCI_LIST, index.to_string().as_bytes())?;
     writer.bytes(DOCKER_LIST, json!(docker).to_string().as_bytes())?;
-    writer.bytes(OCI_MARK, json!({"imageLayoutVersion": "1.0.0"}).to_string().as_bytes())?;
-    writer.tar.into_inner().and_then(|mut output| output.flush()).map_err(cannot_write)
+    writer.bytes(OCI_MARK, json!({"imageLayoutVersion": "1.0.0"}).to_string().as_bytes())
 }
 
-struct Writer<W: Write> {
-    tar: tar::Builder<W>,
+/// Where files go.
+trait Place {
+    fn put(&mut self, name: &str, size: u64, content: &mut dyn Read) -> io::Result<()>;
+}
+
+impl<W: Write> Place for tar::Builder<W> {
+    fn put(&mut self, name: &str, size: u64, content: &mut dyn Read) -> io::Result<()> {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        self.append_data(&mut header, name, content)
+    }
+}
+
+impl Place for PathBuf {
+    /// Whole or absent: a reader may be at work.
+    fn put(&mut self, name: &str, _: u64, content: &mut dyn Read) -> io::Result<()> {
+        let path = self.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(self))?;
+        let part = path.with_extension(format!("part{}", std::process::id()));
+        let written = File::create(&part)
+            .and_then(|mut file| io::copy(content, &mut file))
+            .and_then(|_| std::fs::rename(&part, &path));
+        written.inspect_err(|_| drop(std::fs::remove_file(&part)))
+    }
+}
+
+struct Writer<'a> {
+    place: &'a mut dyn Place,
     written: BTreeSet<String>,
 }
 
-impl<W: Write> Writer<W> {
+impl Writer<'_> {
     /// A blob of the store, once.
     fn blob(&mut self, store: &Store, digest: &Digest) -> Result<()> {
         let failed = || format!("cannot read blob {digest}");
@@ -122,17 +170,11 @@ impl<W: Write> Writer<W> {
         self.entry(name, bytes.len() as u64, bytes)
     }
 
-    fn entry(&mut self, name: &str, size: u64, content: impl Read) -> Result<()> {
+    fn entry(&mut self, name: &str, size: u64, mut content: impl Read) -> Result<()> {
         if !self.written.insert(name.to_owned()) {
             return Ok(());
         }
-        let mut header = tar::Header::new_ustar();
-        header.set_size(size);
-        header.set_mode(0o644);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(0);
-        self.tar.append_data(&mut header, name, content).map_err(cannot_write)
+        self.place.put(name, size, &mut content).map_err(cannot_write)
     }
 }
 

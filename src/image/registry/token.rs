@@ -108,7 +108,8 @@ impl Identity {
         }
         let place = place(http.base());
         Err(match self.credentials {
-            None => Error::new(Kind::Unauthorized, format!("{place} wants a login")),
+            None => Error::new(Kind::Unauthorized, format!("{place} wants a login"))
+                .hint(format!("log in with `compose login{}`", argument(http.base()))),
             Some(_) => {
                 Error::new(Kind::Unauthorized, format!("{place}: incorrect username or password"))
             }
@@ -256,6 +257,15 @@ fn domain(host: &str) -> String {
         _ => 2,
     };
     labels[labels.len().saturating_sub(keep)..].join(".")
+}
+
+/// A registry as `login` takes it: none for Docker Hub.
+fn argument(base: &Url) -> String {
+    match (base.host_str(), base.port()) {
+        (Some(host), _) if host.ends_with("docker.io") => String::new(),
+        (Some(host), Some(port)) => format!(" {host}:{port}"),
+        (host, _) => host.map(|host| format!(" {host}")).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ impl Store {
                     .map(|(chain_id, _)| Removed::Deleted(chain_id)),
             );
         }
+        self.announce_all(&removed);
         Ok(removed)
     }
 
@@ -74,7 +75,18 @@ impl Store {
             Ok(plan)
         })?;
         let (_, bytes) = self.collect(usage)?;
-        Ok(Reclaimed { removed: lines(&plan), bytes })
+        let removed = lines(&plan);
+        self.announce_all(&removed);
+        Ok(Reclaimed { removed, bytes })
+    }
+
+    fn announce_all(&self, removed: &[Removed]) {
+        for removed in removed {
+            match removed {
+                Removed::Untagged(name) => self.announce("untag", name, name),
+                Removed::Deleted(id) => self.announce("delete", &id.to_string(), &id.to_string()),
+            }
+        }
     }
 
     /// Deletes what nothing needs: layers, blobs, and what interrupted pulls left. Returns the

@@ -8,6 +8,7 @@
 //! use layers (pull, import, creation of a container) and taken alone by the collector; one lock
 //! for each layer being made, so that two pulls unpack it once.
 
+mod archive;
 mod build_cache;
 mod collect;
 mod inspect;
@@ -22,8 +23,9 @@ use jiff::Timestamp;
 
 use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::resource::Image;
+use crate::resource::event::{Event, EventKind};
 use crate::state::roots::make_dir;
-use crate::state::{self, Durability, ImageStore, Lock, Roots};
+use crate::state::{self, Durability, ImageStore, Lock, Roots, journal};
 
 pub use build_cache::BuildRecord;
 pub use collect::{Reclaimed, Removed};
@@ -57,6 +59,14 @@ impl Store {
             make_dir(&dir)?;
         }
         Ok(Store { roots: roots.clone(), paths })
+    }
+
+    /// Tells those who follow events what happened to an image: `tag`, `pull`, `delete`, … `name` is
+    /// how it is known to whoever did it.
+    pub fn announce(&self, action: &str, id: &str, name: &str) {
+        let event = Event::now(EventKind::Image, action, id).with("name", name);
+        // What was done is done, also when nobody can be told.
+        let _ = journal::append(&self.roots, &event);
     }
 
     /// Keeps every layer that exists now from being deleted until the pin is dropped. Whoever
@@ -129,6 +139,7 @@ impl Store {
             let missing = || Error::new(Kind::NotFound, format!("No such image: {text}"));
             let id = refs.find(text)?.cloned().ok_or_else(missing)?;
             refs.point(name, &id, Timestamp::now());
+            self.announce("tag", &id.to_string(), &name.familiar());
             Ok(())
         })
     }
@@ -228,8 +239,34 @@ impl Store {
     /// # Errors
     /// A layer is missing, or the store cannot be written.
     pub fn create(&self, document: &config::Document, names: &[Reference]) -> Result<Image> {
-        let id = self.keep_blob(&config::print(document))?;
+        self.create_of(&config::print(document), names)
+    }
+
+    /// The same for a configuration as it is written.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn create_of(&self, config: &[u8], names: &[Reference]) -> Result<Image> {
+        let id = self.keep_blob(config)?;
         self.publish(&id, None, names)
+    }
+
+    /// Takes an image away that nobody was to see, together with these names of it. What it was
+    /// made of stays until the next collection.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub fn withdraw(&self, id: &Digest, names: &[Reference]) -> Result<()> {
+        self.change(|refs| {
+            for name in names {
+                refs.tags.remove(&name.to_string());
+            }
+            if refs.names_of(id).0.is_empty() {
+                refs.images.remove(id);
+                refs.digests.retain(|_, other| other != id);
+            }
+            Ok(())
+        })
     }
 
     /// Makes an image visible. Its configuration and layers are in the store already.

@@ -45,6 +45,7 @@ fn add_layer(store: &Store, content: &str) -> Digest {
 
 fn add_image(store: &Store, layers: &[&str], name: &str) -> Image {
     let document = config::Document {
+        author: String::new(),
         architecture: "amd64".to_owned(),
         os: "linux".to_owned(),
         diff_ids: layers.iter().map(|content| add_layer(store, content)).collect(),

@@ -2,10 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 
-use crate::base::Result;
 use crate::image::manifest::media;
-
-use super::header::invalid;
 
 /// How an archive is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,40 +13,43 @@ pub enum Compression {
     Gzip,
     /// zstd, possibly of several frames.
     Zstd,
+    /// xz, possibly of several streams.
+    Xz,
+    /// bzip2, possibly of several streams.
+    Bzip2,
 }
 
 /// zstd may not ask for more memory than this to look back (2^27 bytes).
 const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// xz may not ask for more memory than this to look back, in KiB (`xz -9` needs 64 MiB).
+const XZ_MEMORY: u32 = 256 << 10;
 
 /// How much is read at once.
 const READ: usize = 256 << 10;
 
 impl Compression {
     /// Sees it from the first bytes.
-    ///
-    /// # Errors
-    /// It is one we cannot read.
-    pub fn of(start: &[u8]) -> Result<Compression> {
-        let other =
-            |name: &str| Err(invalid(format!("archives compressed with {name} are not supported")));
+    #[must_use]
+    pub fn of(start: &[u8]) -> Compression {
         match start {
-            [0x1f, 0x8b, ..] => Ok(Compression::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-                Ok(Compression::Zstd)
-            }
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => other("xz"),
-            [b'B', b'Z', b'h', ..] => other("bzip2"),
-            _ => Ok(Compression::Plain),
+            [0x1f, 0x8b, ..] => Compression::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
+            [b'B', b'Z', b'h', ..] => Compression::Bzip2,
+            _ => Compression::Plain,
         }
     }
 
-    /// The layer media type of an archive compressed so.
+    /// The layer media type of an archive compressed so; `None`: images have no such layers, and
+    /// the archive must be compressed in another way first (OCI: layer.md#layer-media-types).
     #[must_use]
-    pub fn media_type(self) -> &'static str {
+    pub fn media_type(self) -> Option<&'static str> {
         match self {
-            Compression::Plain => media::OCI_LAYER,
-            Compression::Gzip => media::OCI_LAYER_GZIP,
-            Compression::Zstd => media::OCI_LAYER_ZSTD,
+            Compression::Plain => Some(media::OCI_LAYER),
+            Compression::Gzip => Some(media::OCI_LAYER_GZIP),
+            Compression::Zstd => Some(media::OCI_LAYER_ZSTD),
+            Compression::Xz | Compression::Bzip2 => None,
         }
     }
 }
@@ -69,7 +69,7 @@ pub fn inflating<'a, R: Read + Send + 'a>(
             count => length += count,
         }
     }
-    let compression = Compression::of(&start[..length]).map_err(io::Error::other)?;
+    let compression = Compression::of(&start[..length]);
     let whole = io::Cursor::new(start[..length].to_vec()).chain(input);
     let reader: Box<dyn Read + Send + 'a> = match compression {
         Compression::Plain => Box::new(whole),
@@ -81,6 +81,13 @@ pub fn inflating<'a, R: Read + Send + 'a>(
             let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Box::new(decoder)
+        }
+        Compression::Xz => {
+            let buffered = BufReader::with_capacity(READ, whole);
+            Box::new(lzma_rust2::XzReader::new_mem_limit(buffered, true, XZ_MEMORY))
+        }
+        Compression::Bzip2 => {
+            Box::new(bzip2::bufread::MultiBzDecoder::new(BufReader::with_capacity(READ, whole)))
         }
     };
     Ok((reader, compression))

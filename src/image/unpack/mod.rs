@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use crate::base::{Context, Digest, Result};
 
 pub use extract::Placement;
-pub use inflate::Compression;
+pub use inflate::{Compression, inflating};
 pub use limits::Limits;
 
 use archive::Archive;

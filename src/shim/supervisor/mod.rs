@@ -80,6 +80,11 @@ impl Supervisor {
         &self.status
     }
 
+    /// From now on it is started again as `policy` says.
+    pub fn set_policy(&mut self, policy: RestartPolicy) {
+        self.policy = policy;
+    }
+
     /// The facts about its network, which are known before the first start.
     pub fn set_network(&mut self, facts: impl FnOnce(&mut Status)) {
         facts(&mut self.status);

@@ -1,0 +1,69 @@
+//! What `ADD` fetches: downloads and repositories.
+
+use std::path::{Path, PathBuf};
+
+use super::Builder;
+use super::files::Part;
+use crate::base::Result;
+use crate::build::archive;
+use crate::build::dockerfile::Copy;
+use crate::build::git::{Repository, is_git};
+use crate::build::ignore::Ignore;
+use crate::build::layer::Lazy;
+use crate::build::tree::Tree;
+
+impl Builder<'_> {
+    /// What the URL of an `ADD` leads to.
+    pub(super) fn download(
+        &self,
+        copy: &Copy,
+        url: &str,
+        to: &Path,
+        into: bool,
+        draft: &Lazy<'_>,
+    ) -> Result<Part> {
+        if is_git(url) {
+            return self.repository(copy, url, to, draft);
+        }
+        let dir = draft.get()?.scratch("download")?;
+        let name = archive::name_of(url)?;
+        let file = dir.join(&name);
+        let modified = self.world.download(url, &file)?;
+        archive::settle(&file, modified)?;
+        if let Some(wanted) = &copy.checksum {
+            archive::verify(&file, &wanted.text)?;
+        }
+        let tree = Tree::open(&dir, Ignore::default())?;
+        if copy.unpack == Some(true)
+            && let Some(unpacked) = archive::unpack(&tree, Path::new(&name), draft, usize::MAX)?
+        {
+            return Part::all_of(unpacked, to.to_owned());
+        }
+        let inner = if into { PathBuf::from(&name) } else { PathBuf::new() };
+        let mut items = Vec::new();
+        for source in tree.sources(&archive::quoted(&name))? {
+            items.extend(tree.items(&source, &inner, &Ignore::default())?);
+        }
+        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: None })
+    }
+
+    /// The files of a repository go into the destination, which is a directory.
+    fn repository(&self, copy: &Copy, url: &str, to: &Path, draft: &Lazy<'_>) -> Result<Part> {
+        let mut repository = Repository::parse(url)?;
+        repository.keep_git |= copy.keep_git_dir;
+        if let Some(wanted) = &copy.checksum {
+            repository.commit = Some(wanted.text.clone());
+        }
+        let dir = draft.get()?.scratch("repository")?;
+        let agent = self.request.ssh.get("default").map(PathBuf::as_path);
+        let checkout = repository.fetch(&dir, agent)?;
+        let tree = Tree::open(&checkout.path, Ignore::default())?;
+        let mut items = Vec::new();
+        for source in tree.sources("/")? {
+            items.extend(tree.items(&source, Path::new(""), &Ignore::default())?);
+        }
+        // What git keeps for itself is not the same twice.
+        let identity = format!("{} {:?}", checkout.commit, repository.directory);
+        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: Some(identity) })
+    }
+}

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# What images cost: pulls and builds, beside docker, podman and skopeo where they are.
+#
+#   tests/bench/images.sh [RUNS]     with the binary of `cargo build --release`, or $COMPOSE
+#
+# Needs the fixture images in the local registry (fixtures/images/build.sh). Prints one line for each
+# measurement: what, the median in milliseconds, and the ratio to ours.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+runs=${1:-3}
+compose=${COMPOSE:-$(ls -t "$top"/target/*/release/compose 2> /dev/null | head -1)}
+[[ -x $compose ]] || { echo 'no release binary: cargo build --release' >&2; exit 1; }
+port=${COMPOSE_FIXTURE_PORT:-5000}
+registry=127.0.0.1:$port
+"$top/tests/support/registry.sh" start "${COMPOSE_FIXTURE_CACHE:-/var/cache/compose-fixtures}/registry" "$port"
+
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/compose-bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+export COMPOSE_MIRRORS=docker.io=http://$registry
+ours() { COMPOSE_DATA_ROOT=$work/data COMPOSE_RUN_ROOT=$work/run "$compose" "$@"; }
+now() { echo $(($(date +%s%N) / 1000)); }
+
+# median SETUP COMMAND: microseconds of COMMAND, each time after SETUP.
+median() {
+    local setup=$1 begun times=()
+    shift
+    for _ in $(seq "$runs"); do
+        $setup > /dev/null 2>&1 || true
+        begun=$(now)
+        "$@" > /dev/null 2> "$work/err" || { cat "$work/err" >&2; echo "bench: $* failed" >&2; return 1; }
+        times+=($(($(now) - begun)))
+    done
+    printf '%s\n' "${times[@]}" | sort -n | sed -n "$(((runs + 1) / 2))p"
+}
+
+base=1
+report() {
+    printf '%-44s %9.1f ms   %5.2f of ours\n' "$1" "$(bc <<< "scale=1; $2 / 1000")" "$(bc <<< "scale=2; $2 / $base")"
+}
+first() { base=$2; report "$1" "$2"; }
+
+empty() { rm -rf "$work/data" "$work/run"; }
+has_docker() { docker info > /dev/null 2>&1; }
+podman_at() { podman --root="$work/podman" --runroot="$work/podman-run" --cgroup-manager=cgroupfs "$@"; }
+
+for image in mysql:5.7 wordpress:latest; do
+    first "pull $image: compose" "$(median empty ours image pull -q "$image")"
+    if command -v skopeo > /dev/null; then
+        report "pull $image: skopeo, not unpacked" "$(median "rm -rf $work/dir" skopeo copy -q --src-tls-verify=false "docker://$registry/library/$image" "dir:$work/dir")"
+    fi
+    if has_docker; then
+        report "pull $image: docker" "$(median "docker image rm -f $registry/library/$image" docker pull -q "$registry/library/$image")"
+    fi
+    if command -v podman > /dev/null; then
+        report "pull $image: podman" "$(median "podman_at rmi -f $registry/library/$image" podman_at pull -q --tls-verify=false "$registry/library/$image")"
+        podman_at rmi -af > /dev/null 2>&1 || true
+    fi
+done
+
+# Memory does not grow with the size of a layer.
+empty
+python3 - "$compose" "$work" << 'END'
+import os, resource, subprocess, sys
+env = dict(os.environ, COMPOSE_DATA_ROOT=f"{sys.argv[2]}/data", COMPOSE_RUN_ROOT=f"{sys.argv[2]}/run")
+subprocess.run([sys.argv[1], "image", "pull", "-q", "wordpress"], env=env, check=True, stdout=subprocess.DEVNULL)
+print(f"{'memory of the largest pull':44} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:9.1f} MiB")
+END
+
+mkdir "$work/node" "$work/five"
+cp -r "$top"/fixtures/images/node-app/. "$work/node"
+if ours image pull -q node:16.13.2 > /dev/null 2>&1; then
+    ours image build -q -t node-web-app "$work/node" > /dev/null
+    first 'build of the Node application, cached: compose' "$(median true ours image build -q -t node-web-app "$work/node")"
+    if has_docker; then
+        docker pull -q "$registry/library/node:16.13.2" > /dev/null && docker tag "$registry/library/node:16.13.2" node:16.13.2
+        docker build -q -t node-web-app "$work/node" > /dev/null
+        report 'build of the Node application, cached: docker' "$(median true docker build -q -t node-web-app "$work/node")"
+    fi
+else
+    echo 'node:16.13.2 is not in the registry: fixtures/images/build.sh node'
+fi
+
+printf 'FROM busybox\nWORKDIR /app\nCOPY file .\nRUN echo one > one\nRUN echo two > two\nCMD ["sh"]\n' > "$work/five/Dockerfile"
+echo content > "$work/five/file"
+ours image pull -q busybox > /dev/null
+first 'five steps, cold: compose' "$(median true ours image build -q --no-cache -t five "$work/five")"
+if has_docker; then
+    docker pull -q "$registry/library/busybox" > /dev/null && docker tag "$registry/library/busybox" busybox
+    report 'five steps, cold: docker' "$(median true docker build -q --no-cache -t five "$work/five")"
+fi
+if command -v buildah > /dev/null; then
+    storage=(--root="$work/buildah" --runroot="$work/buildah-run" --storage-driver=vfs)
+    buildah "${storage[@]}" pull -q --tls-verify=false "docker://$registry/library/busybox" > /dev/null 2>&1
+    sed "s|^FROM busybox|FROM $registry/library/busybox|" "$work/five/Dockerfile" > "$work/five/Buildahfile"
+    report 'five steps, cold: buildah' "$(median true buildah "${storage[@]}" build -q --isolation=chroot --no-cache --tls-verify=false -f "$work/five/Buildahfile" "$work/five")"
+fi

@@ -1,0 +1,158 @@
+//! Builds whose context or Dockerfile is elsewhere: in a git repository, on a web server, on
+//! standard input.
+
+use std::fs;
+use std::process::Child;
+use std::time::Duration;
+
+use crate::world::{COMPOSE, World, eventually};
+
+/// A web server that ends with the test; it serves the directory `web` of the world.
+struct Web(Child);
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// A world with a repository and other files on a web server.
+fn world() -> (World, Web) {
+    let world = World::new();
+    let script = "
+        set -e
+        export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+        mkdir -p web source/app && cd source
+        git init -q -b main .
+        printf 'FROM busybox\\nCOPY . /all\\nRUN cat /all/which\\n' > Dockerfile
+        cp Dockerfile app/Dockerfile
+        echo top > which; echo below > app/which
+        ln -s /etc link
+        git add . && git commit -qm one && git tag v1
+        echo newer > which && git commit -qam two
+        git clone -q --bare . ../web/repo.git
+        cd ../web/repo.git && git update-server-info
+        cd ../../source && git rev-parse v1 > ../v1
+        tar -czf ../web/context.tgz Dockerfile which
+        printf 'FROM busybox\\nRUN echo remote > /which\\n' > ../web/Dockerfile";
+    world.shell(script).ok();
+    let serve = ["-m", "http.server", "8090", "--bind", "127.0.0.1", "--directory", "web"];
+    let mut command = world.command(world.path(), "python3");
+    let web = Web(command.args(serve).stderr(std::process::Stdio::null()).spawn().unwrap());
+    let answers = || world.shell("curl -so /dev/null 127.0.0.1:8090").code == 0;
+    eventually("the web server answers", Duration::from_secs(20), answers);
+    (world, web)
+}
+
+const REPOSITORY: &str = "http://127.0.0.1:8090/repo.git";
+
+/// Builds, and gives what the named file in the image says.
+fn built(world: &World, arguments: &[&str], file: &str) -> String {
+    world.compose(&[&["image", "build", "-t", "it"], arguments].concat()).ok();
+    world.compose_yaml("services:\n  it:\n    image: it\n");
+    let text = world.compose(&["run", "--rm", "-T", "it", "cat", file]).ok().text().to_owned();
+    world.compose(&["down"]).ok();
+    text
+}
+
+#[test]
+fn a_repository_is_a_context() {
+    let (world, _web) = world();
+    assert_eq!(built(&world, &[REPOSITORY], "/all/which"), "newer");
+    assert_eq!(built(&world, &[&format!("{REPOSITORY}#v1")], "/all/which"), "top");
+    assert_eq!(built(&world, &[&format!("{REPOSITORY}#main:app")], "/all/which"), "below");
+    let v1 = fs::read_to_string(world.path().join("v1")).unwrap();
+    let short = format!("{REPOSITORY}#{}", &v1[..10]);
+    assert_eq!(built(&world, &[&short], "/all/which"), "top");
+
+    let wrong = world.compose(&["image", "build", &format!("{REPOSITORY}#nothing")]);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.stderr.contains(&format!("cannot fetch {REPOSITORY}")), "{}", wrong.stderr);
+    // CVE-2026-33748, CVE-2026-44517: no path and no link leads out of the repository.
+    for directory in ["link", "../../etc"] {
+        let escape = world.compose(&["image", "build", &format!("{REPOSITORY}#main:{directory}")]);
+        assert_eq!(escape.code, 1, "{}", escape.stderr);
+        assert!(!escape.stderr.contains("[build"), "{}", escape.stderr);
+    }
+    // CVE-2022-39253: nothing local is cloned, nor is a reference an option (CVE-2019-13139).
+    for bad in ["file:///etc/.git", &format!("{REPOSITORY}#--upload-pack=touch")] {
+        assert_eq!(world.compose(&["image", "build", bad]).code, 1);
+    }
+    world.assert_clean();
+}
+
+#[test]
+fn services_build_from_repositories_too() {
+    let (world, _web) = world();
+    let yaml = format!(
+        "services:\n  it:\n    build:\n      context: {REPOSITORY}#v1\n      dockerfile_inline: |\n        FROM busybox\n        COPY which /\n        COPY --from=other which /other\n      additional_contexts:\n        other: {REPOSITORY}#main:app\n"
+    );
+    world.compose_yaml(&yaml);
+    world.compose(&["build"]).ok();
+    let text = world.compose(&["run", "--rm", "-T", "it", "cat", "/which", "/other"]).ok();
+    assert_eq!(text.text(), "top\nbelow");
+    world.compose(&["down"]).ok();
+    world.assert_clean();
+}
+
+#[test]
+fn add_takes_repositories_and_downloads_with_a_checksum() {
+    let (world, _web) = world();
+    let v1 = fs::read_to_string(world.path().join("v1")).unwrap();
+    let sum = world.shell("sha256sum < web/Dockerfile").stdout;
+    let sum = sum.split(' ').next().unwrap();
+    let dockerfile = format!(
+        "FROM busybox\n\
+         ADD --checksum={} {REPOSITORY}#v1 /plain\n\
+         ADD --keep-git-dir {REPOSITORY}#main:app /kept\n\
+         ADD --checksum=sha256:{sum} http://127.0.0.1:8090/Dockerfile /down/\n\
+         RUN test ! -e /plain/.git && test -e /plain/app && test $(stat -c %a /down/Dockerfile) = 600\n",
+        v1.trim()
+    );
+    fs::write(world.project().join("Dockerfile"), &dockerfile).unwrap();
+    world.compose(&["image", "build", "."]).ok();
+    // The same commit is the same step, though git's own files differ.
+    let again = world.compose(&["image", "build", "."]).ok();
+    assert_eq!(again.stderr.matches("CACHED").count(), 5, "{}", again.stderr);
+
+    let wrong = dockerfile.replace(v1.trim(), &"0".repeat(40));
+    fs::write(world.project().join("Dockerfile"), wrong).unwrap();
+    let failed = world.compose(&["image", "build", "."]);
+    assert!(failed.stderr.contains("is at commit"), "{}", failed.stderr);
+    let wrong = dockerfile.replace(sum, &"0".repeat(64));
+    fs::write(world.project().join("Dockerfile"), wrong).unwrap();
+    let failed = world.compose(&["image", "build", "."]);
+    assert!(failed.stderr.contains("digest mismatch"), "{}", failed.stderr);
+    world.assert_clean();
+}
+
+#[test]
+fn archives_and_dockerfiles_come_from_urls_and_standard_input() {
+    let (world, _web) = world();
+    assert_eq!(built(&world, &["http://127.0.0.1:8090/context.tgz"], "/all/which"), "newer");
+    assert_eq!(built(&world, &["http://127.0.0.1:8090/Dockerfile"], "/which"), "remote");
+    let url = ["-f", "http://127.0.0.1:8090/Dockerfile", "."];
+    assert_eq!(built(&world, &url, "/which"), "remote");
+
+    let piped = |input: &str, arguments: &str| {
+        world.shell(&format!("{input} | {COMPOSE} image build -q {arguments}")).ok().stdout
+    };
+    let archive = piped("tar -c -C source Dockerfile which", "-");
+    assert_eq!(archive, piped("xz < web/context.tgz >/dev/null; cat web/context.tgz", "-"));
+    let named = piped("tar -c -C source app which", "-f app/Dockerfile -");
+    assert!(named.starts_with("sha256:"), "{named}");
+    assert_eq!(piped("cat web/Dockerfile", "-"), piped("cat web/Dockerfile", "-f - source"));
+    let both = world.shell(&format!("{COMPOSE} image build -f - -"));
+    assert!(both.stderr.contains("cannot be both"), "{}", both.stderr);
+    world.assert_clean();
+}
+
+#[test]
+fn without_git_the_error_says_so() {
+    let world = World::new();
+    let done = world.shell(&format!("PATH=/nonexistent {COMPOSE} image build {REPOSITORY}"));
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.contains("needs git, which is not installed"), "{}", done.stderr);
+    assert!(done.stderr.contains("apt-get install git"), "{}", done.stderr);
+}
