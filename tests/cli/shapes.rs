@@ -35,7 +35,8 @@ fn differ(path: &str, one: &Value, other: &Value) -> Option<String> {
         (Value::Object(one), Value::Object(other)) => {
             let keys = |it: &serde_json::Map<String, Value>| it.keys().cloned().collect::<Vec<_>>();
             let (mut left, mut right) = (keys(one), keys(other));
-            (left.sort(), right.sort());
+            left.sort();
+            right.sort();
             if left != right {
                 return Some(format!("{path}: {left:?} and {right:?}"));
             }
