@@ -36,6 +36,7 @@ use crate::cli::logs::Logs;
 use crate::cli::ls::Ls;
 use crate::cli::man::Man;
 use crate::cli::network::Network;
+use crate::cli::oci::Oci;
 use crate::cli::pause::{Pause, Unpause};
 use crate::cli::port::Port;
 use crate::cli::ps::Ps;
@@ -120,6 +121,7 @@ pub enum Command {
     Man(Man),
     #[command(subcommand)]
     Network(Network),
+    Oci(Oci),
     Pause(Pause),
     Port(Port),
     Ps(Ps),
@@ -189,6 +191,7 @@ impl Command {
             Command::Ls(command) => wait(command.run(cx)),
             Command::Man(command) => command.run(cx),
             Command::Network(command) => wait(command.run(cx)),
+            Command::Oci(command) => Ok(Exit::Code(command.run())),
             Command::Pause(command) => wait(command.run(cx)),
             Command::Port(command) => wait(command.run(cx)),
             Command::Ps(command) => wait(command.run(cx)),

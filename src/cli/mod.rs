@@ -53,6 +53,7 @@ mod ls;
 mod man;
 mod menu;
 mod network;
+mod oci;
 mod options;
 mod output;
 mod pause;

@@ -52,6 +52,11 @@ impl Machine {
         std::fs::write(self.directory.path().join(name), text).unwrap();
     }
 
+    /// A path below the current directory.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.directory.path().join(name)).unwrap()
     }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod attached;
+mod attacks;
 mod build;
 mod build_attacks;
 mod build_contexts;
@@ -21,6 +22,7 @@ mod lifecycle;
 mod mounts;
 mod network;
 mod plane;
+mod points;
 mod registry;
 mod secrets;
 mod sharing;
