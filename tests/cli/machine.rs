@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use compose::cli::{Environment, Output, Surroundings, candidates, run};
@@ -64,11 +64,6 @@ impl Machine {
     /// Sets a variable.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
-    }
-
-    /// A path below the current directory.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
     }
 
     /// `PATH` with a directory in front where the program is called `compose`.
