@@ -34,6 +34,7 @@ pub mod engine;
 pub mod execute;
 pub mod image;
 pub mod network;
+pub mod oci;
 pub mod plan;
 pub mod resource;
 pub mod runtime;

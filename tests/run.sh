@@ -46,4 +46,5 @@ started=$SECONDS
 cargo test "$@"
 step 'other tools'
 tests/interop/images.sh
+tests/interop/runtimes.sh
 printf '\nevery test passed, in %s s\n' $((SECONDS - started))

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module, and those it may use. All that a module may use comes before it, so that there are
 /// no circles.
-const FLOORS: [(&str, &[&str]); 15] = [
+const FLOORS: [(&str, &[&str]); 16] = [
     ("base", &[]),
     ("diag", &["base"]),
     ("resource", &["base"]),
@@ -20,6 +20,8 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ("plan", &["base", "compose", "diag", "resource"]),
     ("state", &["base", "resource", "sys"]),
     ("runtime", &["base", "sys"]),
+    // The runtime without a shim, for callers that are one: it keeps its own few records.
+    ("oci", &["base", "runtime", "state", "sys"]),
     ("image", &["base", "resource", "state", "sys"]),
     ("network", &["base", "resource", "state", "sys"]),
     ("shim", &["base", "network", "resource", "runtime", "state", "sys"]),
@@ -36,12 +38,13 @@ const FLOORS: [(&str, &[&str]); 15] = [
     // everything lies.
     // `image` for commands on single images: what they do is the store's and the registry client's
     // own work, which the engine would only hand through. What a build is asked for (`build::Request`)
-    // and tells while it works comes from `build` for the same reason.
+    // and tells while it works comes from `build` for the same reason. `oci` is a command line of
+    // its own, which has no engine.
     (
         "cli",
         &[
-            "base", "build", "compose", "diag", "engine", "execute", "image", "plan", "resource",
-            "state",
+            "base", "build", "compose", "diag", "engine", "execute", "image", "oci", "plan",
+            "resource", "state",
         ],
     ),
 ];
@@ -208,17 +211,7 @@ impl Source {
 /// All sources, by path.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (mut folders, mut files) = (vec![root.join("src")], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder of sources") {
-            let path: PathBuf = entry.expect("a readable folder").path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false if path.extension().is_some_and(|it| it == "rs") => files.push(path),
-                false => {}
-            }
-        }
-    }
+    let mut files = files(&root.join("src"));
     files.sort();
     files.iter().map(|path| Source::new(root, path)).collect()
 }
@@ -319,4 +312,65 @@ fn paths_are_read_as_the_compiler_does() {
         joined_names("a.join(\"x.json\").join(\", \").join(name)").collect::<Vec<_>>(),
         ["x.json"]
     );
+}
+
+/// Every known attack is tried by a test that names it, or has its reason in `tests/attacks.md`.
+#[test]
+fn every_known_attack_is_tried_or_cannot_happen() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let mut tests = String::new();
+    gather(&root.join("tests"), &mut tests);
+    for source in files(&root.join("src")) {
+        let text = std::fs::read_to_string(&source).unwrap();
+        let is_test = source.ends_with("tests.rs");
+        let from = if is_test { Some(0) } else { text.find("#[cfg(test)]\nmod tests {") };
+        tests += &text[from.unwrap_or(text.len())..];
+    }
+    let tests = tests.to_ascii_lowercase().replace('_', "-");
+    let table = read("tests/attacks.md");
+    let known = read("fixtures/attacks.txt");
+    let mut wrong = String::new();
+    for attack in known.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let lower = attack.to_ascii_lowercase();
+        let named = tests.match_indices(&lower).any(|(at, it)| {
+            !tests[at + it.len()..].starts_with(|next: char| next.is_ascii_digit())
+        });
+        let excused = table.contains(&format!("\n| {attack} | "));
+        match (named, excused) {
+            (false, false) => writeln!(wrong, "{attack}: neither tried nor excused").unwrap(),
+            (true, true) => writeln!(wrong, "{attack}: tried and excused").unwrap(),
+            _ => {}
+        }
+    }
+    for line in table.lines().filter_map(|line| line.strip_prefix("| ")) {
+        let attack = line.split(" | ").next().unwrap_or_default();
+        if attack != "attack" && !known.lines().any(|it| it == attack) {
+            writeln!(wrong, "{attack}: excused, but not in the list").unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Every Rust source below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false if path.extension().is_some_and(|it| it == "rs") => found.push(path),
+            false => {}
+        }
+    }
+    found
+}
+
+/// All text of the tests but this one.
+fn gather(directory: &Path, text: &mut String) {
+    for file in files(directory) {
+        if !file.ends_with("tidy.rs") {
+            *text += &std::fs::read_to_string(file).unwrap();
+        }
+    }
 }

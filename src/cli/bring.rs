@@ -93,6 +93,7 @@ impl Bring {
             known: plan::known_services(all),
             scale: self.scale.clone(),
             no_deps: self.no_deps,
+            all_resources: cx.global().all_resources,
         };
         let desired = Some(plan::lower(&project, &observed.images, &options)?);
         Ok(Ready { project, desired, observed })

@@ -132,6 +132,23 @@ pub async fn outlast<E: Engine>(engine: &E, id: &ContainerId) -> Result<Option<S
     Ok(last)
 }
 
+/// Waits until a container has ended once, whether it is started again or not (Docker: `wait`).
+/// Returns its status then; one that does not run has ended.
+///
+/// # Errors
+/// Its status cannot be read.
+pub async fn end_once<E: Engine>(engine: &E, id: &ContainerId) -> Result<Option<Status>> {
+    let (mut watch, mut last) = (engine.watch(id).await?, None);
+    while let Some(status) = watch.next().await? {
+        let ended = matches!(status.state, State::Restarting | State::Exited | State::Dead);
+        last = Some(status);
+        if ended {
+            break;
+        }
+    }
+    Ok(last)
+}
+
 enum News {
     Records(base::Result<Vec<LogRecord>>),
     Status(base::Result<Status>),

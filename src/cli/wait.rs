@@ -3,7 +3,7 @@
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::base::{Error, Kind};
-use crate::cli::follow::outlast;
+use crate::cli::follow::end_once;
 use crate::cli::project::{is_one_off, service_of};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -39,7 +39,7 @@ impl Wait {
             .filter(|it| subject.owns(it) && !is_one_off(it) && services.contains(service_of(it)));
         let engine = cx.engine()?;
         let mut lives: FuturesUnordered<_> =
-            containers.map(|it| async move { (it, outlast(engine, &it.id).await) }).collect();
+            containers.map(|it| async move { (it, end_once(engine, &it.id).await) }).collect();
         let Some((container, status)) = lives.next().await else {
             let message = format!("no containers for project {:?}", subject.name);
             return Err(Error::new(Kind::NotFound, message).hint("`compose up` makes them").into());

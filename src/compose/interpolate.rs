@@ -122,8 +122,8 @@ pub fn too_much(out: &mut Diagnostics, at: Option<Span>) {
         .note(format!("the limit is {} MiB for all files", MAX_EXPANDED >> 20));
 }
 
-/// The place of some bytes of a value. Where the value was written with escapes or over several
-/// lines, the bytes cannot be found, and it is the place of the whole value.
+/// The place of some bytes of a value. Where they were written with escapes, they cannot be found,
+/// and it is the place of the whole value.
 pub fn locate(
     sources: &Sources,
     span: Option<Span>,
@@ -131,8 +131,16 @@ pub fn locate(
     at: &Range<usize>,
 ) -> Option<Span> {
     let span = span?;
-    match sources.slice(span).find(text) {
-        Some(start) => Some(span.part(start + at.start, start + at.end)),
+    let written = sources.slice(span);
+    if let Some(start) = written.find(text) {
+        return Some(span.part(start + at.start, start + at.end));
+    }
+    // A text of several lines is indented: the piece is there, as often as before it in the text.
+    let piece = text.get(at.clone()).filter(|it| !it.is_empty() && !it.contains('\n'));
+    let Some(piece) = piece else { return Some(span) };
+    let before = text[..at.start].matches(piece).count();
+    match written.match_indices(piece).nth(before) {
+        Some((start, _)) => Some(span.part(start, start + piece.len())),
         None => Some(span),
     }
 }

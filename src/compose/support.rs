@@ -37,7 +37,7 @@ impl Reason {
 
 /// Keys without effect. `*` stands for any name, `[]` for an item of a list; what is below such a
 /// key has none, either.
-pub const INERT: [(&str, Reason); 38] = [
+pub const INERT: [(&str, Reason); 37] = [
     ("services.*.cpu_count", Reason::Windows),
     ("services.*.cpu_percent", Reason::Windows),
     ("services.*.credential_spec", Reason::Windows),
@@ -73,7 +73,6 @@ pub const INERT: [(&str, Reason); 38] = [
     ("secrets.*.template_driver", Reason::Cluster),
     ("configs.*.labels", Reason::Cluster),
     ("configs.*.template_driver", Reason::Cluster),
-    ("services.*.develop", Reason::Later),
     ("services.*.runtime", Reason::Later),
     ("version", Reason::Documentation),
 ];

@@ -4,6 +4,7 @@
 //! failure, or an interruption, stops what was not begun; what was begun is finished, so that
 //! nothing is left half done. What happens is told as [`Event`]s while it happens.
 
+mod aftermath;
 mod cancel;
 mod hook;
 mod perform;
@@ -64,6 +65,8 @@ pub struct Outcome {
     pub failed: Vec<(StepId, Error)>,
     /// Steps that were never begun, as text: `start web-1`.
     pub not_done: Vec<String>,
+    /// Sentences about what went well and could go better.
+    pub notes: Vec<String>,
     /// The user interrupted it.
     pub interrupted: bool,
 }
@@ -141,6 +144,7 @@ pub async fn run<E: Engine>(
     drop(running);
     let made = shared.made.into_inner();
     (outcome.created, outcome.images) = (made.containers, made.images);
+    outcome.notes = made.notes;
     outcome.not_done = queue.left().map(|step| step.action.to_string()).collect();
     outcome.interrupted = cancel.is_cancelled();
     outcome
@@ -166,6 +170,7 @@ struct Shared<'a, E> {
 struct Made {
     containers: BTreeMap<String, ContainerId>,
     images: BTreeMap<String, Image>,
+    notes: Vec<String>,
 }
 
 /// Which steps can be begun.

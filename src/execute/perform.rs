@@ -1,6 +1,7 @@
 //! One step, one engine call.
 
 use std::future::Future;
+use std::time::Instant;
 
 use tokio::time::timeout_at;
 
@@ -58,7 +59,10 @@ impl<E: Engine> Shared<'_, E> {
             }
             Action::StopContainer { grace, .. } => {
                 let options = StopOptions { grace: *grace, signal: None };
-                engine.stop_container(&id, &options).await
+                let begun = Instant::now();
+                engine.stop_container(&id, &options).await?;
+                self.look_for_deafness(&id, &container.name, begun.elapsed()).await;
+                Ok(())
             }
             Action::KillContainer { signal, .. } => engine.kill_container(&id, signal).await,
             Action::PauseContainer { paused, .. } => engine.pause_container(&id, *paused).await,
@@ -120,12 +124,13 @@ impl<E: Engine> Shared<'_, E> {
         let mut last = None;
         while let Some(status) = watch.next().await? {
             if let Some(verdict) = verdict(wait, &status, false) {
-                return verdict;
+                return self.with_last_lines(id, verdict).await;
             }
             last = Some(status);
         }
         // Its shim has ended: what it said last is final.
-        verdict(wait, &last.unwrap_or_default(), true).unwrap_or(Ok(()))
+        let verdict = verdict(wait, &last.unwrap_or_default(), true).unwrap_or(Ok(()));
+        self.with_last_lines(id, verdict).await
     }
 
     async fn until_cancelled(&self, work: impl Future<Output = Result<()>>) -> Result<()> {

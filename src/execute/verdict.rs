@@ -24,6 +24,8 @@ pub(super) fn verdict(wait: &Await, status: &Status, is_final: bool) -> Option<R
                 format!("service \"{}\" didn't complete successfully: exit {code}", wait.service);
             Some(Err(Error::new(Kind::Other, message).hint(logs_hint(wait))))
         }
+        // Nobody depends on it: a job that did its work is as good as a server that runs.
+        (_, State::Exited) if !wait.dependency && status.exit_code == Some(0) => Some(Ok(())),
         (_, State::Exited | State::Dead) => Some(Err(ended(wait, status))),
         (Condition::Started, State::Running | State::Paused) => Some(Ok(())),
         (Condition::Healthy, State::Running | State::Paused) => health(wait, status),
@@ -142,6 +144,16 @@ mod tests {
             "dependency failed to start: container p-db-1 is unhealthy [its last health check \
              ended with 7: no route; `compose logs db` shows what it printed]"
         );
+    }
+
+    #[test]
+    fn who_waits_for_everything_takes_a_job_that_did_its_work_as_done() {
+        let exited = |code| Status { exit_code: Some(code), ..status(State::Exited) };
+        for condition in [Condition::Started, Condition::Healthy] {
+            assert_eq!(say(&wait(condition, false), &exited(0)), "fine");
+            assert!(say(&wait(condition, false), &exited(2)).starts_with("container p-db-1"));
+            assert!(say(&wait(condition, true), &exited(0)).starts_with("dependency failed"));
+        }
     }
 
     #[test]

@@ -33,6 +33,6 @@ pub use attach::attach;
 pub use bridge::ensure;
 pub use dns::Responder;
 pub use ports::Publisher;
-pub use reconcile::reconcile;
+pub use reconcile::{leftovers, reconcile};
 pub use record::{create, get, list, remove, remove_many, remove_transient};
 pub use subnet::Cidr;

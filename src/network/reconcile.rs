@@ -37,6 +37,29 @@ pub fn reconcile(roots: &Roots) -> Result<()> {
     bridge::delete(&mut route, &bridges)
 }
 
+/// What [`reconcile`] would remove: kind, name and reason. Changes nothing.
+///
+/// # Errors
+/// The kernel cannot be asked.
+pub fn leftovers(roots: &Roots) -> Result<Vec<(&'static str, String, &'static str)>> {
+    let _lock = Lock::wait(&record::lock_path(roots))?;
+    let networks = record::list(roots)?;
+    let mut route = bridge::open()?;
+    let mut found = Vec::new();
+    for link in bridge::bridges(roots, &mut route)? {
+        if !networks.iter().any(|network| network.bridge == link.name) {
+            found.push(("bridge", link.name, "no network has it"));
+        }
+    }
+    let mut firewall = Firewall::open(roots)?;
+    if firewall.is_current()?.is_some() {
+        for element in dead_elements(roots, &networks, &mut firewall)? {
+            found.push(("rule", element.comment, "its network or container is gone"));
+        }
+    }
+    Ok(found)
+}
+
 /// The network of build steps outlives a build only when that was killed.
 fn abandoned(roots: &Roots, networks: &mut Vec<Network>) -> Result<()> {
     let Some(at) = networks.iter().position(|it| it.spec.name == record::TRANSIENT) else {

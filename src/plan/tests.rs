@@ -107,7 +107,7 @@ fn stop_and_start_follow_the_labels() {
         container.status.state = State::Exited;
     }
     assert_data_eq!(
-        text(&start(&observed, &selection(&["web", "db"]))),
+        text(&start(&observed, &selection(&["web", "db"]), false)),
         str![[r#"
 #1 start p-db-1: is exited
 #2 wait until p-db-1 is healthy: web depends on it, after #1

@@ -1,7 +1,7 @@
 //! `/sys/fs/cgroup` inside a container: the same hierarchies as outside, from its group down.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
@@ -13,17 +13,35 @@ use super::cgroup::Cgroup;
 use super::options::Options;
 use super::root::{Make, Root};
 
-/// Mounts the hierarchies that `cgroup` is in at `target`.
+/// Mounts the hierarchies that `cgroup` is in at `target`: as file systems of its own, or what was
+/// [taken](take) of the host's.
 ///
 /// # Errors
 /// The kernel refuses.
-pub fn mount(root: &Root, target: &Path, options: &Options, cgroup: &Cgroup) -> Result<()> {
+pub fn mount(
+    root: &Root,
+    target: &Path,
+    options: &Options,
+    cgroup: &Cgroup,
+    groups: &[OwnedFd],
+) -> Result<()> {
     let attributes = options.attributes.set | options.recursive.set;
     let mounted = match cgroup.hierarchies().as_slice() {
         [(_, _, true)] => unified(root, target, attributes),
-        several => separate(root, target, attributes, several),
+        several => separate(root, target, attributes, several, groups),
     };
     mounted.context(|| format!("cannot mount control groups on {}", target.display()))
+}
+
+/// Takes the group's own directories of v1, for a container that is in the host's cgroup namespace:
+/// a file system of its own would show everybody's groups.
+///
+/// # Errors
+/// A hierarchy is no longer mounted.
+pub fn take(cgroup: &Cgroup) -> Result<Vec<OwnedFd>> {
+    let take = |path: &Path| mount::copy(rustix::fs::CWD, path, false);
+    let taken: io::Result<Vec<OwnedFd>> = cgroup.directories().map(take).collect();
+    taken.context(|| "cannot take the control group's directories".to_owned())
 }
 
 fn unified(root: &Root, target: &Path, attributes: u64) -> io::Result<()> {
@@ -37,19 +55,26 @@ fn separate(
     target: &Path,
     attributes: u64,
     hierarchies: &[(String, &[String], bool)],
+    groups: &[OwnedFd],
 ) -> io::Result<()> {
     let tmpfs = FileSystem::new("tmpfs")?;
     tmpfs.set("mode", "755")?;
     let directory = tmpfs.mount(attributes & !libc::MOUNT_ATTR_RDONLY)?;
     mount::attach(directory.as_fd(), root.make(target, Make::Directory)?.as_fd())?;
-    for (name, controllers, unified) in hierarchies {
-        let system = FileSystem::new(if *unified { "cgroup2" } else { "cgroup" })?;
-        if !unified {
-            for controller in *controllers {
-                system.flag(controller)?;
+    for (index, (name, controllers, unified)) in hierarchies.iter().enumerate() {
+        let made = match groups.get(index) {
+            Some(taken) => {
+                mount::change(taken.as_fd(), false, Attributes::set(attributes))?;
+                taken.try_clone()?
             }
-        }
-        let made = system.mount(attributes)?;
+            None => {
+                let system = FileSystem::new(if *unified { "cgroup2" } else { "cgroup" })?;
+                for controller in controllers.iter().filter(|_| !unified) {
+                    system.flag(controller)?;
+                }
+                system.mount(attributes)?
+            }
+        };
         rustix::fs::mkdirat(&directory, name.as_str(), Mode::from_raw_mode(0o755))?;
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let place = rustix::fs::openat(&directory, name.as_str(), flags, Mode::empty())?;

@@ -5,7 +5,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -32,6 +32,21 @@ pub enum Message {
     Failed(Error),
     /// The terminal's other end.
     Terminal(OwnedFd),
+    /// Of a process between the two: the container's process was born, with this id.
+    Born(i32, OwnedFd),
+    /// The child waits until something is done for it, and [`Message::Done`] says so.
+    Waits(Stage),
+    /// From the parent: go on.
+    Done,
+}
+
+/// What the parent does for the child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Gives its user namespace mappings.
+    Users,
+    /// Runs programs that look at the container before it is closed up.
+    Hooks,
 }
 
 /// The kinds of errors that a child may meet, by their number in a message.
@@ -49,6 +64,37 @@ impl Channel {
         Ok((Channel(one), Channel(other)))
     }
 
+    /// Waits for somebody to connect to `listener`.
+    ///
+    /// # Errors
+    /// Those of `accept(2)`.
+    pub fn accept(listener: BorrowedFd<'_>) -> io::Result<Channel> {
+        loop {
+            match rustix::net::accept_with(listener, SocketFlags::CLOEXEC) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return Ok(Channel(result?)),
+            }
+        }
+    }
+
+    /// A conversation over a connected socket of packets.
+    #[must_use]
+    pub fn over(socket: OwnedFd) -> Channel {
+        Channel(socket)
+    }
+
+    /// Has the other side do something, and waits until it is done.
+    ///
+    /// # Errors
+    /// The other side is gone.
+    pub fn ask(&self, stage: Stage) -> io::Result<()> {
+        self.send(&Message::Waits(stage))?;
+        match self.receive()? {
+            Some(Message::Done) => Ok(()),
+            _ => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
     /// Says something.
     ///
     /// # Errors
@@ -64,13 +110,17 @@ impl Channel {
                 [b"F", &[kind as u8], error.to_string().as_bytes()].concat()
             }
             Message::Terminal(_) => vec![b'T'],
+            Message::Born(pid, _) => [&b"B"[..], &pid.to_ne_bytes()].concat(),
+            Message::Waits(Stage::Users) => vec![b'U'],
+            Message::Waits(Stage::Hooks) => vec![b'H'],
+            Message::Done => vec![b'D'],
         };
         bytes.truncate(MAX_MESSAGE);
         let fds = match message {
-            Message::Terminal(fd) => [fd.as_fd()],
+            Message::Terminal(fd) | Message::Born(_, fd) => [fd.as_fd()],
             _ => [self.0.as_fd()],
         };
-        if matches!(message, Message::Terminal(_)) {
+        if matches!(message, Message::Terminal(_) | Message::Born(..)) {
             ancillary.push(SendAncillaryMessage::ScmRights(&fds));
         }
         sendmsg(&self.0, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
@@ -106,6 +156,13 @@ impl Channel {
                 Ok(Some(Message::Failed(Error::new(kind, text(2)))))
             }
             (Some(b'T'), Some(fd)) => Ok(Some(Message::Terminal(fd))),
+            (Some(b'B'), Some(fd)) => {
+                let id = bytes[1..length].try_into().map_err(|_| io::ErrorKind::InvalidData)?;
+                Ok(Some(Message::Born(i32::from_ne_bytes(id), fd)))
+            }
+            (Some(b'U'), _) => Ok(Some(Message::Waits(Stage::Users))),
+            (Some(b'H'), _) => Ok(Some(Message::Waits(Stage::Hooks))),
+            (Some(b'D'), _) => Ok(Some(Message::Done)),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }

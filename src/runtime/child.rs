@@ -1,28 +1,22 @@
-//! The child's part of a start: from the clone to the program.
+//! What a container's first process and later ones have in common, and those later ones.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
-use oci_spec::runtime::{LinuxDevice, LinuxNamespaceType};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
-use rustix::thread::{
-    ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces,
-};
+use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use crate::base::{Context, Error, Result};
 use crate::sys;
-use crate::sys::mount::FileSystem;
 
-use super::bundle::Bundle;
-use super::cgroup::{Cgroup, Doors};
+use super::cgroup::Doors;
 use super::channel::{Channel, Message};
-use super::namespaces::Namespaces;
-use super::program::{Program, Streams};
+use super::program::{Parent, Program, Streams};
 use super::root::Root;
 use super::start::Stdio;
-use super::{contents, dev, masks, mounts, rootfs, sysctl, terminal};
+use super::{schedule, terminal};
 
 /// What both a container's first process and a later one do first.
 pub struct Entry<'a> {
@@ -34,11 +28,15 @@ pub struct Entry<'a> {
     pub channel: &'a Channel,
     /// The standard streams.
     pub stdio: &'a Stdio<'a>,
+    /// It stays in the caller's session keyring.
+    pub keeps_keyring: bool,
+    /// CPUs it runs on before it enters the control group, and after.
+    pub cpus: (Option<&'a str>, Option<&'a str>),
 }
 
 impl Entry<'_> {
     /// Dies with the parent from here on, is not to be traced, and counts as the container's.
-    fn enter(&self) -> Result<()> {
+    pub(super) fn enter(&self) -> Result<()> {
         let prepared = rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
             .and_then(|()| {
                 let hidden = rustix::process::DumpableBehavior::NotDumpable;
@@ -46,11 +44,17 @@ impl Entry<'_> {
             })
             .and_then(|()| rustix::process::setsid().map(drop));
         prepared.map_err(io::Error::from).context(|| "cannot leave the parent".to_owned())?;
+        if let Some(cpus) = self.cpus.0 {
+            schedule::use_cpus(cpus)?;
+        }
         for file in &self.doors.files {
             // 0 is the writer itself.
             rustix::io::write(file, b"0")
                 .map_err(io::Error::from)
                 .context(|| "cannot enter the cgroup".to_owned())?;
+        }
+        if let Some(cpus) = self.cpus.1 {
+            schedule::use_cpus(cpus)?;
         }
         self.adjust_oom_score()
     }
@@ -63,8 +67,7 @@ impl Entry<'_> {
             .and_then(|file| std::fs::File::from(file).write_all(score.to_string().as_bytes()));
         match written {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let text = format!("oom_score_adj {score} is not permitted here and has no effect");
-                self.warn(text);
+                self.warn(no_oom_score(score));
                 Ok(())
             }
             result => result.context(|| format!("cannot set oom_score_adj to {score}")),
@@ -77,11 +80,18 @@ impl Entry<'_> {
     }
 
     /// The program's streams, made if they are to be a terminal, and then the program.
-    fn run(&self, root: &Root, program: &Program<'_>, console: bool) -> Result<Infallible> {
+    pub(super) fn run(
+        &self,
+        root: &Root,
+        program: &Program<'_>,
+        console: bool,
+        pid: i32,
+    ) -> Result<Infallible> {
+        let parent = Parent { channel: self.channel, pid };
         match self.stdio {
             Stdio::Pipes { stdin, stdout, stderr } => {
                 let streams = Streams { fds: [*stdin, *stdout, *stderr], terminal: false };
-                program.run(root, &streams, self.channel)
+                program.run(root, &streams, parent)
             }
             Stdio::Terminal { size } => {
                 let failed = || "cannot make a terminal".to_owned();
@@ -91,138 +101,7 @@ impl Entry<'_> {
                 }
                 self.channel.send(&Message::Terminal(made.master)).context(failed)?;
                 let streams = Streams { fds: [made.slave.as_fd(); 3], terminal: true };
-                program.run(root, &streams, self.channel)
-            }
-        }
-    }
-}
-
-/// A container's first process.
-pub struct First<'a> {
-    /// What it is told.
-    pub bundle: &'a Bundle,
-    /// Its control group.
-    pub cgroup: &'a Cgroup,
-    /// Which namespaces are its own, and which it joins.
-    pub namespaces: &'a Namespaces<'a>,
-    /// Mounts made by the parent, with their places.
-    pub mounts: &'a [(&'a std::path::Path, std::os::fd::BorrowedFd<'a>)],
-}
-
-impl First<'_> {
-    /// Makes the container around itself and becomes its program; returns only on failure.
-    ///
-    /// # Errors
-    /// Whatever step failed, named.
-    pub fn run(&self, entry: &Entry<'_>, program: &Program<'_>) -> Result<Infallible> {
-        entry.enter()?;
-        self.join_namespaces()?;
-        join_keyring(entry);
-        let root = self.make_root()?;
-        entry.run(&root, program, true)
-    }
-
-    fn join_namespaces(&self) -> Result<()> {
-        for (kind, fd) in self.namespaces.joined() {
-            if kind == LinuxNamespaceType::Pid {
-                // The parent did, for its children.
-                continue;
-            }
-            move_into_link_name_space(fd, None)
-                .map_err(io::Error::from)
-                .context(|| format!("cannot join the {kind} namespace"))?;
-        }
-        if self.namespaces.is_new(LinuxNamespaceType::Cgroup) {
-            // Only now, so that the container's group is the root it sees.
-            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWCGROUP)
-                .map_err(io::Error::from)
-                .context(|| "cannot make a cgroup namespace".to_owned())?;
-        }
-        Ok(())
-    }
-
-    fn make_root(&self) -> Result<Root> {
-        let spec = &self.bundle.spec;
-        let linux = spec.linux().as_ref();
-        let devices: &[LinuxDevice] =
-            linux.and_then(|linux| linux.devices().as_deref()).unwrap_or_default();
-        let prepared = mounts::prepare(spec.mounts().as_deref().unwrap_or_default())?;
-        let (null, host) = (dev::host_null()?, dev::host_nodes(devices));
-        let root = rootfs::make(&self.bundle.rootfs)?;
-        rootfs::enter(&root).context(|| "cannot enter the root file system".to_owned())?;
-
-        let root = Root::new(root);
-        mounts::attach(&root, &prepared, &self.bundle.copy_up, self.cgroup)?;
-        for (target, mount) in self.mounts {
-            let made = root.make(target, super::root::Make::Directory);
-            made.and_then(|place| crate::sys::mount::attach(*mount, place.as_fd()))
-                .context(|| format!("cannot mount {}", target.display()))?;
-        }
-        if let Some(directory) = mounts::on(&prepared, "/dev", "tmpfs") {
-            dev::fill(directory)?;
-        }
-        dev::add(&root, devices, &host)?;
-        contents::mount(&root, &self.bundle.contents)?;
-        self.name_host()?;
-        self.set_sysctls(&prepared)?;
-        if let Some(linux) = linux {
-            masks::make_read_only(&root, linux.readonly_paths().as_deref().unwrap_or_default())?;
-            masks::hide(&root, linux.masked_paths().as_deref().unwrap_or_default(), &null)?;
-        }
-        // A working directory is made before that is impossible.
-        if spec.root().as_ref().is_some_and(|root| root.readonly() == Some(true)) {
-            self.make_cwd(&root)?;
-            masks::lock_root(&root)?;
-        }
-        Ok(root)
-    }
-
-    fn make_cwd(&self, root: &Root) -> Result<()> {
-        let Some(process) = self.bundle.spec.process() else { return Ok(()) };
-        let cwd = std::path::Path::new("/").join(process.cwd());
-        let made = root.make(&cwd, super::root::Make::Directory);
-        made.map(drop).context(|| format!("cannot make working directory {}", cwd.display()))
-    }
-
-    fn name_host(&self) -> Result<()> {
-        let spec = &self.bundle.spec;
-        if !self.namespaces.is_new(LinuxNamespaceType::Uts) {
-            return Ok(());
-        }
-        if let Some(name) = spec.hostname() {
-            rustix::system::sethostname(name.as_bytes())
-                .map_err(io::Error::from)
-                .context(|| format!("cannot set hostname {name}"))?;
-        }
-        if let Some(name) = spec.domainname() {
-            rustix::system::setdomainname(name.as_bytes())
-                .map_err(io::Error::from)
-                .context(|| format!("cannot set domain name {name}"))?;
-        }
-        Ok(())
-    }
-
-    fn set_sysctls(&self, prepared: &[mounts::Prepared]) -> Result<()> {
-        let linux = self.bundle.spec.linux().as_ref();
-        let Some(parameters) = linux.and_then(|linux| linux.sysctl().as_ref()) else {
-            return Ok(());
-        };
-        if parameters.is_empty() {
-            return Ok(());
-        }
-        let own = |kind| !self.namespaces.is_shared(kind);
-        let own = sysctl::Own {
-            ipc: own(LinuxNamespaceType::Ipc),
-            net: own(LinuxNamespaceType::Network),
-            uts: own(LinuxNamespaceType::Uts),
-        };
-        match mounts::on(prepared, "/proc", "proc") {
-            Some(proc) => sysctl::write(proc, parameters, own),
-            None => {
-                let private: io::Result<OwnedFd> =
-                    FileSystem::new("proc").and_then(|proc| proc.mount(0));
-                let private = private.context(|| "cannot mount proc".to_owned())?;
-                sysctl::write(private.as_fd(), parameters, own)
+                program.run(root, &streams, parent)
             }
         }
     }
@@ -232,6 +111,10 @@ impl First<'_> {
 pub struct Later<'a> {
     /// The container's process 1.
     pub init: std::os::fd::BorrowedFd<'a>,
+    /// Its users are not the caller's.
+    pub other_users: bool,
+    /// Its clocks are not the caller's.
+    pub other_time: bool,
 }
 
 impl Later<'_> {
@@ -240,25 +123,63 @@ impl Later<'_> {
     /// # Errors
     /// Whatever step failed, named.
     pub fn run(&self, entry: &Entry<'_>, program: &Program<'_>) -> Result<Infallible> {
+        let pid = pid_outside();
         entry.enter()?;
-        join_keyring(entry);
-        let all = ThreadNameSpaceType::MOUNT
+        if !entry.keeps_keyring {
+            join_keyring(entry);
+        }
+        let mut all = ThreadNameSpaceType::MOUNT
             | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
             | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
             | ThreadNameSpaceType::NETWORK
             | ThreadNameSpaceType::CONTROL_GROUP;
+        // Those are refused to whoever is in them, and few containers have them.
+        if self.other_users {
+            all |= ThreadNameSpaceType::USER;
+        }
+        if self.other_time {
+            all |= ThreadNameSpaceType::TIME;
+        }
         move_into_thread_name_spaces(self.init, all)
             .map_err(io::Error::from)
             .context(|| "cannot enter the container".to_owned())?;
+        if self.other_users {
+            be_root_inside()?;
+        }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open("/", flags, Mode::empty())
             .map_err(|error| Error::other("cannot open the container's root").with_source(error))?;
-        entry.run(&Root::new(root), program, false)
+        entry.run(&Root::new(root), program, false, pid)
+    }
+}
+
+/// What is said when badness cannot be lowered.
+pub(super) fn no_oom_score(score: i32) -> String {
+    format!("oom_score_adj {score} is not permitted here and has no effect")
+}
+
+/// This process's id where `/proc` is of: outside, as long as the root is not the container's.
+pub(super) fn pid_outside() -> i32 {
+    let link = std::fs::read_link("/proc/self").ok();
+    link.and_then(|link| link.to_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// Whoever enters a user namespace is nobody in it, with all capabilities.
+pub(super) fn be_root_inside() -> Result<()> {
+    let (uid, gid) = (rustix::fs::Uid::ROOT, rustix::fs::Gid::ROOT);
+    let changed = rustix::thread::set_thread_res_gid(gid, gid, gid)
+        .and_then(|()| rustix::thread::set_thread_res_uid(uid, uid, uid));
+    match changed {
+        // There is no root among the users; then nobody it is, until the program's own user.
+        Err(rustix::io::Errno::INVAL) => Ok(()),
+        changed => {
+            changed.map_err(io::Error::from).context(|| "cannot become root inside".to_owned())
+        }
     }
 }
 
 /// Keys of the caller's session are not for the container.
-fn join_keyring(entry: &Entry<'_>) {
+pub(super) fn join_keyring(entry: &Entry<'_>) {
     match sys::keyring::join_new_session(c"compose") {
         Ok(()) => {}
         // The kernel has no keys, a filter around us denies the call, or the user has too many.

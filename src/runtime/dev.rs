@@ -48,6 +48,25 @@ pub fn host_nodes(devices: &[LinuxDevice]) -> Vec<HostNode> {
     devices.iter().filter_map(take).collect()
 }
 
+/// Takes the host's nodes of those that every container has: in a user namespace no node can be
+/// made.
+#[must_use]
+pub fn usual_host_nodes() -> Vec<HostNode> {
+    let take = |(name, major, minor): &(&str, u32, u32)| {
+        let path = Path::new("/dev").join(name);
+        let node = mount::copy(CWD, &path, false).ok()?;
+        is_character(&node, *major, *minor).then_some(HostNode { path, node })
+    };
+    NODES.iter().filter_map(take).collect()
+}
+
+fn is_character(node: &OwnedFd, major: u32, minor: u32) -> bool {
+    rustix::fs::fstat(node).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+            && stat.st_rdev == makedev(major, minor)
+    })
+}
+
 fn is_device(node: &OwnedFd, device: &LinuxDevice) -> bool {
     let number = makedev(device.major() as u32, device.minor() as u32);
     rustix::fs::fstat(node).is_ok_and(|stat| {
@@ -63,17 +82,22 @@ fn file_type(kind: LinuxDeviceType) -> FileType {
     }
 }
 
-/// Fills the tmpfs `dev` with the usual nodes and links.
+/// Fills the directory `dev` with the usual nodes and links; `host` has nodes for when none can be
+/// made.
 ///
 /// # Errors
 /// A node cannot be made.
-pub fn fill(dev: BorrowedFd<'_>) -> Result<()> {
+pub fn fill(dev: BorrowedFd<'_>, host: &[HostNode]) -> Result<()> {
     for (name, major, minor) in NODES {
         let mode = Mode::from_raw_mode(0o666);
         let number = makedev(*major, *minor);
         let made = rustix::fs::mknodat(dev, *name, FileType::CharacterDevice, mode, number)
             .and_then(|()| rustix::fs::chmodat(dev, *name, mode, AtFlags::empty()));
-        made.map_err(io::Error::from).context(|| format!("cannot make /dev/{name}"))?;
+        let made = match made {
+            Err(Errno::EXIST | Errno::PERM) => lend(dev, name, (*major, *minor), host),
+            made => made.map_err(io::Error::from),
+        };
+        made.context(|| format!("cannot make /dev/{name}"))?;
     }
     for (target, name) in LINKS {
         match rustix::fs::symlinkat(*target, dev, *name) {
@@ -84,6 +108,21 @@ pub fn fill(dev: BorrowedFd<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Puts the host's node where none can be made, unless what is there is right.
+fn lend(dev: BorrowedFd<'_>, name: &str, number: (u32, u32), host: &[HostNode]) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let there = rustix::fs::openat(dev, name, flags, Mode::empty());
+    if there.is_ok_and(|node| is_character(&node, number.0, number.1)) {
+        return Ok(());
+    }
+    let path = Path::new("/dev").join(name);
+    let node = host.iter().find(|node| node.path == path);
+    let node = node.ok_or_else(|| io::Error::from(io::ErrorKind::PermissionDenied))?;
+    let make = OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let place = rustix::fs::openat(dev, name, make, Mode::from_raw_mode(0o666))?;
+    mount::attach(node.node.as_fd(), place.as_fd())
 }
 
 /// Makes the nodes that a bundle asks for, in place of what is there.

@@ -83,10 +83,16 @@ pub fn make_read_only(root: &Root, paths: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The place `path` names, without a link on the way; `None` when there is nothing. What is below
+/// The place `path` names, inside the root; `None` when there is nothing. No link leads below
+/// `/proc`, `/sys` and `/dev`. What is below
 /// `/proc` and `/sys` must lie on those file systems (CVE-2025-31133, CVE-2025-52881).
 fn place(root: &Root, path: &Path) -> io::Result<Option<OwnedFd>> {
-    let place = match root.open_plain(path, OFlags::PATH | OFlags::NOFOLLOW) {
+    let kernel = ["/proc", "/sys", "/dev"].iter().any(|top| path.starts_with(top));
+    let opened = match kernel {
+        true => root.open_plain(path, OFlags::PATH | OFlags::NOFOLLOW),
+        false => root.open(path, OFlags::PATH),
+    };
+    let place = match opened {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {
             return Ok(None);
         }

@@ -17,17 +17,25 @@ pub mod cgroup;
 mod cgroupfs;
 mod channel;
 mod child;
+mod clock;
 mod contents;
 mod copyup;
 mod dev;
+mod exec;
+mod first;
+pub mod hooks;
+mod idmap;
+pub mod label;
+mod listen;
 mod masks;
 mod mounts;
 mod namespaces;
-mod options;
+pub mod options;
 mod program;
 mod reaper;
 pub mod root;
 pub mod rootfs;
+mod schedule;
 mod search;
 pub mod seccomp;
 pub mod start;
@@ -38,4 +46,7 @@ pub mod view;
 
 pub use bundle::{Bundle, Content, Rootfs, Seccomp, UserSpec};
 pub use cgroup::Cgroup;
-pub use start::{ExecSpec, Namespace, Setup, Size, Started, Stdio, exec, start};
+pub use exec::exec;
+pub use start::{
+    Alone, ExecSpec, Namespace, Setup, Size, Started, Stdio, hear, start, start_alone,
+};

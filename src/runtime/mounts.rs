@@ -12,6 +12,8 @@ use crate::sys::mount::{self, Attributes, FileSystem};
 
 use super::cgroup::Cgroup;
 use super::copyup;
+use super::idmap::{self, Mappings};
+use super::namespaces::Namespaces;
 use super::options::Options;
 use super::root::{Make, Root, is_directory};
 
@@ -41,25 +43,73 @@ pub struct Prepared {
     options: Options,
     /// The detached mount; `None`: control groups, which are several.
     mount: Option<OwnedFd>,
+    /// Its attributes are set already.
+    settled: bool,
     /// For messages.
     source: PathBuf,
 }
 
-/// Makes all mounts detached, with the sources' paths as the host has them.
+/// Takes the sources of bind mounts with the caller's privileges and not the container's, and
+/// shows their owners as asked for; `None` for what is no bind mount. Their attributes are set,
+/// too, since the container's users might not be allowed to.
+///
+/// # Errors
+/// A source that does not exist.
+pub fn take(
+    mounts: &[Mount],
+    namespaces: &Namespaces<'_>,
+    container: Mappings<'_>,
+) -> Result<Vec<Option<OwnedFd>>> {
+    let take = |mount: &Mount| {
+        let options = Options::parse(mount.options().as_deref().unwrap_or_default());
+        if !is_bind(mount, &options) {
+            return Ok(None);
+        }
+        let target = Path::new("/").join(mount.destination());
+        let source = mount.source().clone().unwrap_or_default();
+        let taken = bind_source(&source, &target, &options)?;
+        idmap::map(mount, &options, container, namespaces, &taken)?;
+        set_attributes(taken.as_fd(), &options)
+            .context(|| format!("cannot mount {}", source.display()))?;
+        Ok(Some(taken))
+    };
+    mounts.iter().map(take).collect()
+}
+
+/// Whether a mount has to be [taken](take) by the caller, whoever the container's users are.
+#[must_use]
+pub fn map_owners(mounts: &[Mount]) -> bool {
+    mounts.iter().any(|mount| {
+        let asks = |option: &String| option == "idmap" || option == "ridmap";
+        mount.options().iter().flatten().any(asks)
+            || mount.uid_mappings().as_ref().is_some_and(|mappings| !mappings.is_empty())
+    })
+}
+
+fn is_bind(mount: &Mount, options: &Options) -> bool {
+    options.bind || mount.typ().as_deref() == Some("bind")
+}
+
+/// Makes all mounts detached, with the sources' paths as the host has them; `taken` are those
+/// that were [taken](take) before.
 ///
 /// # Errors
 /// A source that does not exist, or a file system that the kernel refuses.
-pub fn prepare(mounts: &[Mount]) -> Result<Vec<Prepared>> {
-    mounts.iter().map(prepare_one).collect()
+pub fn prepare(mounts: &[Mount], taken: &mut [Option<OwnedFd>]) -> Result<Vec<Prepared>> {
+    let mut taken = taken.iter_mut();
+    mounts.iter().map(|mount| prepare_one(mount, taken.next().and_then(Option::take))).collect()
 }
 
-fn prepare_one(mount: &Mount) -> Result<Prepared> {
-    let options = Options::parse(mount.options().as_deref().unwrap_or_default())?;
+fn prepare_one(mount: &Mount, taken: Option<OwnedFd>) -> Result<Prepared> {
+    let options = Options::parse(mount.options().as_deref().unwrap_or_default());
     let target = Path::new("/").join(mount.destination());
     let source = mount.source().clone().unwrap_or_default();
     let kind = mount.typ().clone().unwrap_or_default();
-    let bind = options.bind || kind == "bind";
-    let made = if bind {
+    let bind = is_bind(mount, &options);
+    let settled = taken.is_some();
+    let made = if let Some(taken) = taken {
+        Some(taken)
+    } else if bind {
         Some(bind_source(&source, &target, &options)?)
     } else if kind == "cgroup" || kind == "cgroup2" {
         None
@@ -68,7 +118,7 @@ fn prepare_one(mount: &Mount) -> Result<Prepared> {
         Some(made.context(|| format!("cannot mount {kind} on {}", target.display()))?)
     };
     let kind = if bind { "bind".to_owned() } else { kind };
-    Ok(Prepared { target, kind, options, mount: made, source })
+    Ok(Prepared { target, kind, options, mount: made, settled, source })
 }
 
 fn bind_source(source: &Path, target: &Path, options: &Options) -> Result<OwnedFd> {
@@ -130,11 +180,18 @@ fn file_system(kind: &str, source: &Path, options: &Options) -> io::Result<Owned
 
 /// Attaches all of `prepared` inside `root`, in order; missing mount points are made.
 ///
-/// `fill` names targets whose source is filled with what they cover, if it is empty.
+/// `fill` names targets whose source is filled with what they cover, if it is empty. `groups` are
+/// control groups taken from the host, for a container without a view of its own.
 ///
 /// # Errors
 /// A mount point that cannot be made, or lies where none may.
-pub fn attach(root: &Root, prepared: &[Prepared], fill: &[PathBuf], cgroup: &Cgroup) -> Result<()> {
+pub fn attach(
+    root: &Root,
+    prepared: &[Prepared],
+    fill: &[PathBuf],
+    cgroup: &Cgroup,
+    groups: &[OwnedFd],
+) -> Result<()> {
     for one in prepared {
         let fills = fill.contains(&one.target) || one.options.copy_up;
         // What the image does not have leaves the volume as it is.
@@ -149,7 +206,7 @@ pub fn attach(root: &Root, prepared: &[Prepared], fill: &[PathBuf], cgroup: &Cgr
                 }
                 one.attach(source.as_fd(), target.as_fd())?;
             }
-            None => super::cgroupfs::mount(root, &one.target, &one.options, cgroup)?,
+            None => super::cgroupfs::mount(root, &one.target, &one.options, cgroup, groups)?,
         }
     }
     Ok(())
@@ -175,6 +232,12 @@ pub fn on<'a>(prepared: &'a [Prepared], target: &str, kind: &str) -> Option<Borr
     prepared.iter().rev().find(fits)?.mount.as_ref().map(AsFd::as_fd)
 }
 
+/// Whether something is mounted on this target.
+#[must_use]
+pub fn has(prepared: &[Prepared], target: &str) -> bool {
+    prepared.iter().any(|one| one.target == Path::new(target))
+}
+
 impl Prepared {
     /// The place it is attached to.
     fn target(&self, root: &Root) -> Result<OwnedFd> {
@@ -190,6 +253,10 @@ impl Prepared {
             match root.open_plain(&self.target, OFlags::PATH) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     root.make(&self.target, make)
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+                    let message = "it must be mounted on ordinary directory, not a link";
+                    return Err(Error::new(Kind::Invalid, message)).context(failed);
                 }
                 result => result,
             }
@@ -225,16 +292,19 @@ impl Prepared {
                 (or vice-versa)? Check if the specified host path exists and is the expected type";
             return Err(Error::new(Kind::Invalid, message)).context(failed);
         }
-        if self.kind == "bind" {
+        if self.kind == "bind" && !self.settled {
             // Not before: a volume that is read-only here may just have been filled.
-            for (recursive, attributes) in
-                [(true, self.options.recursive), (false, self.options.attributes)]
-            {
-                if !attributes.is_empty() {
-                    mount::change(source, recursive, attributes).context(failed)?;
-                }
-            }
+            set_attributes(source, &self.options).context(failed)?;
         }
         mount::attach(source, target).context(failed)
     }
+}
+
+fn set_attributes(mount: BorrowedFd<'_>, options: &Options) -> io::Result<()> {
+    for (recursive, attributes) in [(true, options.recursive), (false, options.attributes)] {
+        if !attributes.is_empty() {
+            mount::change(mount, recursive, attributes)?;
+        }
+    }
+    Ok(())
 }

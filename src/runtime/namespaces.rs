@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::sched::{CloneFlags, setns};
 use oci_spec::runtime::LinuxNamespaceType;
 use rustix::fs::{Mode, OFlags};
 
@@ -22,7 +23,7 @@ impl<'a> Namespaces<'a> {
     /// Of `bundle`, with `given` ones in place of what it says.
     ///
     /// # Errors
-    /// A path that cannot be opened; [`Kind::Invalid`] for a kind that is not supported.
+    /// A path that cannot be opened; [`Kind::Invalid`] for a kind that is listed twice.
     pub fn new(bundle: &Bundle, given: &'a [Namespace<'a>]) -> Result<Namespaces<'a>> {
         let mut namespaces = Namespaces { new: Vec::new(), opened: Vec::new(), given };
         let linux = bundle.spec.linux().as_ref();
@@ -31,8 +32,12 @@ impl<'a> Namespaces<'a> {
             if given.iter().any(|given| given.kind == kind) {
                 continue;
             }
-            let Some(path) = listed.path() else {
-                clone_flag(kind)?;
+            if namespaces.new.contains(&kind) || namespaces.opened.iter().any(|it| it.0 == kind) {
+                let message = format!("the {kind} namespace is listed twice");
+                return Err(Error::new(Kind::Invalid, message));
+            }
+            let path = listed.path().as_ref().filter(|path| !path.as_os_str().is_empty());
+            let Some(path) = path else {
                 namespaces.new.push(kind);
                 continue;
             };
@@ -48,15 +53,39 @@ impl<'a> Namespaces<'a> {
     /// `CLONE_NEW*` of those to be made by the clone itself.
     #[must_use]
     pub fn clone_flags(&self) -> u64 {
-        // The cgroup namespace is made later, inside the cgroup.
-        let own = self.new.iter().filter(|kind| **kind != LinuxNamespaceType::Cgroup);
-        own.filter_map(|kind| clone_flag(*kind).ok()).fold(0, |flags, flag| flags | flag)
+        // The cgroup namespace is made later, inside the cgroup; that of time before, since its
+        // clocks cannot be set any more once somebody is in it.
+        let late = [LinuxNamespaceType::Cgroup, LinuxNamespaceType::Time];
+        let own = self.new.iter().filter(|kind| !late.contains(kind));
+        own.fold(0, |flags, kind| flags | clone_flag(*kind))
     }
 
     /// Those to be joined.
     pub fn joined(&self) -> impl Iterator<Item = (LinuxNamespaceType, BorrowedFd<'_>)> {
         let opened = self.opened.iter().map(|(kind, fd)| (*kind, fd.as_fd()));
         opened.chain(self.given.iter().map(|given| (given.kind, given.fd)))
+    }
+
+    /// The user namespace to be joined.
+    #[must_use]
+    pub fn joined_users(&self) -> Option<BorrowedFd<'_>> {
+        self.joined().find(|(kind, _)| *kind == LinuxNamespaceType::User).map(|(_, fd)| fd)
+    }
+
+    /// Whether the container's users are not the caller's.
+    #[must_use]
+    pub fn has_own_users(&self) -> bool {
+        !self.is_shared(LinuxNamespaceType::User)
+    }
+
+    /// Whether a process between caller and container is needed, which joins what must be joined
+    /// before the container's own process is born: with the privileges of the caller what does
+    /// not belong to the container's users, and then the users.
+    #[must_use]
+    pub fn need_stage(&self) -> bool {
+        self.is_new(LinuxNamespaceType::Time)
+            || self.joined_users().is_some()
+            || (self.is_new(LinuxNamespaceType::User) && self.joined().next().is_some())
     }
 
     /// Whether the container gets a new one.
@@ -72,7 +101,16 @@ impl<'a> Namespaces<'a> {
     }
 }
 
-fn clone_flag(kind: LinuxNamespaceType) -> Result<u64> {
+/// Joins one, which must be of this kind.
+///
+/// # Errors
+/// `EINVAL` when it is of another kind, `EPERM` without privileges over it.
+pub fn join(kind: LinuxNamespaceType, namespace: BorrowedFd<'_>) -> std::io::Result<()> {
+    let kind = CloneFlags::from_bits_retain(clone_flag(kind) as i32);
+    Ok(setns(namespace, kind)?)
+}
+
+fn clone_flag(kind: LinuxNamespaceType) -> u64 {
     let flag = match kind {
         LinuxNamespaceType::Mount => libc::CLONE_NEWNS,
         LinuxNamespaceType::Cgroup => libc::CLONE_NEWCGROUP,
@@ -80,10 +118,8 @@ fn clone_flag(kind: LinuxNamespaceType) -> Result<u64> {
         LinuxNamespaceType::Ipc => libc::CLONE_NEWIPC,
         LinuxNamespaceType::Pid => libc::CLONE_NEWPID,
         LinuxNamespaceType::Network => libc::CLONE_NEWNET,
-        LinuxNamespaceType::User | LinuxNamespaceType::Time => {
-            let message = format!("a new {kind} namespace is not supported yet");
-            return Err(Error::new(Kind::Invalid, message));
-        }
+        LinuxNamespaceType::User => libc::CLONE_NEWUSER,
+        LinuxNamespaceType::Time => libc::CLONE_NEWTIME,
     };
-    Ok(flag as u64)
+    flag as u64
 }

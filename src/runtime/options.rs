@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::base::{Error, Kind, Result};
 use crate::sys::mount::Attributes;
 
 /// A mount's options, sorted out.
@@ -22,6 +21,8 @@ pub struct Options {
     pub bind: bool,
     /// Fill the new tmpfs with what it covers.
     pub copy_up: bool,
+    /// Owners of files are shown as a user namespace says; whether also on mounts below.
+    pub map_ids: Option<bool>,
     /// Only this directory or file of the source, which no link leads out of.
     pub subpath: Option<PathBuf>,
     /// For the file system, in order.
@@ -48,6 +49,7 @@ const ATTRIBUTES: &[(&str, u64, bool)] = &[
     ("symfollow", libc::MOUNT_ATTR_NOSYMFOLLOW, false),
 ];
 
+/// How mounts may propagate, by name without the `r` for all below.
 const PROPAGATIONS: &[(&str, u64)] = &[
     ("private", libc::MS_PRIVATE),
     ("shared", libc::MS_SHARED),
@@ -57,33 +59,32 @@ const PROPAGATIONS: &[(&str, u64)] = &[
 
 impl Options {
     /// Sorts out `options`; what is not a mount attribute belongs to the file system.
-    ///
-    /// # Errors
-    /// [`Kind::Invalid`] for options that need what is not supported.
-    pub fn parse(options: &[String]) -> Result<Options> {
+    #[must_use]
+    pub fn parse(options: &[String]) -> Options {
         let mut parsed = Options::default();
         for option in options {
-            parsed.add(option)?;
+            parsed.add(option);
         }
-        Ok(parsed)
+        parsed
     }
 
-    fn add(&mut self, option: &str) -> Result<()> {
+    fn add(&mut self, option: &str) {
         match option {
             "bind" => self.bind = true,
             "rbind" => (self.bind, self.bind_recursive) = (true, true),
-            "defaults" | "relatime" | "norelatime" | "async" | "nofail" => {}
+            // Bits of zero, or for other programs than the kernel (mount(8)).
+            "" | "defaults" | "norelatime" | "async" | "nofail" | "remount" | "silent" | "loud"
+            | "iversion" | "noiversion" | "nolazytime" | "nomand" => {}
+            "relatime" => change(&mut self.attributes, libc::MOUNT_ATTR__ATIME, false),
+            "rrelatime" => change(&mut self.recursive, libc::MOUNT_ATTR__ATIME, false),
             "tmpcopyup" => self.copy_up = true,
-            "idmap" | "ridmap" => {
-                let message = format!("mount option {option} is not supported yet");
-                return Err(Error::new(Kind::Invalid, message));
-            }
+            "idmap" => self.map_ids = Some(false),
+            "ridmap" => self.map_ids = Some(true),
             _ => match option.strip_prefix("X-mount.subdir=") {
                 Some(subpath) => self.subpath = Some(PathBuf::from(subpath)),
                 None => self.add_attribute(option),
             },
         }
-        Ok(())
     }
 
     fn add_attribute(&mut self, option: &str) {
@@ -94,8 +95,8 @@ impl Options {
             change(&mut self.attributes, *bits, *set);
         } else if let Some((_, bits, set)) = known(bare).filter(|_| recursive) {
             change(&mut self.recursive, *bits, *set);
-        } else if let Some(propagation) = PROPAGATIONS.iter().find(|known| known.0 == bare) {
-            self.propagation = propagation.1;
+        } else if let Some((propagation, recursive)) = propagation(option) {
+            self.propagation = propagation;
             self.propagation_recursive = recursive;
         } else {
             self.data.push(match option.split_once('=') {
@@ -104,6 +105,29 @@ impl Options {
             });
         }
     }
+}
+
+/// Propagation by its name, as in `rslave`: `MS_*`, and whether it is for all below too.
+#[must_use]
+pub fn propagation(name: &str) -> Option<(u64, bool)> {
+    let bare = name.strip_prefix('r').unwrap_or(name);
+    let known = PROPAGATIONS.iter().find(|known| known.0 == bare)?;
+    Some((known.1, bare != name))
+}
+
+/// Names of all options that are not left to a file system, for those who ask what we can do.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let attributes =
+        ATTRIBUTES.iter().flat_map(|known| [known.0.to_owned(), format!("r{}", known.0)]);
+    let propagations =
+        PROPAGATIONS.iter().flat_map(|known| [known.0.to_owned(), format!("r{}", known.0)]);
+    let more = ["bind", "rbind", "defaults", "relatime", "rrelatime", "norelatime", "tmpcopyup"];
+    let more = more.into_iter().chain(["idmap", "ridmap", "async", "sync", "dirsync", "remount"]);
+    let mut names: Vec<String> =
+        attributes.chain(propagations).chain(more.map(str::to_owned)).collect();
+    names.sort();
+    names
 }
 
 /// Adds `bits` to one side and takes them from the other: the last word counts.
@@ -122,7 +146,7 @@ mod tests {
 
     fn parse(text: &str) -> Options {
         let options: Vec<String> = text.split(',').map(str::to_owned).collect();
-        Options::parse(&options).unwrap()
+        Options::parse(&options)
     }
 
     #[test]

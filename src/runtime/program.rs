@@ -9,7 +9,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use oci_spec::runtime::{PosixRlimit, PosixRlimitType};
+use oci_spec::runtime::{
+    ContainerState, Hook, Linux, PosixRlimit, PosixRlimitType, Process, State,
+};
 use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
 use rustix::process::{Resource, Rlimit};
 
@@ -19,9 +21,12 @@ use crate::sys;
 use super::bundle::UserSpec;
 use super::caps::Sets;
 use super::channel::{Channel, Message};
+use super::hooks;
+use super::label::Labels;
 use super::root::{Make, Root, is_directory};
+use super::schedule;
 use super::search;
-use super::seccomp;
+use super::seccomp::{self, Listener};
 use super::user::{self, User};
 
 /// A program and how it is executed.
@@ -49,6 +54,20 @@ pub struct Program<'a> {
     pub rlimits: &'a [PosixRlimit],
     /// It is a child of our init.
     pub init: bool,
+    /// What the bundle says about it besides.
+    pub process: &'a Process,
+    /// What the bundle says about the container.
+    pub linux: Option<&'a Linux>,
+    /// Who answers for system calls.
+    pub listener: Option<Listener>,
+    /// What is to be run before it, in the container.
+    pub hooks: &'a [Hook],
+    /// What hooks are told.
+    pub state: Option<&'a State>,
+    /// It is executed when somebody connects here.
+    pub gate: Option<BorrowedFd<'a>>,
+    /// So many descriptors after the standard ones are left to it.
+    pub kept: u32,
 }
 
 /// Who a program runs as.
@@ -76,12 +95,40 @@ pub struct Streams<'a> {
     pub terminal: bool,
 }
 
+/// Whom a child reports to.
+#[derive(Clone, Copy, Debug)]
+pub struct Parent<'a> {
+    /// Where it listens.
+    pub channel: &'a Channel,
+    /// The child's id outside of the container; 0 when it could not be found out.
+    pub pid: i32,
+}
+
+/// What the last steps need.
+struct Prepared {
+    root: bool,
+    terminal: bool,
+    pid: i32,
+    labels: Labels,
+    environment: Vec<CString>,
+    arguments: Vec<CString>,
+}
+
+fn unreachable() -> String {
+    "cannot reach the parent".to_owned()
+}
+
 impl Program<'_> {
     /// Becomes the program; returns only on failure.
     ///
     /// # Errors
     /// [`Kind::NoSuchProgram`] and [`Kind::NotExecutable`] for the program itself.
-    pub fn run(&self, root: &Root, streams: &Streams<'_>, channel: &Channel) -> Result<Infallible> {
+    pub fn run(
+        &self,
+        root: &Root,
+        streams: &Streams<'_>,
+        parent: Parent<'_>,
+    ) -> Result<Infallible> {
         if self.argv.is_empty() {
             return Err(Error::new(Kind::Invalid, "no command specified"));
         }
@@ -90,20 +137,58 @@ impl Program<'_> {
         take_streams(streams, &user)?;
         for warning in self.limit_resources()? {
             // The parent may be gone, but then so are we in a moment.
-            let _ = channel.send(&Message::Warning(warning));
+            let _ = parent.channel.send(&Message::Warning(warning));
         }
+        schedule::apply(self.process, self.linux)?;
+        let labels = Labels::open(self.process)?;
         self.change_user(&user)?;
-        let environment = self.environment(&user)?;
-        let arguments = strings(self.argv)?;
-        channel.send(&Message::Ready).context(|| "cannot reach the parent".to_owned())?;
-        self.lock(user.uid == 0)?;
+        let ready = Prepared {
+            root: user.uid == 0,
+            terminal: streams.terminal,
+            pid: parent.pid,
+            labels,
+            environment: self.environment(&user)?,
+            arguments: strings(self.argv)?,
+        };
+        let Some(gate) = self.gate else {
+            parent.channel.send(&Message::Ready).context(unreachable)?;
+            return self.become_program(&ready);
+        };
+        search::check(&self.argv[0], &ready.environment)?;
+        rustix::process::set_parent_process_death_signal(None)
+            .map_err(io::Error::from)
+            .context(|| "cannot outlive the parent".to_owned())?;
+        parent.channel.send(&Message::Ready).context(unreachable)?;
+        let starter = Channel::accept(gate).context(|| "cannot wait to be started".to_owned())?;
+        let Err(error) = self.become_program(&ready);
+        // Whoever made us is gone; who started us wants to know.
+        starter.send(&Message::Failed(error)).context(unreachable)?;
+        Err(Error::other("the program was not executed"))
+    }
+
+    /// The last steps, with all that is needed at hand; returns only on failure.
+    fn become_program(&self, ready: &Prepared) -> Result<Infallible> {
+        let listened = self.lock(ready.root)?;
+        if let (Some(filter), Some(listener)) = (&listened, &self.listener) {
+            listener
+                .hand_over(filter, ready.pid)
+                .context(|| "cannot hand over to the seccomp listener".to_owned())?;
+        }
+        drop(listened);
+        if let Some(state) = self.state.filter(|_| !self.hooks.is_empty()) {
+            let mut state = state.clone();
+            state.set_pid(Some(rustix::process::getpid().as_raw_pid()));
+            state.set_status(ContainerState::Created);
+            hooks::run(self.hooks, "startContainer", &state)?;
+        }
         if self.init {
-            super::reaper::fork(streams.terminal)?;
+            super::reaper::fork(ready.terminal)?;
         }
         sys::process::reset_signals();
-        sys::process::close_on_exec_from(3)
+        sys::process::close_on_exec_from(3 + self.kept)
             .context(|| "cannot mark descriptors to be closed".to_owned())?;
-        Err(search::execute(self.argv, &arguments, &environment))
+        ready.labels.set()?;
+        Err(search::execute(self.argv, &ready.arguments, &ready.environment))
     }
 
     fn who(&self, root: &Root) -> Result<User> {
@@ -205,11 +290,13 @@ impl Program<'_> {
 
     /// Gives up what is left. The filter needs `CAP_SYS_ADMIN` or `no_new_privs`: with the first
     /// it comes before the capabilities go, so that it must allow `capset` and `prctl`.
-    fn lock(&self, root: bool) -> Result<()> {
+    ///
+    /// Returns where system calls are reported that another program answers.
+    fn lock(&self, root: bool) -> Result<Option<OwnedFd>> {
         let install = || match self.filter {
             Some(filter) => sys::seccomp::install(&filter.instructions, filter.flags)
                 .context(|| "cannot install the seccomp filter".to_owned()),
-            None => Ok(()),
+            None => Ok(None),
         };
         let drop_capabilities = || {
             self.caps
@@ -226,8 +313,9 @@ impl Program<'_> {
             drop_capabilities()?;
             install()
         } else {
-            install()?;
-            drop_capabilities()
+            let listened = install()?;
+            drop_capabilities()?;
+            Ok(listened)
         }
     }
 
@@ -286,7 +374,8 @@ fn take_streams(streams: &Streams<'_>, user: &User) -> Result<()> {
     Ok(())
 }
 
-fn resource(kind: PosixRlimitType) -> Option<Resource> {
+/// The kernel's number of a limit.
+pub fn resource(kind: PosixRlimitType) -> Option<Resource> {
     Some(match kind {
         PosixRlimitType::RlimitCpu => Resource::Cpu,
         PosixRlimitType::RlimitFsize => Resource::Fsize,

@@ -33,6 +33,12 @@ impl Root {
         Root(directory)
     }
 
+    /// Its descriptor.
+    #[must_use]
+    pub fn descriptor(&self) -> &OwnedFd {
+        &self.0
+    }
+
     /// Opens `path`, following links as if this were `/`. Magic links (`/proc/self/fd/3`) are
     /// refused.
     ///

@@ -11,6 +11,7 @@ use crate::base::{Context, Error, Kind, Result};
 use crate::sys::mount::{self, Attributes, FileSystem};
 
 use super::bundle::Rootfs;
+use super::options;
 
 /// A detached mount of the root file system, still writable.
 ///
@@ -117,14 +118,62 @@ fn in_one_string(
     mount::copy(CWD, over.as_c_str(), false)
 }
 
-/// Makes `root` this process's root directory; nothing of the old one is left. Mounts made
-/// before keep their propagation from the host, but none goes back to it.
+/// How a container gets its root directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance<'a> {
+    /// Attached over the old one, which is left behind at once.
+    Over,
+    /// Attached on this directory, and entered later: programs of the host look at it before.
+    On(&'a Path),
+    /// Attached on this directory, and entered later by `chroot(2)`.
+    Changed(&'a Path),
+    /// Attached on this directory of a mount namespace that others use, which stays as it is.
+    Shared(&'a Path),
+}
+
+/// Attaches `root`, which is a detached mount. Mounts made before keep their propagation from the
+/// host, but none goes back to it.
 ///
 /// # Errors
 /// `EPERM` without `CAP_SYS_ADMIN`.
-pub fn enter(root: &OwnedFd) -> io::Result<()> {
-    mount::change_all_propagation(libc::MS_SLAVE)?;
-    let slash = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    mount::attach(root.as_fd(), slash.as_fd())?;
-    mount::become_root(root)
+pub fn attach(root: &OwnedFd, entrance: Entrance<'_>) -> io::Result<()> {
+    if !matches!(entrance, Entrance::Shared(_)) {
+        mount::change_all_propagation(libc::MS_SLAVE)?;
+    }
+    let place = match entrance {
+        Entrance::Over => Path::new("/"),
+        Entrance::On(path) | Entrance::Changed(path) | Entrance::Shared(path) => path,
+    };
+    let place = rustix::fs::open(place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    mount::attach(root.as_fd(), place.as_fd())
+}
+
+/// Makes the attached `root` this process's root directory; of the old one nothing is left, unless
+/// others use it too.
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN`.
+pub fn enter(root: &OwnedFd, entrance: Entrance<'_>) -> io::Result<()> {
+    match entrance {
+        Entrance::Over | Entrance::On(_) => mount::become_root(root),
+        Entrance::Changed(_) | Entrance::Shared(_) => {
+            rustix::process::fchdir(root)?;
+            rustix::process::chroot(".")?;
+            Ok(rustix::process::chdir("/")?)
+        }
+    }
+}
+
+/// Has mounts on the entered `root` propagate as `name` says, such as `rshared`.
+///
+/// # Errors
+/// [`Kind::Invalid`] for another word.
+pub fn propagate(root: &OwnedFd, name: &str) -> Result<()> {
+    let (propagation, recursive) = options::propagation(name).ok_or_else(|| {
+        let message =
+            format!("rootfsPropagation `{name}` is none of shared, slave, private, unbindable");
+        Error::new(Kind::Invalid, message)
+    })?;
+    mount::change(root.as_fd(), recursive, Attributes { propagation, ..Attributes::default() })
+        .context(|| format!("cannot make the root's propagation {name}"))
 }

@@ -11,16 +11,47 @@ use crate::sys;
 /// Where programs are looked for when the environment does not say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Whether [`execute`] would find a program: for those who only execute it later.
+///
+/// # Errors
+/// [`Kind::NoSuchProgram`], [`Kind::NotExecutable`].
+pub fn check(name: &str, environment: &[CString]) -> crate::base::Result<()> {
+    if !name.contains('/') {
+        let path = environment.iter().find_map(|entry| entry.to_str().ok()?.strip_prefix("PATH="));
+        let mut directories = path.unwrap_or(DEFAULT_PATH).split(':');
+        let found = directories.any(|directory| {
+            let directory = if directory.is_empty() { "." } else { directory };
+            is_program(&format!("{directory}/{name}"))
+        });
+        return match found {
+            true => Ok(()),
+            false => Err(missing(name)),
+        };
+    }
+    match rustix::fs::stat(name) {
+        Err(_) => {
+            let message = format!("exec: \"{name}\": stat {name}: no such file or directory");
+            Err(Error::new(Kind::NoSuchProgram, message))
+        }
+        Ok(_) if is_program(name) => Ok(()),
+        Ok(_) => {
+            let message = format!("exec: \"{name}\": permission denied");
+            Err(Error::new(Kind::NotExecutable, message))
+        }
+    }
+}
+
+fn missing(name: &str) -> Error {
+    let message = format!("exec: \"{name}\": executable file not found in $PATH");
+    Error::new(Kind::NoSuchProgram, message)
+}
+
 /// Executes `argv[0]`; returns only on failure, in Docker's words.
 #[must_use]
 pub fn execute(argv: &[String], arguments: &[CString], environment: &[CString]) -> Error {
     let name = argv.first().map_or("", String::as_str);
-    let missing = || {
-        let message = format!("exec: \"{name}\": executable file not found in $PATH");
-        Error::new(Kind::NoSuchProgram, message)
-    };
     if name.is_empty() {
-        return missing();
+        return missing(name);
     }
     if name.contains('/') {
         return attempt(name, arguments, environment).unwrap_or_else(|| {
@@ -42,7 +73,7 @@ pub fn execute(argv: &[String], arguments: &[CString], environment: &[CString]) 
             return error;
         }
     }
-    missing()
+    missing(name)
 }
 
 /// A regular file that this user may execute; what is not is passed over, as a shell does.

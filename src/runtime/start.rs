@@ -5,12 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use oci_spec::runtime::{LinuxNamespaceType, Process};
+use oci_spec::runtime::{LinuxNamespaceType, Process, State};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use rustix::thread::{
-    ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces,
-};
+use rustix::process::Pid;
+use rustix::thread::move_into_link_name_space;
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::sys::process::{self, Fork};
@@ -19,10 +17,15 @@ use super::bundle::{Bundle, UserSpec};
 use super::caps::Sets;
 use super::cgroup::Cgroup;
 use super::channel::{Channel, Message};
-use super::child::{Entry, First, Later};
+use super::child::Entry;
+use super::first::{First, Taken};
+use super::idmap::Mappings;
+use super::label;
+use super::listen::{Child, listen};
 use super::namespaces::Namespaces;
 use super::program::{Program, Who};
-use super::seccomp::{self, Facts};
+use super::seccomp::{self, Facts, Listener};
+use super::{mounts, rootfs};
 
 /// What the caller provides for a start besides the bundle.
 pub struct Setup<'a> {
@@ -34,6 +37,22 @@ pub struct Setup<'a> {
     pub mounts: &'a [(&'a Path, BorrowedFd<'a>)],
     /// The program's standard streams.
     pub stdio: Stdio<'a>,
+}
+
+/// What a container needs of which nobody stays to look after (`compose oci`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone<'a> {
+    /// A listening socket of packets: the program is executed when somebody connects to it and
+    /// [hears](hear) how that goes. `None`: at once.
+    pub gate: Option<BorrowedFd<'a>>,
+    /// What hooks and listeners are told; hooks are run if it is given.
+    pub state: Option<&'a State>,
+    /// So many descriptors after the standard ones are left to the program.
+    pub kept: u32,
+    /// It stays in the caller's session keyring.
+    pub keeps_keyring: bool,
+    /// Its root directory is changed without `pivot_root(2)`, which a RAM disk cannot do.
+    pub no_pivot: bool,
 }
 
 /// A namespace to join.
@@ -98,6 +117,10 @@ pub struct ExecSpec {
     pub user: Option<String>,
     /// All capabilities and no system call filter.
     pub privileged: bool,
+    /// So many descriptors after the standard ones are left to it.
+    pub kept: u32,
+    /// It stays in the caller's session keyring.
+    pub keeps_keyring: bool,
 }
 
 /// Starts a container: returns when its program was executed.
@@ -107,13 +130,25 @@ pub struct ExecSpec {
 /// (Docker: exit codes 127 and 126), other kinds when the container could not be set up (128).
 /// No process is left then; the cgroup is, for the caller to remove.
 pub fn start(bundle: &Bundle, setup: &Setup<'_>) -> Result<Started> {
+    start_alone(bundle, setup, &Alone::default())
+}
+
+/// As [`start`], for a container that nobody looks after: with a gate it returns when everything
+/// but the program is ready.
+///
+/// # Errors
+/// As [`start`], and those of hooks.
+pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Result<Started> {
     let process = process_of(bundle)?;
+    label::check(process)?;
     let namespaces = Namespaces::new(bundle, setup.namespaces)?;
-    if !namespaces.is_new(LinuxNamespaceType::Mount) {
+    if !namespaces.is_new(LinuxNamespaceType::Mount) && alone.state.is_none() {
         return Err(Error::new(Kind::Invalid, "a container needs its own mount namespace"));
     }
     let (caps, warnings) = capabilities(process, false)?;
     let filter = filter(bundle, caps)?;
+    let hooks = bundle.spec.hooks().as_ref().filter(|_| alone.state.is_some());
+    let hooks = hooks.and_then(|hooks| hooks.start_container().as_deref()).unwrap_or_default();
     let program = Program {
         argv: process.args().as_deref().unwrap_or_default(),
         env: process.env().clone().unwrap_or_default(),
@@ -126,91 +161,119 @@ pub fn start(bundle: &Bundle, setup: &Setup<'_>) -> Result<Started> {
         filter: filter.as_ref(),
         rlimits: process.rlimits().as_deref().unwrap_or_default(),
         init: bundle.init,
+        process,
+        linux: bundle.spec.linux().as_ref(),
+        listener: listener(bundle, filter.as_ref(), alone.state)?,
+        hooks,
+        state: alone.state,
+        gate: alone.gate,
+        kept: alone.kept,
     };
     let doors = setup.cgroup.doors()?;
     let (ours, theirs) = Channel::pair().context(|| "cannot make a channel".to_owned())?;
+    // Users of the container's own may neither be worse than nor limit less than ours: what
+    // takes privileges is done for them.
+    let own_users = namespaces.has_own_users();
     let entry = Entry {
         doors: &doors,
-        oom_score_adj: process.oom_score_adj(),
+        oom_score_adj: process.oom_score_adj().filter(|_| !own_users),
         channel: &theirs,
         stdio: &setup.stdio,
+        keeps_keyring: alone.keeps_keyring,
+        cpus: (None, None),
     };
-    let (cgroup, mounts) = (setup.cgroup, setup.mounts);
-    let first = First { bundle, cgroup, namespaces: &namespaces, mounts };
-    let pid_namespace = namespaces.joined().find(|(kind, _)| *kind == LinuxNamespaceType::Pid);
-    let back = match pid_namespace {
-        Some((_, fd)) => Some(Away::go(|| move_into_link_name_space(fd, None))?),
-        None => None,
+    let taken = take(bundle, &namespaces)?;
+    let (state, cgroup) = (alone.state, setup.cgroup);
+    let (no_pivot, mounts, namespaces) = (alone.no_pivot, setup.mounts, &namespaces);
+    let first = First { bundle, cgroup, namespaces, mounts, taken, state, no_pivot };
+    let child = Child { bundle, own_users, state: alone.state, gated: alone.gate.is_some() };
+    let back = enter_pid_namespace(namespaces)?;
+    let cloned = match namespaces.need_stage() {
+        true => process::clone(0, None),
+        false => {
+            process::clone(namespaces.clone_flags(), doors.directory.as_ref().map(AsFd::as_fd))
+        }
     };
-    let cloned =
-        process::clone(namespaces.clone_flags(), doors.directory.as_ref().map(AsFd::as_fd));
     match cloned.context(|| "cannot make a process".to_owned())? {
-        Fork::Child => end(&theirs, first.run(&entry, &program)),
+        Fork::Child if namespaces.need_stage() => end(&theirs, between(first, &entry, &program)),
+        Fork::Child => end(&theirs, become_first(first, &entry, &program)),
         Fork::Parent { pid, pidfd } => {
             drop(back);
             drop(theirs);
-            listen(&ours, pid, pidfd, warnings)
+            let born = (pid, pidfd);
+            listen(&ours, &child, born, namespaces.need_stage(), warnings)
         }
     }
 }
 
-/// Executes a program in a container whose process 1 is `init` (a pidfd): returns when it was
-/// executed.
-///
-/// `cgroup` is the container's; `bundle` is the one it was started with.
-///
-/// # Errors
-/// As [`start`].
-pub fn exec(
-    init: BorrowedFd<'_>,
-    bundle: &Bundle,
-    exec: &ExecSpec,
-    cgroup: &Cgroup,
-    stdio: &Stdio<'_>,
-) -> Result<Started> {
-    let process = process_of(bundle)?;
-    let (caps, warnings) = capabilities(process, exec.privileged)?;
-    let filter = if exec.privileged { None } else { filter(bundle, caps)? };
-    let user = exec.user.as_ref().map(|user| UserSpec {
-        user: user.clone(),
-        groups: bundle.user.as_ref().map(|user| user.groups.clone()).unwrap_or_default(),
-    });
-    let program = Program {
-        argv: &exec.argv,
-        env: merged(process.env().as_deref().unwrap_or_default(), &exec.env),
-        cwd: exec.cwd.as_ref().map_or(process.cwd().as_path(), Path::new),
-        make_cwd: false,
-        user: who(user.as_ref().or(bundle.user.as_ref()), process),
-        umask: process.user().umask().unwrap_or(0o022),
-        caps,
-        no_new_privileges: process.no_new_privileges() == Some(true) && !exec.privileged,
-        filter: filter.as_ref(),
-        rlimits: process.rlimits().as_deref().unwrap_or_default(),
-        init: false,
-    };
-    let doors = cgroup.doors()?;
-    let (ours, theirs) = Channel::pair().context(|| "cannot make a channel".to_owned())?;
-    let oom_score_adj = process.oom_score_adj();
-    let entry = Entry { doors: &doors, oom_score_adj, channel: &theirs, stdio };
-    let back = Away::go(|| move_into_thread_name_spaces(init, ThreadNameSpaceType::PROCESS_ID))?;
-    let cloned = process::clone(0, doors.directory.as_ref().map(AsFd::as_fd));
-    match cloned.context(|| "cannot make a process".to_owned())? {
-        Fork::Child => end(&theirs, Later { init }.run(&entry, &program)),
+fn become_first(
+    mut first: First<'_>,
+    entry: &Entry<'_>,
+    program: &Program<'_>,
+) -> Result<Infallible> {
+    first.run(entry, program)
+}
+
+/// The process between caller and container: joins what must be joined first, and ends when the
+/// container's process was born.
+fn between(first: First<'_>, entry: &Entry<'_>, program: &Program<'_>) -> Result<Infallible> {
+    let failed = || "cannot make a process".to_owned();
+    if first.namespaces.is_new(LinuxNamespaceType::Time) {
+        let linux = first.bundle.spec.linux().as_ref();
+        super::clock::make_namespace(linux.and_then(|linux| linux.time_offsets().as_ref()))?;
+    }
+    first.join_namespaces()?;
+    let directory = entry.doors.directory.as_ref().map(AsFd::as_fd);
+    let cloned = process::clone_sibling(first.namespaces.clone_flags(), directory);
+    match cloned.context(failed)? {
+        Fork::Child => end(entry.channel, become_first(first, entry, program)),
         Fork::Parent { pid, pidfd } => {
-            drop(back);
-            drop(theirs);
-            listen(&ours, pid, pidfd, warnings)
+            let born = Message::Born(pid.as_raw_pid(), pidfd);
+            entry.channel.send(&born).context(failed)?;
+            process::exit(0)
         }
     }
+}
+
+/// Takes what the container's users may not, or what nobody in it could take.
+fn take(bundle: &Bundle, namespaces: &Namespaces<'_>) -> Result<Taken> {
+    let mounts = bundle.spec.mounts().as_deref().unwrap_or_default();
+    let mut taken = Taken::default();
+    if namespaces.has_own_users() {
+        taken.root = Some(rootfs::make(&bundle.rootfs)?);
+    }
+    if namespaces.has_own_users() || mounts::map_owners(mounts) {
+        let container = Mappings::of(bundle.spec.linux().as_ref());
+        taken.mounts = mounts::take(mounts, namespaces, container)?;
+    }
+    Ok(taken)
+}
+
+/// Hears how the execution went of a program behind a [gate](Alone::gate), over the socket that
+/// connected to it: returns when it was executed.
+///
+/// # Errors
+/// As [`start`]; there is no program then.
+pub fn hear(socket: OwnedFd) -> Result<()> {
+    let channel = Channel::over(socket);
+    match channel.receive().context(|| "cannot hear from the container".to_owned())? {
+        Some(Message::Failed(error)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn enter_pid_namespace(namespaces: &Namespaces<'_>) -> Result<Option<Away>> {
+    let joined = namespaces.joined().find(|(kind, _)| *kind == LinuxNamespaceType::Pid);
+    joined.map(|(_, fd)| Away::go(|| move_into_link_name_space(fd, None))).transpose()
 }
 
 /// Children are born in another PID namespace as long as this lives.
-struct Away {
+pub(super) struct Away {
     home: OwnedFd,
 }
 
 impl Away {
-    fn go(there: impl FnOnce() -> rustix::io::Result<()>) -> Result<Away> {
+    pub(super) fn go(there: impl FnOnce() -> rustix::io::Result<()>) -> Result<Away> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let failed = || "cannot enter the PID namespace".to_owned();
         let home = rustix::fs::open("/proc/self/ns/pid", flags, Mode::empty());
@@ -228,55 +291,24 @@ impl Drop for Away {
 }
 
 /// The child's end: says what failed and dies.
-fn end(channel: &Channel, result: Result<Infallible>) -> ! {
+pub(super) fn end(channel: &Channel, result: Result<Infallible>) -> ! {
     let Err(error) = result;
     // With nobody listening there is nobody to tell.
     let _ = channel.send(&Message::Failed(error));
     process::exit(1)
 }
 
-/// Hears from the child until it executes its program or fails.
-fn listen(
-    channel: &Channel,
-    pid: Pid,
-    pidfd: OwnedFd,
-    mut warnings: Vec<String>,
-) -> Result<Started> {
-    let (mut terminal, mut ready, mut failure) = (None, false, None);
-    loop {
-        match channel.receive() {
-            Ok(Some(Message::Ready)) => ready = true,
-            Ok(Some(Message::Warning(text))) => warnings.push(text),
-            Ok(Some(Message::Terminal(fd))) => terminal = Some(fd),
-            Ok(Some(Message::Failed(error))) => failure = Some(error),
-            Ok(None) => break,
-            Err(error) => {
-                failure = Some(Error::other("cannot hear from the child").with_source(error));
-                break;
-            }
-        }
-    }
-    let failure = failure.or_else(|| {
-        (!ready).then(|| Error::other("the container's process was killed while it was set up"))
-    });
-    match failure {
-        None => Ok(Started { pid, pidfd, terminal, warnings }),
-        Some(error) => {
-            // It is dying by itself; what counts is that it is reaped.
-            let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
-            let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
-            Err(error)
-        }
-    }
-}
-
-fn process_of(bundle: &Bundle) -> Result<&Process> {
+/// What the bundle's program is.
+///
+/// # Errors
+/// [`Kind::Invalid`] when there is none.
+pub(super) fn process_of(bundle: &Bundle) -> Result<&Process> {
     let process = bundle.spec.process().as_ref();
     process.ok_or_else(|| Error::new(Kind::Invalid, "the bundle has no process"))
 }
 
 /// The sets, and a warning when this process lacks some of them itself.
-fn capabilities(process: &Process, privileged: bool) -> Result<(Sets, Vec<String>)> {
+pub(super) fn capabilities(process: &Process, privileged: bool) -> Result<(Sets, Vec<String>)> {
     let wanted = match privileged {
         true => Sets::all(),
         false => Sets::new(process.capabilities().as_ref()),
@@ -288,11 +320,22 @@ fn capabilities(process: &Process, privileged: bool) -> Result<(Sets, Vec<String
     Ok((sets, if missing.is_empty() || all { Vec::new() } else { vec![warning] }))
 }
 
-fn filter(bundle: &Bundle, caps: Sets) -> Result<Option<seccomp::Program>> {
+/// The filter that the bundle asks for.
+pub(super) fn filter(bundle: &Bundle, caps: Sets) -> Result<Option<seccomp::Program>> {
     let linux = bundle.spec.linux().as_ref();
     let oci = linux.and_then(|linux| linux.seccomp().as_ref());
     let facts = Facts { capabilities: caps.bounding, kernel: kernel_version() };
     seccomp::program(&bundle.seccomp, oci, &facts)
+}
+
+/// Who answers for system calls that the filter reports.
+pub(super) fn listener(
+    bundle: &Bundle,
+    filter: Option<&seccomp::Program>,
+    state: Option<&State>,
+) -> Result<Option<Listener>> {
+    let profile = bundle.spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
+    filter.map(|filter| Listener::connect(filter, profile, state)).transpose().map(Option::flatten)
 }
 
 /// Major and minor version; newest imaginable when it cannot be read.
@@ -306,18 +349,12 @@ fn kernel_version() -> (u32, u32) {
     }
 }
 
-fn who<'a>(named: Option<&'a UserSpec>, process: &Process) -> Who<'a> {
+/// Who the program runs as.
+pub(super) fn who<'a>(named: Option<&'a UserSpec>, process: &Process) -> Who<'a> {
     let numbers = || {
         let user = process.user();
         let groups = user.additional_gids().clone().unwrap_or_default();
         Who::Numbers { uid: user.uid(), gid: user.gid(), groups }
     };
     named.map_or_else(numbers, Who::Named)
-}
-
-/// `base` with `more` in place of entries with the same name.
-fn merged(base: &[String], more: &[String]) -> Vec<String> {
-    let name = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();
-    let replaced = |entry: &&String| !more.iter().any(|other| name(other) == name(entry));
-    base.iter().filter(replaced).chain(more).cloned().collect()
 }

@@ -35,7 +35,7 @@ pub fn assembled<T: Send>(
         mount::change_all_propagation(libc::MS_PRIVATE).context(failed)?;
         let exists = |bind: &&Mount| bind.source().as_ref().is_some_and(|path| path.exists());
         let binds: Vec<Mount> = binds.iter().filter(exists).cloned().collect();
-        let binds = mounts::prepare(&binds)?;
+        let binds = mounts::prepare(&binds, &mut [])?;
         let made = rootfs::make(rootfs)?;
         // Over our own root, which goes on to be what paths begin at: only the descriptor leads in.
         let slash = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());

@@ -155,6 +155,7 @@ impl Payload {
             cwd: spec.cwd.clone(),
             user: spec.user.clone(),
             privileged: spec.privileged,
+            ..runtime::ExecSpec::default()
         };
         runtime::exec(init.pidfd.as_fd(), &self.bundle, &exec, cgroup, stdio)
     }

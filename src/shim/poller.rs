@@ -35,6 +35,8 @@ pub(super) enum Source {
     Probe,
     /// A connection of the control socket.
     Peer(u32),
+    /// The terminal of a command that nobody is connected to any more, by process id.
+    Terminal(u32),
     /// The published ports.
     Ports,
     /// The name responder.
@@ -52,6 +54,7 @@ impl Source {
             Source::Stdin => (5, 0),
             Source::Probe => (6, 0),
             Source::Peer(index) => (7, index),
+            Source::Terminal(pid) => (10, pid),
             Source::Ports => (8, 0),
             Source::Names => (9, 0),
         };
@@ -70,6 +73,7 @@ impl Source {
             6 => Source::Probe,
             7 => Source::Peer(index),
             8 => Source::Ports,
+            10 => Source::Terminal(index),
             _ => Source::Names,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -46,6 +46,8 @@ pub(super) struct Command {
     pub(super) peer: u32,
     /// What events call it: 64 hexadecimal digits.
     pub(super) id: String,
+    /// Its terminal, which stays when whoever asked for it goes (Docker: the same).
+    pub(super) terminal: Option<OwnedFd>,
 }
 
 /// One container and everything its shim holds for it.
@@ -124,6 +126,7 @@ impl Shim {
                 }
             }
             Source::Peer(id) => self.on_peer(id, ready),
+            Source::Terminal(pid) => self.on_terminal(pid),
             Source::Ports | Source::Names => self.wiring.on_ready(ready.source, &self.poller),
         }
     }
@@ -252,6 +255,9 @@ impl Shim {
             if self.payload.is_init(pid) {
                 self.on_init_end(code);
             } else if let Some(command) = self.commands.remove(&pid) {
+                if let Some(terminal) = &command.terminal {
+                    self.poller.forget(terminal.as_fd());
+                }
                 let reply = super::protocol::Reply::Exited { code };
                 self.peers.answer(command.peer, &reply, &self.poller);
                 let attributes = [("execID", command.id), ("exitCode", code.to_string())];

@@ -10,7 +10,7 @@ use crate::runtime::{Size, Started, Stdio};
 
 use super::launch;
 use super::peers::{Incoming, Role};
-use super::poller::Ready;
+use super::poller::{Interest, Ready, Source};
 use super::protocol::{Failure, Frame, Reply, Request};
 use super::run::{Command, Shim};
 use super::supervisor::{Event, Grace, StopRequest};
@@ -36,10 +36,7 @@ impl Shim {
     /// Everything the peer has sent so far: what came with the start must be known before it.
     pub(super) fn hear(&mut self, id: u32) {
         while self.peers.has_packet(id) {
-            self.on_peer(
-                id,
-                Ready { source: super::poller::Source::Peer(id), read: true, write: false },
-            );
+            self.on_peer(id, Ready { source: Source::Peer(id), read: true, write: false });
         }
     }
 
@@ -151,7 +148,9 @@ impl Shim {
             let attributes = [("execID", exec.clone())];
             self.announcer.tell(&format!("{action}: {line}"), &attributes);
         }
-        self.commands.insert(pid, Command { peer: id, id: exec });
+        // Without a copy it ends with whoever has the terminal, which is no reason not to run it.
+        let terminal = started.terminal.as_ref().and_then(|it| it.try_clone().ok());
+        self.commands.insert(pid, Command { peer: id, id: exec, terminal });
         self.peers.set_role(id, Role::Waiter);
         self.peers.reply(id, &Reply::Started { pid }, started.terminal, &self.poller);
         Ok(())
@@ -220,12 +219,39 @@ impl Shim {
     /// The input of `run` ends with its client (Docker: StdinOnce).
     fn on_gone(&mut self, id: u32, role: Role, patient: bool) {
         self.stoppers.retain(|stopper| *stopper != id);
+        self.drain_terminals(id);
         if matches!(role, Role::Attached { .. }) && self.supervisor.is_up() {
             self.announcer.tell("detach", &[]);
         }
         if patient && role == (Role::Attached { stdin: true }) {
             // As in `on_frame`.
             let _ = self.output.end_input(&self.poller);
+        }
+    }
+
+    /// Nobody reads any more what commands of this peer print: so that they go on, we do.
+    fn drain_terminals(&self, peer: u32) {
+        for (pid, command) in self.commands.iter().filter(|(_, command)| command.peer == peer) {
+            let (Some(terminal), Ok(pid)) = (&command.terminal, u32::try_from(*pid)) else {
+                continue;
+            };
+            // A terminal that cannot be waited for fills up, and its program waits.
+            let _ =
+                rustix::io::ioctl_fionbio(terminal, true).map_err(std::io::Error::from).and_then(
+                    |()| self.poller.watch(terminal.as_fd(), Source::Terminal(pid), Interest::READ),
+                );
+        }
+    }
+
+    /// Takes what a command prints for nobody.
+    pub(super) fn on_terminal(&mut self, pid: u32) {
+        let command = i32::try_from(pid).ok().and_then(|pid| self.commands.get(&pid));
+        let Some(terminal) = command.and_then(|command| command.terminal.as_ref()) else { return };
+        let mut buffer = [0; 4096];
+        match rustix::io::read(terminal, &mut buffer) {
+            Ok(1..) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => (),
+            // Its last program has closed it.
+            Ok(_) | Err(_) => self.poller.forget(terminal.as_fd()),
         }
     }
 

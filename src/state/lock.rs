@@ -49,6 +49,14 @@ impl Lock {
         }
     }
 
+    /// Lets go of it, also for processes that inherited the descriptor.
+    ///
+    /// # Errors
+    /// None that the kernel documents.
+    pub fn release(self) -> Result<()> {
+        self.file.unlock().context(|| "cannot release a lock".to_owned())
+    }
+
     /// The locked file, so that its descriptor can be handed on.
     #[must_use]
     pub fn file(&self) -> &File {

@@ -9,11 +9,13 @@ mod images;
 pub mod journal;
 pub mod lock;
 mod networks;
+mod oci;
 pub mod record;
 pub mod roots;
 
 pub use images::ImageStore;
 pub use lock::Lock;
 pub use networks::NetworkDir;
+pub use oci::{OciDir, OciRoot};
 pub use record::{Durability, read, write};
 pub use roots::{ContainerDir, Roots};

@@ -10,6 +10,7 @@ pub mod netlink;
 pub mod netns;
 pub mod pidfd;
 pub mod process;
+pub mod schedule;
 pub mod seccomp;
 pub mod selfexe;
 pub mod signal;

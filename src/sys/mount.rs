@@ -145,12 +145,27 @@ pub fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> io::Result<()> {
 /// attributes locked by a user namespace.
 pub fn change(mount: BorrowedFd<'_>, recursive: bool, change: Attributes) -> io::Result<()> {
     const ACCESS_TIME: u64 = libc::MOUNT_ATTR__ATIME;
-    let clears_time = if change.set & TIME_BITS != 0 { ACCESS_TIME } else { 0 };
+    let clears_time = if (change.set | change.clear) & TIME_BITS != 0 { ACCESS_TIME } else { 0 };
     let attribute = libc::mount_attr {
         attr_set: change.set,
         attr_clr: change.clear | clears_time,
         propagation: change.propagation,
         userns_fd: 0,
+    };
+    set_attributes(mount, c"", recursive, &attribute)
+}
+
+/// Shows files of `mount`, and of those below it if `recursive`, with the owners that the user
+/// namespace says. Needs Linux 5.12.
+///
+/// # Errors
+/// `EINVAL` for a file system that cannot do it, or a mount that was attached or mapped already.
+pub fn map_ids(mount: BorrowedFd<'_>, recursive: bool, users: BorrowedFd<'_>) -> io::Result<()> {
+    let attribute = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: users.as_raw_fd() as u64,
     };
     set_attributes(mount, c"", recursive, &attribute)
 }

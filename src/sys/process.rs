@@ -34,6 +34,19 @@ pub enum Fork {
 /// Those of `clone3(2)`: `EPERM` without `CAP_SYS_ADMIN`, `ENOSPC` at a limit of namespaces,
 /// `EAGAIN` at a limit of processes.
 pub fn clone(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
+    clone_as(flags, cgroup, libc::SIGCHLD)
+}
+
+/// As [`clone`], but the new process is a child of the caller's parent, who reaps it.
+///
+/// # Errors
+/// As [`clone`]; `EINVAL` in a process 1.
+pub fn clone_sibling(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
+    // The signal at its end is the caller's own (clone(2), CLONE_PARENT).
+    clone_as(flags | libc::CLONE_PARENT as u64, cgroup, 0)
+}
+
+fn clone_as(flags: u64, cgroup: Option<BorrowedFd<'_>>, end: libc::c_int) -> io::Result<Fork> {
     let mut pidfd: libc::c_int = -1;
     let into = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     let arguments = libc::clone_args {
@@ -41,7 +54,7 @@ pub fn clone(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
         pidfd: (&raw mut pidfd) as u64,
         child_tid: 0,
         parent_tid: 0,
-        exit_signal: libc::SIGCHLD as u64,
+        exit_signal: end as u64,
         stack: 0,
         stack_size: 0,
         tls: 0,
@@ -97,6 +110,19 @@ pub fn execute(path: &CStr, arguments: &[CString], environment: &[CString]) -> i
 /// The null-terminated array that `execve` wants.
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+/// Moves the calling process's children to come into a new time namespace; its clocks can be set
+/// in `/proc/self/timens_offsets` until the first of them is born.
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN`, `EINVAL` before Linux 5.6.
+pub fn unshare_time() -> io::Result<()> {
+    // SAFETY: takes a number only, and changes nothing that memory safety rests on.
+    match unsafe { libc::unshare(libc::CLONE_NEWTIME) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Ends the calling process at once: no destructor, no buffer, no exit handler runs.

@@ -267,8 +267,9 @@ fn the_id_goes_to_a_file_that_must_not_exist() {
 fn every_command_explains_itself_with_examples() {
     let machine = Machine::empty();
     for name in [
-        "attach", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port", "prune",
-        "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "wait",
+        "attach", "cp", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port",
+        "prune", "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause",
+        "wait",
     ] {
         let help = machine.out(&format!("container {name} --help"));
         assert!(help.contains("\nExamples:\n  compose container"), "{name}: {help}");

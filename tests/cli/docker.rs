@@ -153,3 +153,55 @@ fn links_never_stand_over_another_program() {
     assert!(err.contains("/docker is another program"), "{err}");
     assert_eq!(machine.read("docker"), "#!/bin/sh");
 }
+
+#[test]
+fn a_unit_brings_containers_back_after_a_boot() {
+    let machine = Machine::empty();
+    let err = machine.fails("system enable --units ./nowhere");
+    assert!(err.contains("there is no systemd here") && err.contains("system restore"), "{err}");
+    machine.write("x", "");
+    machine.out("system enable --units .");
+    let unit = machine.read("compose-restore.service");
+    assert!(unit.contains("ExecStart=") && unit.contains(" system restore\n"), "{unit}");
+    assert_eq!(machine.read("multi-user.target.wants/compose-restore.service"), unit);
+    machine.out("system enable --units . --remove");
+    assert!(
+        machine.fails("system enable --units ./compose-restore.service").contains("no systemd")
+    );
+}
+
+#[test]
+fn restore_starts_what_shall_run() {
+    let machine = Machine::empty();
+    for (name, policy) in [("one", "always"), ("two", "unless-stopped"), ("three", "no")] {
+        machine.out(&format!("container run -d --name {name} --restart {policy} nginx"));
+    }
+    machine.out("container create --name four --restart always nginx");
+    machine.out("container stop one two three");
+    assert_eq!(machine.out("system restore"), "one\n");
+    assert_eq!(machine.states(), ["four created", "one running", "three exited", "two exited"]);
+}
+
+#[test]
+fn a_clean_machine_has_nothing_left_over() {
+    let machine = Machine::empty();
+    assert_eq!(machine.out("system check"), "Nothing is left over.\n");
+    machine.write(".state/data/tmp/half-made", "");
+    let ran = machine.run("system check --format json");
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("\"kind\":\"directory\""), "{ran:?}");
+}
+
+#[test]
+fn a_volume_goes_through_an_archive() {
+    let machine = Machine::empty();
+    machine.out("volume create data");
+    let inside = ".state/data/volumes/data/_data";
+    std::fs::create_dir_all(machine.path(inside)).unwrap();
+    machine.write(&format!("{inside}/x"), "42");
+    machine.out("volume backup data -o data.tar");
+    std::fs::create_dir_all(machine.path(".state/data/volumes/copy/_data")).unwrap();
+    assert_eq!(machine.out("volume restore copy data.tar"), "copy\n");
+    assert_eq!(machine.read(".state/data/volumes/copy/_data/x"), "42");
+    assert!(machine.fails("volume backup nothing").contains("no such volume: nothing"));
+}

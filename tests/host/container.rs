@@ -120,3 +120,41 @@ fn others_share_its_network_and_its_size_is_known() {
     world.compose(&["network", "rm", "bridge"]).ok();
     world.assert_clean();
 }
+
+#[test]
+fn what_a_killed_shim_leaves_is_found_and_removed() {
+    let world = World::new();
+    world.compose(&["container", "run", "-d", "--name", "box", "busybox", "sleep", "99"]).ok();
+    assert_eq!(world.compose(&["system", "check"]).ok().text(), "Nothing is left over.");
+    world.shims().into_iter().for_each(crate::world::kill);
+    eventually("the shim is gone", LIMIT, || world.shims().is_empty());
+    let found = world.compose(&["system", "check"]);
+    assert_eq!(found.code, 1);
+    assert!(found.stdout.contains("it should run, but its shim is gone"), "{}", found.stdout);
+    assert_eq!(world.compose(&["system", "check", "--fix"]).code, 0);
+    assert_eq!(world.compose(&["system", "check"]).ok().text(), "Nothing is left over.");
+    world.compose(&["container", "rm", "box"]).ok();
+    world.compose(&["network", "rm", "bridge"]).ok();
+    world.assert_clean();
+}
+
+#[test]
+fn a_volume_is_saved_and_filled_from_an_archive() {
+    let world = World::new();
+    let run = |words: &[&str]| world.compose(&[&["container", "run", "--rm"], words].concat());
+    run(&[
+        "-v",
+        "data:/d",
+        "busybox",
+        "sh",
+        "-c",
+        "echo 42 > /d/x; chown 7:8 /d/x; chmod 640 /d/x",
+    ])
+    .ok();
+    world.compose(&["volume", "backup", "data", "-o", "data.tar"]).ok();
+    world.compose(&["volume", "restore", "copy", "data.tar"]).ok();
+    let seen = run(&["-v", "copy:/d", "busybox", "sh", "-c", "cat /d/x; stat -c %u:%g:%a /d/x"]);
+    assert_eq!(seen.ok().text(), "42\n7:8:640");
+    world.compose(&["network", "rm", "bridge"]).ok();
+    world.assert_clean();
+}

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod attached;
+mod attacks;
 mod build;
 mod build_attacks;
 mod build_contexts;
@@ -25,6 +26,7 @@ mod mounts;
 mod network;
 mod networks;
 mod plane;
+mod points;
 mod registry;
 mod secrets;
 mod sharing;

@@ -66,7 +66,7 @@ fn a_published_port_answers_on_every_address_of_the_host() {
 }
 
 #[test]
-fn a_taken_port_is_refused_with_its_number() {
+fn cve_2019_9946_a_taken_port_is_refused_with_its_number() {
     let world = World::new();
     world.compose_yaml(SERVER);
     world.compose(&["up", "-d"]).ok();
@@ -137,7 +137,7 @@ fn a_foreign_forward_policy_of_drop_does_not_cut_us_off() {
 
 /// A neighbour on the host's network, at 192.0.2.2, with a server on port 9000 that answers with
 /// the address it was asked from.
-const LAN_PEER: &str = r#"
+pub const LAN_PEER: &str = r#"
 set -e
 unshare --net sleep infinity > /dev/null 2>&1 &
 peer=$!

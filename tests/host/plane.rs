@@ -8,19 +8,6 @@ use std::time::Duration;
 
 use crate::world::{World, eventually, list};
 
-/// Attacks of this kind that cannot be, and why.
-const NOT_APPLICABLE: [(&str, &str); 4] = [
-    ("CVE-2024-41110, CVE-2026-34040", "there is no plugin that authorizes requests"),
-    ("CVE-2021-41092", "credentials are looked up by the exact registry: tests/registry/auth.rs"),
-    ("CVE-2025-15558", "no helper program is looked up by name for anything done here"),
-    ("CVE-2025-0495", "nothing is measured and sent anywhere"),
-];
-
-#[test]
-fn what_does_not_apply_has_a_reason() {
-    assert!(NOT_APPLICABLE.iter().all(|(id, why)| id.starts_with("CVE-") && !why.is_empty()));
-}
-
 /// CVE-2020-15257: sockets are files in a closed directory, never abstract names.
 /// CVE-2014-3499: and only their owner may use them.
 #[test]

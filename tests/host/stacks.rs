@@ -80,3 +80,24 @@ fn the_lemp_stack_answers_and_shows_an_edit_at_once() {
     world.shell(&format!("{REPOSITORY}/tests/support/registry.sh stop")).ok();
     world.assert_clean();
 }
+
+/// Built by our own `build` (`fixtures/images/build.sh`): node's packages installed by npm, and
+/// PHP's by apt, in steps with a network.
+#[test]
+fn images_built_from_dockerfiles_serve_pages() {
+    let world = world_with_registry();
+    let dir = world.path().join("served");
+    fs::create_dir_all(dir.join("pages")).unwrap();
+    fs::write(dir.join("pages/index.php"), "<?php echo 'PHP says ', 6 * 7;").unwrap();
+    let yaml = "services:\n  node:\n    image: node-web-app\n    ports: [\"49160:8080\"]\n    init: true\n\
+                \x20 php:\n    image: php:apache\n    ports: [\"49161:80\"]\n    volumes: [\"./pages:/var/www/html:ro\"]\n";
+    fs::write(dir.join("compose.yaml"), yaml).unwrap();
+    world.compose_in(&dir, &["up", "-d"]).ok();
+    eventually("the Node application answers", LIMIT, || {
+        page(&world, "127.0.0.1:49160").contains("Hello World")
+    });
+    eventually("PHP answers", LIMIT, || page(&world, "127.0.0.1:49161").contains("PHP says 42"));
+    world.compose_in(&dir, &["down", "-t", "5"]).ok();
+    world.shell(&format!("{REPOSITORY}/tests/support/registry.sh stop")).ok();
+    world.assert_clean();
+}

@@ -162,10 +162,12 @@ fn commands_have_terminals_of_their_own() {
     });
     typist.type_keys(b"exit 9\n");
     assert_eq!(typist.ends(), 9);
-    let mut left = Typist::new(&world, &["exec", "it", "sleep", "1000"]);
-    eventually("it runs", LIMIT, || world.compose(&["top", "it"]).stdout.contains("sleep 1000"));
+    let script = "echo re''ady; exec sleep 1000";
+    let mut left = Typist::new(&world, &["exec", "it", "sh", "-c", script]);
+    left.sees("ready");
     left.type_keys(b"\x10\x11");
     assert_eq!(left.ends(), 0);
+    assert!(world.compose(&["top", "it"]).ok().stdout.contains("sleep 1000"), "it goes on");
     world.compose(&["down", "-t", "1"]).ok();
     world.assert_clean();
 }

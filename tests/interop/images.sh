@@ -97,9 +97,10 @@ same 'umoci unpacks the same files' "$(sha256sum < umoci.list)" "$(sha256sum < o
 # --- we read what they write
 
 load() {
+    # By its id: each tool has its own idea of the full name.
     theirs image load -q -i "$1"
-    same "we load $2" "$(id_of theirs interop:1) $(layers_of theirs interop:1)" "$id $layers"
-    theirs image rm -f interop:1 > /dev/null
+    same "we load $2" "$(id_of theirs "$id") $(layers_of theirs "$id")" "$id $layers"
+    theirs image rm -f "$id" > /dev/null
 }
 skopeo copy -q oci-archive:ours.tar docker-archive:skopeo-docker.tar:interop:1
 load skopeo-docker.tar "skopeo's Docker archive"

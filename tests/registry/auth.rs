@@ -59,6 +59,7 @@ fn token_servers_fail() {
     }
 }
 
+/// CVE-2020-15157, CVE-2026-33540.
 #[test]
 fn realms_that_are_not_trusted() {
     let image = Image::usual();
@@ -156,6 +157,7 @@ fn an_identity_token_buys_access_tokens() {
     world.pull(&format!("{}/app:1", server.address)).unwrap();
 }
 
+/// CVE-2020-15157, CVE-2026-49349, CVE-2021-41092: credentials are for one registry.
 #[test]
 fn other_origins_do_not_see_the_token() {
     let image = Image::usual();

@@ -98,6 +98,7 @@ fn one_layer_twice_is_fetched_once() {
     assert_eq!(server.requests().iter().filter(|it| it.path == path).count(), 1);
 }
 
+/// claircore-10517, incus-35527: no request goes where a manifest says.
 #[test]
 fn addresses_in_manifests_are_not_followed() {
     let mut image = Image::usual();

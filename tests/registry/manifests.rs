@@ -86,6 +86,7 @@ fn served_as_something_else() {
     check("with a character set", &image, tagged(typed), Ends::Well);
 }
 
+/// tag-mutable-race: what a tag names is asked for once, and all else by digest.
 #[test]
 fn digests_decide() {
     let image = Image::usual();

@@ -58,6 +58,8 @@ fn start(dir: &Path, address: &str) -> Registry {
     Registry(process)
 }
 
+/// CVE-2025-6032, CVE-2020-29662: what nobody vouches for is not trusted. CVE-2019-10214,
+/// CVE-2014-5277: nor is it spoken to without TLS instead.
 #[test]
 fn a_private_authority_is_trusted_where_it_is_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -15,7 +15,7 @@ pub const TESTS: &[Test] = &[
     ("exec::user_directory_and_environment_are_its_own", own_settings),
     ("exec::it_says_what_is_missing", missing),
     ("exec::privileged_lifts_the_limits", privileged),
-    ("exec::numbers_are_users_and_nothing_wraps", users),
+    ("exec::cve_2026_30892_numbers_are_users_and_nothing_wraps", users),
     ("exec::a_terminal_is_one_of_the_container", terminal),
     ("exec::the_first_program_can_have_a_terminal", first_terminal),
 ];

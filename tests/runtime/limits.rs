@@ -7,7 +7,7 @@ use crate::Test;
 use crate::container::Container;
 
 pub const TESTS: &[Test] = &[
-    ("limits::the_cgroup_limits_and_is_seen_from_its_root", cgroup),
+    ("limits::cve_2025_47291_the_cgroup_limits_and_is_seen_from_its_root", cgroup),
     ("limits::too_much_memory_kills", memory),
     ("limits::too_many_processes_fail", pids),
     ("limits::ulimits_apply_as_far_as_permitted", ulimits),

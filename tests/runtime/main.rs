@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attacks;
 mod container;
 mod exec;
 mod inside;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         }
     }
     let tests: Vec<Test> =
-        [inside::TESTS, program::TESTS, mounts::TESTS, limits::TESTS, exec::TESTS]
+        [attacks::TESTS, inside::TESTS, program::TESTS, mounts::TESTS, limits::TESTS, exec::TESTS]
             .concat()
             .into_iter()
             .filter(|(name, _)| {

@@ -17,8 +17,8 @@ pub const TESTS: &[Test] = &[
     ("mounts::a_file_over_a_directory_is_told_in_dockers_words", mismatch),
     ("mounts::a_missing_source_is_told_in_dockers_words", missing_source),
     ("mounts::links_in_the_image_stay_inside", links),
-    ("mounts::proc_sys_and_dev_are_no_links", kernel_links),
-    ("mounts::nothing_is_mounted_inside_proc", over_proc),
+    ("mounts::cve_2025_54867_proc_sys_and_dev_are_no_links", kernel_links),
+    ("mounts::cve_2019_19921_nothing_is_mounted_inside_proc", over_proc),
     ("mounts::shm_has_the_asked_size", shm),
 ];
 

@@ -13,7 +13,7 @@ pub const TESTS: &[Test] = &[
     ("program::a_missing_program_is_told_in_dockers_words", missing),
     ("program::what_cannot_be_executed_is_told_in_dockers_words", not_executable),
     ("program::the_working_directory_is_made", working_directory),
-    ("program::a_working_directory_never_leads_out", working_directory_escape),
+    ("program::cve_2024_21626_a_working_directory_never_leads_out", working_directory_escape),
     ("program::init_reaps_and_forwards", init),
     ("program::a_pipe_that_breaks_ends_a_program", broken_pipe),
 ];

@@ -72,7 +72,7 @@ start() {
     # `9>&-`: the server must not hold the lock for as long as it lives.
     setsid "$program" serve "$config" > "$here/log" 2>&1 < /dev/null 9>&- &
     echo $! > "$pid_file"
-    for _ in $(seq 100); do
+    for _ in $(seq 400); do
         answers && return
         running || break
         sleep 0.05

@@ -85,6 +85,9 @@ async fn surroundings<E: Engine>(
             *other = find(observed, other)?.id.to_string();
         }
     }
+    for from in &mut spec.volumes_from {
+        from.container = find(observed, &from.container)?.id.to_string();
+    }
     let NetworkMode::Networks(endpoints) = &mut spec.network else { return Ok(()) };
     for endpoint in endpoints {
         match crate::cli::network::find(observed, &endpoint.network) {

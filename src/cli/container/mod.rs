@@ -1,6 +1,7 @@
 //! `container …`: single containers, whatever project they belong to.
 
 mod attach;
+mod cp;
 mod create;
 mod exec;
 mod fetch;
@@ -31,6 +32,7 @@ use crate::resource::Observed;
 use crate::resource::observed::Scope;
 
 pub use attach::Attach;
+pub use cp::Cp;
 pub use create::Create;
 pub use exec::Exec;
 pub use find::find;
@@ -55,6 +57,7 @@ pub use wait::Wait;
 #[derive(clap::Subcommand, Debug)]
 pub enum Container {
     Attach(Attach),
+    Cp(Cp),
     Create(Box<Create>),
     Exec(Exec),
     Inspect(Inspect),
@@ -86,6 +89,7 @@ impl Container {
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         match self {
             Container::Attach(command) => command.run(cx).await,
+            Container::Cp(command) => command.run(cx).await,
             Container::Create(command) => command.run(cx).await,
             Container::Exec(command) => command.run(cx).await,
             Container::Inspect(command) => command.run(cx).await,

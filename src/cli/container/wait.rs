@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::cli::follow::outlast;
+use crate::cli::follow::end_once;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 
@@ -26,7 +26,7 @@ impl Wait {
         let engine = cx.engine()?;
         let lives = self.containers.iter().map(|name| async {
             let container = find(&observed, name)?;
-            let status = outlast(engine, &container.id).await?;
+            let status = end_once(engine, &container.id).await?;
             Ok::<i32, crate::cli::Failure>(status.and_then(|it| it.exit_code).unwrap_or(0))
         });
         let mut exit = Exit::Success;

@@ -14,7 +14,7 @@ use crate::cli::login::Login;
 use crate::cli::logout::Logout;
 use crate::cli::network::Network;
 use crate::cli::registry::Search;
-use crate::cli::system::{Info, System};
+use crate::cli::system::{Events, Info, System};
 use crate::cli::volume::Volume;
 
 use super::{Contexts, DockerVersion, Said, version};
@@ -68,7 +68,9 @@ enum Verb {
     Container(Container),
     #[command(subcommand)]
     Context(Contexts),
+    Cp(container::Cp),
     Create(Box<container::Create>),
+    Events(Events),
     Exec(container::Exec),
     History(image::History),
     #[command(subcommand)]
@@ -161,6 +163,7 @@ fn command(verb: Verb) -> Command {
         }
         Verb::Container(command) => Command::Container(command),
         Verb::Context(command) => Command::Contexts(command),
+        Verb::Events(command) => Command::System(System::Events(command)),
         Verb::Image(command) => Command::Image(command),
         Verb::Info(command) => Command::Info(command),
         Verb::Inspect(command) => Command::Inspect(command),
@@ -203,6 +206,7 @@ fn on_images(verb: Verb) -> Result<Image, Box<Verb>> {
 fn on_containers(verb: Verb) -> Option<Container> {
     Some(match verb {
         Verb::Attach(command) => Container::Attach(command),
+        Verb::Cp(command) => Container::Cp(command),
         Verb::Create(command) => Container::Create(command),
         Verb::Exec(command) => Container::Exec(command),
         Verb::Kill(command) => Container::Kill(command),

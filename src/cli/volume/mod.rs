@@ -1,5 +1,6 @@
 //! `volume …`: single volumes, whatever project they belong to.
 
+mod backup;
 mod create;
 mod inspect;
 mod ls;
@@ -17,11 +18,13 @@ pub use prune::unused;
 /// Manage volumes
 #[derive(clap::Subcommand, Debug)]
 pub enum Volume {
+    Backup(backup::Backup),
     Create(create::Create),
     Inspect(inspect::Inspect),
     #[command(visible_alias = "list")]
     Ls(ls::Ls),
     Prune(prune::Prune),
+    Restore(backup::Restore),
     #[command(visible_alias = "remove")]
     Rm(rm::Rm),
 }
@@ -33,10 +36,12 @@ impl Volume {
     /// Whatever went wrong; not reported yet.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         match self {
+            Volume::Backup(command) => command.run(cx).await,
             Volume::Create(command) => command.run(cx).await,
             Volume::Inspect(command) => command.run(cx).await,
             Volume::Ls(command) => command.run(cx).await,
             Volume::Prune(command) => command.run(cx).await,
+            Volume::Restore(command) => command.run(cx).await,
             Volume::Rm(command) => command.run(cx).await,
         }
     }

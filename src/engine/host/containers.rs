@@ -117,6 +117,10 @@ pub(super) fn rename(host: &Host, id: &ContainerId, name: &str) -> Result<()> {
     let path = roots.container(id).spec();
     let record: Option<Record> = state::read(&path)?;
     let mut record = record.ok_or_else(|| missing(id))?;
+    if record.spec.name == name {
+        let message = "Renaming a container with the same name as its current name";
+        return Err(Error::new(Kind::Invalid, message));
+    }
     names::take(roots, name, id)?;
     let old = std::mem::replace(&mut record.spec.name, name.to_owned());
     state::write(&path, &record, Durability::Process)?;

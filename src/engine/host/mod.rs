@@ -6,6 +6,7 @@
 
 mod build;
 mod cdi;
+mod check;
 mod containers;
 mod events;
 mod files;
@@ -43,6 +44,7 @@ use super::{
     Progress, PullOptions, RemoveOptions, StopOptions,
 };
 
+pub use check::{Leftover, leftovers};
 pub use events::HostEvents;
 pub use images::Relay;
 pub use inspect::bytes_below;

@@ -91,7 +91,10 @@ pub(super) fn free_dangling(roots: &Roots) -> Result<()> {
 }
 
 /// Names of containers that do not exist.
-fn dangling(roots: &Roots) -> Result<Vec<String>> {
+///
+/// # Errors
+/// The names cannot be listed.
+pub(super) fn dangling(roots: &Roots) -> Result<Vec<String>> {
     let entries = fs::read_dir(roots.container_names())
         .context(|| "cannot list container names".to_owned())?;
     let mut names = Vec::new();

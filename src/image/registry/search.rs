@@ -92,7 +92,7 @@ async fn catalog(settings: &Settings, base: &Url, word: &str) -> Result<Vec<Foun
         repositories: Vec<String>,
     }
     let mut url = place(base, "v2/_catalog")?;
-    url.query_pairs_mut().append_pair("n", "10000");
+    url.query_pairs_mut().append_pair("n", "1000");
     let bytes = web::read(settings, &url).await?;
     let answer: Answer = serde_json::from_slice(&bytes).map_err(unreadable)?;
     let fits = answer.repositories.into_iter().filter(|name| name.contains(word));

@@ -44,6 +44,8 @@ pub struct LowerOptions {
     pub scale: BTreeMap<String, u32>,
     /// Dependencies neither order nor delay anything (`--no-deps`).
     pub no_deps: bool,
+    /// Networks and volumes that no service uses come too (`--all-resources`).
+    pub all_resources: bool,
 }
 
 /// Names of all services that the compose files have, those of inactive profiles included.
@@ -76,8 +78,8 @@ pub fn lower(
             .context(|| format!("service {name}"))?;
         desired.services.insert(name.clone(), lowered);
     }
-    network::networks(project, &mut desired)?;
-    mounts::volumes(project, &mut desired);
+    network::networks(project, &mut desired, options.all_resources)?;
+    mounts::volumes(project, &mut desired, options.all_resources);
     Ok(desired)
 }
 

@@ -297,6 +297,9 @@ fn networks_are_attached_by_priority_and_known_by_service_and_aliases() {
     let desired = lower(&project, &images, &LowerOptions::default()).unwrap();
 
     assert_eq!(desired.networks.keys().collect::<Vec<_>>(), ["p_back", "p_front"]);
+    let options = LowerOptions { all_resources: true, ..LowerOptions::default() };
+    let all = lower(&project, &images, &options).unwrap();
+    assert_eq!(all.networks.keys().collect::<Vec<_>>(), ["p_back", "p_front", "p_unused"]);
     let front = &desired.networks["p_front"].spec;
     assert_eq!(
         (front.subnets[0].subnet.as_str(), front.internal, front.ipv4),

@@ -16,8 +16,10 @@ pub struct Hierarchy {
 }
 
 /// v1 hierarchies without one of these are somebody's own and left alone.
-const USED: &[&str] =
-    &["blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "pids"];
+const USED: &[&str] = &[
+    "blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "net_cls",
+    "net_prio", "pids", "rdma",
+];
 
 /// Finds all hierarchies: the unified one, single controllers (v1), or both (hybrid).
 ///

@@ -59,6 +59,14 @@ pub fn v1(resources: &LinuxResources) -> Result<Vec<Write>> {
         let file = format!("hugetlb.{}.limit_in_bytes", page.page_size());
         writes.add("hugetlb", file, page.limit());
     }
+    if let Some(network) = resources.network() {
+        writes.add_some("net_cls", "net_cls.classid", network.class_id().filter(|id| *id != 0));
+        for interface in network.priorities().iter().flatten() {
+            let value = format!("{} {}", interface.name(), interface.priority());
+            writes.add("net_prio", "net_prio.ifpriomap", value);
+        }
+    }
+    add_rdma(&mut writes, resources);
     if resources.unified().as_ref().is_some_and(|unified| !unified.is_empty()) {
         let message = "`unified` resources need cgroup v2, which this machine does not use";
         return Err(Error::new(Kind::Invalid, message));
@@ -66,35 +74,58 @@ pub fn v1(resources: &LinuxResources) -> Result<Vec<Write>> {
     Ok(writes.0)
 }
 
+/// The same file in both versions.
+fn add_rdma(writes: &mut Writes, resources: &LinuxResources) {
+    let mut devices: Vec<_> = resources.rdma().iter().flatten().collect();
+    devices.sort_by_key(|(name, _)| *name);
+    for (name, limit) in devices {
+        let part = |key: &str, value: Option<u32>| {
+            value.map(|value| format!(" {key}={value}")).unwrap_or_default()
+        };
+        let handles = part("hca_handle", limit.hca_handles());
+        let objects = part("hca_object", limit.hca_objects());
+        writes.add("rdma", "rdma.max", format!("{name}{handles}{objects}"));
+    }
+}
+
+/// Zero stands for a value that was not given (runc: the same).
+fn set<T: Default + PartialEq>(value: Option<T>) -> Option<T> {
+    value.filter(|value| *value != T::default())
+}
+
 fn v1_memory(writes: &mut Writes, memory: &LinuxMemory) {
-    writes.add_some("memory", "memory.limit_in_bytes", memory.limit());
-    writes.add_some("memory", "memory.memsw.limit_in_bytes", memory.swap());
-    writes.add_some("memory", "memory.soft_limit_in_bytes", memory.reservation());
+    writes.add_some("memory", "memory.limit_in_bytes", set(memory.limit()));
+    writes.add_some("memory", "memory.memsw.limit_in_bytes", set(memory.swap()));
+    writes.add_some("memory", "memory.soft_limit_in_bytes", set(memory.reservation()));
     writes.add_some("memory", "memory.swappiness", memory.swappiness());
+    writes.add_some("memory", "memory.kmem.tcp.limit_in_bytes", set(memory.kernel_tcp()));
     if memory.disable_oom_killer() == Some(true) {
         writes.add("memory", "memory.oom_control", 1);
     }
 }
 
 fn v1_cpu(writes: &mut Writes, cpu: &LinuxCpu) {
-    writes.add_some("cpu", "cpu.shares", cpu.shares());
-    writes.add_some("cpu", "cpu.cfs_period_us", cpu.period());
-    writes.add_some("cpu", "cpu.cfs_quota_us", cpu.quota());
+    writes.add_some("cpu", "cpu.shares", set(cpu.shares()));
+    writes.add_some("cpu", "cpu.cfs_period_us", set(cpu.period()));
+    writes.add_some("cpu", "cpu.cfs_quota_us", set(cpu.quota()));
     writes.add_some("cpu", "cpu.cfs_burst_us", cpu.burst());
-    writes.add_some("cpu", "cpu.rt_period_us", cpu.realtime_period());
-    writes.add_some("cpu", "cpu.rt_runtime_us", cpu.realtime_runtime());
+    writes.add_some("cpu", "cpu.rt_period_us", set(cpu.realtime_period()));
+    writes.add_some("cpu", "cpu.rt_runtime_us", set(cpu.realtime_runtime()));
     writes.add_some("cpu", "cpu.idle", cpu.idle());
     writes.add_some("cpuset", "cpuset.cpus", cpu.cpus().as_ref().filter(|cpus| !cpus.is_empty()));
     writes.add_some("cpuset", "cpuset.mems", cpu.mems().as_ref().filter(|mems| !mems.is_empty()));
 }
 
 fn v1_io(writes: &mut Writes, io: &LinuxBlockIo) {
-    writes.add_some("blkio", "blkio.weight|blkio.bfq.weight", io.weight());
-    writes.add_some("blkio", "blkio.leaf_weight", io.leaf_weight());
+    writes.add_some("blkio", "blkio.weight|blkio.bfq.weight", set(io.weight()));
+    writes.add_some("blkio", "blkio.leaf_weight", set(io.leaf_weight()));
     for device in io.weight_device().iter().flatten() {
         let value =
             device.weight().map(|weight| format!("{}:{} {weight}", device.major(), device.minor()));
         writes.add_some("blkio", "blkio.weight_device|blkio.bfq.weight_device", value);
+        let leaf = device.leaf_weight();
+        let leaf = leaf.map(|leaf| format!("{}:{} {leaf}", device.major(), device.minor()));
+        writes.add_some("blkio", "blkio.leaf_weight_device", leaf);
     }
     for (file, devices) in throttles(io) {
         for device in devices {
@@ -134,6 +165,7 @@ pub fn v2(resources: &LinuxResources) -> Result<Vec<Write>> {
     for page in resources.hugepage_limits().iter().flatten() {
         writes.add("hugetlb", format!("hugetlb.{}.max", page.page_size()), max(page.limit()));
     }
+    add_rdma(&mut writes, resources);
     let mut unified: Vec<(&String, &String)> = resources.unified().iter().flatten().collect();
     unified.sort();
     for (file, value) in unified {

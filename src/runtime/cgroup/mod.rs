@@ -110,6 +110,8 @@ impl Cgroup {
         for write in &writes {
             match self.write(write) {
                 Err(_) if write.file.starts_with("memory.") => late.push(write),
+                // A quota must fit its period, and both those above.
+                Err(_) if write.file.starts_with("cpu.cfs") => late.push(write),
                 result => result?,
             }
         }
@@ -169,6 +171,11 @@ impl Cgroup {
         };
         let all = self.groups.iter();
         all.map(|group| (name(group), &group.controllers[..], group.unified)).collect()
+    }
+
+    /// Its directory in each hierarchy, in the order of [`Cgroup::hierarchies`].
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.groups.iter().map(|group| group.path.as_path())
     }
 
     fn unified(&self) -> Option<&Group> {

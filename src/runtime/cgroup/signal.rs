@@ -82,6 +82,21 @@ impl Cgroup {
         }
     }
 
+    /// Whether it is frozen, or about to be.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        // A file that cannot be read belongs to a group that is gone.
+        let says = |group: &Group, file: &str, words: &[&str]| {
+            let text = fs::read_to_string(group.path.join(file)).unwrap_or_default();
+            words.contains(&text.trim())
+        };
+        match (self.unified(), self.freezer()) {
+            (Some(group), _) => says(group, "cgroup.freeze", &["1"]),
+            (None, Some(group)) => says(group, "freezer.state", &["FROZEN", "FREEZING"]),
+            (None, None) => false,
+        }
+    }
+
     fn freezer(&self) -> Option<&Group> {
         self.groups.iter().find(|group| group.controllers.iter().any(|name| name == "freezer"))
     }

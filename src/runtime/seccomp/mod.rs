@@ -6,6 +6,7 @@
 //! `EPERM`: a C library takes that for "not there" and falls back.
 
 mod compile;
+mod notify;
 mod profile;
 mod syscalls;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::base::{Context, Error, Kind, Result};
 use crate::sys::seccomp::Instruction;
 
 use super::bundle::Seccomp;
+pub use notify::Listener;
 use profile::Profile;
 pub use profile::{Facts, Filter};
 

@@ -214,19 +214,20 @@ impl Filter {
     pub fn from_oci(oci: &LinuxSeccomp) -> Filter {
         let arches = oci.architectures().as_deref().unwrap_or_default();
         let calls = oci.syscalls().iter().flatten();
-        Filter {
-            default: oci.default_action().as_u32(oci.default_errno_ret()),
-            allow_i386: arches.contains(&Arch::ScmpArchX86),
-            rules: calls
-                .flat_map(|call| {
-                    let action = call.action().as_u32(call.errno_ret());
-                    let comparisons: Vec<Comparison> =
-                        call.args().iter().flatten().map(Comparison::from).collect();
-                    rules(call.names(), action, &comparisons)
-                })
-                .collect(),
-            flags: flag_bits(oci.flags().as_deref()),
-        }
+        let default = oci.default_action().as_u32(oci.default_errno_ret());
+        let rules: Vec<Rule> = calls
+            .flat_map(|call| {
+                let action = call.action().as_u32(call.errno_ret());
+                let comparisons: Vec<Comparison> =
+                    call.args().iter().flatten().map(Comparison::from).collect();
+                rules(call.names(), action, &comparisons)
+            })
+            .collect();
+        let asks = |action: u32| action == libc::SECCOMP_RET_USER_NOTIF;
+        let listens = asks(default) || rules.iter().any(|rule| asks(rule.action));
+        let listens = if listens { libc::SECCOMP_FILTER_FLAG_NEW_LISTENER } else { 0 };
+        let allow_i386 = arches.contains(&Arch::ScmpArchX86);
+        Filter { default, allow_i386, rules, flags: flag_bits(oci.flags().as_deref()) | listens }
     }
 }
 

@@ -156,6 +156,7 @@ fn our_default_differs_from_docker_where_it_says() {
     }
 }
 
+/// copy-fail-2026: the kernel's cryptography is no network.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn only_families_that_networks_need_can_be_opened() {
@@ -175,6 +176,7 @@ fn only_families_that_networks_need_can_be_opened() {
     assert_eq!(answer(&[], 0x1_0000_0026), ERRNO | libc::EAFNOSUPPORT as u32);
 }
 
+/// CVE-2017-5226.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn nothing_is_typed_into_a_terminal() {

@@ -1,0 +1,101 @@
+//! `system enable`: containers come back after a boot.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use crate::base::{self, Context as _, Error, Kind};
+use crate::cli::{Context, Exit, Result};
+use crate::engine::Engine;
+
+/// Name of the unit.
+const UNIT: &str = "compose-restore.service";
+
+/// The target that wants it.
+const WANTS: &str = "multi-user.target.wants";
+
+/// Have containers come back after a boot
+///
+/// Writes one systemd unit that runs `compose system restore` once at boot. Where there is no
+/// systemd, it says what to do instead.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  compose system enable
+  compose system enable --remove      And no longer")]
+pub struct Enable {
+    /// Take the unit away again
+    #[arg(long)]
+    remove: bool,
+
+    /// Directory of systemd's units
+    #[arg(long, value_name = "DIRECTORY", default_value = "/etc/systemd/system")]
+    units: PathBuf,
+}
+
+impl Enable {
+    /// Writes the unit, or removes it.
+    pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        let units = cx.directory().join(&self.units);
+        let (unit, link) = (units.join(UNIT), units.join(WANTS).join(UNIT));
+        if self.remove {
+            remove(&link)?;
+            remove(&unit)?;
+            cx.output().print_line(format!("Removed {}", unit.display()))?;
+            return Ok(Exit::Success);
+        }
+        let own = std::env::current_exe().context(|| "cannot find this program".to_owned())?;
+        if !units.is_dir() {
+            let message = format!("there is no systemd here: {} is missing", units.display());
+            return Err(Error::new(Kind::NotFound, message)
+                .hint(format!("have your init run `{} system restore` once at boot", own.display()))
+                .hint(format!("with cron: @reboot {} system restore", own.display()))
+                .into());
+        }
+        write(&unit, &text(&own))?;
+        let wants = units.join(WANTS);
+        let made = std::fs::create_dir_all(&wants);
+        made.context(|| format!("cannot make {}", wants.display()))?;
+        remove(&link)?;
+        let made = symlink(Path::new("..").join(UNIT), &link);
+        made.context(|| format!("cannot make {}", link.display()))?;
+        cx.output().print_line(format!("Wrote {}", unit.display()))?;
+        Ok(Exit::Success)
+    }
+}
+
+/// The unit: once, after the network is there.
+fn text(program: &Path) -> String {
+    format!(
+        "\
+[Unit]
+Description=Start containers by their restart policies
+After=network-online.target local-fs.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+KillMode=none
+Delegate=yes
+ExecStart={} system restore
+
+[Install]
+WantedBy=multi-user.target
+",
+        program.display()
+    )
+}
+
+fn write(path: &Path, text: &str) -> base::Result<()> {
+    std::fs::write(path, text).context(|| format!("cannot write {}", path.display()))
+}
+
+fn remove(path: &Path) -> base::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

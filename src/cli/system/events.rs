@@ -1,0 +1,91 @@
+//! `system events`: what happens to everything, as it happens.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cli::options::moment;
+use crate::cli::single::Filters;
+use crate::cli::ui::events::{docker_json, docker_line};
+use crate::cli::ui::template::{Format, go_json};
+use crate::cli::{Context, Exit, Result};
+use crate::engine::{Engine, EventOptions, Events as _};
+use crate::resource::event::Event;
+
+/// Show what happens to containers, images, networks and volumes, as it happens
+///
+/// Until Ctrl-C, or until the time given.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  compose system events
+  compose system events --filter type=container --filter event=die
+  compose system events --since 10m --until 0s --format json")]
+pub struct Events {
+    /// Only events that match, as in type=container, event=die, container=web, image=nginx
+    #[arg(short, long, value_name = "FILTER")]
+    filter: Vec<String>,
+
+    /// A Go template, or json
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+
+    /// Begin with what happened since, as in `2026-01-31T12:00:00Z` or `10m`
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+
+    /// End with what happened until then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+/// Docker's words, as far as there are such things here.
+const KNOWN: [&str; 8] =
+    ["container", "event", "image", "label", "network", "scope", "type", "volume"];
+
+impl Events {
+    /// Shows them.
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        let filters = Filters::parse(&self.filter, &KNOWN)?;
+        let template = match self.format.as_deref() {
+            None | Some("" | "json") => None,
+            Some(template) => Some(Format::parse(template)?),
+        };
+        let now = Timestamp::now();
+        let at = |text: &Option<String>| text.as_deref().map(|it| moment(it, now)).transpose();
+        let options = EventOptions { since: at(&self.since)?, until: at(&self.until)? };
+        let mut events = cx.engine()?.events(&options).await?;
+        let zone = TimeZone::system();
+        while let Some(event) = events.next().await? {
+            if !shows(&filters, &event) {
+                continue;
+            }
+            let line = match (&template, self.format.as_deref()) {
+                (Some(template), _) => template.render(&docker_json(&event), &BTreeMap::new())?,
+                (None, Some("json")) => go_json(&docker_json(&event)),
+                (None, _) => docker_line(&event, &zone),
+            };
+            cx.output().print_line(line)?;
+        }
+        Ok(Exit::Success)
+    }
+}
+
+fn shows(filters: &Filters, event: &Event) -> bool {
+    let kind = event.kind.as_str();
+    let attribute = |name: &str| event.attributes.get(name).map_or("", String::as_str);
+    // A thing is meant by its id, the beginning of it, or its name.
+    let is = |wanted_kind: &str, text: &str| {
+        kind == wanted_kind && (event.id.starts_with(text) || attribute("name") == text)
+    };
+    let word = event.action.split(':').next().unwrap_or(&event.action);
+    filters.any("type", |wanted| wanted == kind)
+        && filters.any("scope", |wanted| wanted == "local")
+        && filters.any("event", |wanted| wanted == event.action || wanted == word)
+        && filters.any("container", |wanted| is("container", wanted))
+        && filters.any("network", |wanted| is("network", wanted))
+        && filters.any("volume", |wanted| is("volume", wanted))
+        && filters.any("image", |wanted| is("image", wanted) || attribute("image") == wanted)
+        && filters.labels(&event.attributes)
+}
