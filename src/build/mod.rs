@@ -30,6 +30,7 @@ mod stubs;
 mod tree;
 
 pub use cache::{CachePlace, CacheTarget};
+pub use ignore::Ignore;
 pub use request::{
     Event, Failure, NamedContext, Network, Outcome, Progress, Recipe, Remote, Request, Secret,
     Silent, World,

@@ -1,25 +1,26 @@
-//! `up` in the foreground: containers start, their output flows, Ctrl-C stops them.
+//! `up` in the foreground: containers start, their output flows, Ctrl-C stops them, and keys do
+//! what the menu says.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
-use jiff::Timestamp;
+use futures_util::stream::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::base::Context as _;
 use crate::cli::carry::tell;
-use crate::cli::follow::{Sink, follow, outlast};
-use crate::cli::project::{is_one_off, service_of, short_name};
+use crate::cli::menu::Menu;
+use crate::cli::screen::{Begun, Ended, Screen};
+use crate::cli::stage::{News, Stage, blindness};
 use crate::cli::ui::prefix::PrefixOptions;
 use crate::cli::ui::progress::Progress;
+use crate::cli::watch::{Acting, Session};
 use crate::cli::{Context, Exit, ProgressStyle, Result};
-use crate::engine::{Engine, LogOptions};
+use crate::engine::Engine;
 use crate::execute::{self, Cancel, Event, Outcome, RunOptions};
 use crate::plan::{self, Action, Plan, Selection};
-use crate::resource::{Container, Observed};
+use crate::resource::Observed;
 
 /// A project in the foreground.
 pub struct Attached {
@@ -39,6 +40,12 @@ pub struct Attached {
     pub exit_code_from: Option<String>,
     /// Time before a container is killed; `None`: its own.
     pub grace: Option<Duration>,
+    /// Keys do something, where there is a terminal.
+    pub menu: bool,
+    /// Services that files can be watched for.
+    pub watchable: Vec<String>,
+    /// Begin to watch at once (`--watch`).
+    pub watch: bool,
 }
 
 /// When `up` ends by itself.
@@ -52,20 +59,11 @@ pub enum End {
     FirstFailure,
 }
 
-/// A container's name, and how many old lines of it are shown; `None`: all since `up` began.
-type Begun = (String, Option<usize>);
-
-/// A container that ended, and how.
-struct Ended {
-    service: String,
-    code: i32,
-}
-
 /// How it will have ended.
 #[derive(Default)]
-struct Verdict {
+pub struct Verdict {
     /// How often the user asked to stop.
-    interrupts: u32,
+    pub interrupts: u32,
     /// Everything is being stopped because a container ended.
     aborting: bool,
     /// The exit code, if a container decides on it.
@@ -83,46 +81,45 @@ impl Attached {
         observed: &Observed,
         start: &Plan,
     ) -> Result<Exit> {
+        // What is wrong with the rules is said before anything starts.
+        let session = self.watch.then(|| self.session(cx)).transpose()?;
         let screen = Screen::new(self, cx, observed)?;
         let (begun, mut begins) = mpsc::unbounded_channel();
+        let (acted, mut acts) = mpsc::unbounded_channel();
         let cancel = Cancel::default();
         let mut work = std::pin::pin!(self.start(cx, start, &cancel, screen.running(begun)));
-        let (mut signals, mut starting) = (Signals::new()?, true);
-        let (mut lives, mut stops) = (FuturesUnordered::new(), FuturesUnordered::new());
-        let mut verdict = Verdict::default();
-        while starting || !begins.is_empty() || !lives.is_empty() || !stops.is_empty() {
-            tokio::select! {
-                outcome = &mut work, if starting => {
-                    starting = false;
-                    if !cancel.is_cancelled() {
-                        outcome?.complete()?;
-                    }
-                }
-                Some(begun) = begins.recv() => lives.push(screen.live(cx.engine()?, begun)),
-                Some(ended) = lives.next() => {
-                    let ended = ended?;
-                    if ended.is_some_and(|ended| self.decides(&ended, &mut verdict)) {
-                        cx.output().say_line("Aborting on container exit...")?;
-                        cancel.cancel();
-                        stops.push(self.stop(cx, false));
-                    }
-                }
-                Some(result) = stops.next() => result?,
-                () = signals.next() => {
-                    verdict.interrupts += 1;
-                    cancel.cancel();
-                    let text = "Gracefully Stopping... press Ctrl+C again to force";
-                    let force = verdict.interrupts > 1;
-                    cx.output().say_line(if force { "Killing..." } else { text })?;
-                    stops.push(self.stop(cx, force));
-                }
-            }
+        let mut signals = Signals::new()?;
+        let menu = Menu::open(cx, self.menu, !self.watchable.is_empty())?;
+        let mut stage = Stage::new(self, cx, &screen, &cancel, acted, menu);
+        stage.session = session;
+        while stage.goes_on(begins.is_empty()) {
+            let news = tokio::select! {
+                outcome = &mut work, if stage.starting => News::Started(outcome),
+                Some(begun) = begins.recv() => News::Begun(begun),
+                Some(ended) = stage.lives.next() => News::Ended(ended),
+                Some(result) = stage.stops.next() => News::Stopped(result),
+                () = signals.next() => News::Signal,
+                key = stage.menu.key() => News::Key(key?),
+                Some(since) = acts.recv() => News::Acted(since),
+                failure = blindness(&mut stage.watching) => News::Blind(failure),
+            };
+            stage.hear(news).await?;
         }
-        Ok(verdict.exit())
+        Ok(stage.exit())
+    }
+
+    /// A session that watches files, and shows nothing of builds: the screen belongs to the
+    /// containers.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn session<E: Engine>(&self, cx: &Context<E>) -> Result<Session> {
+        let how = Acting { quiet_build: true, calm: true, prune: true };
+        Session::new(cx, &self.watchable, how)
     }
 
     /// Takes an end in; whether everything is to be stopped now because of it.
-    fn decides(&self, ended: &Ended, verdict: &mut Verdict) -> bool {
+    pub fn decides(&self, ended: &Ended, verdict: &mut Verdict) -> bool {
         if self.exit_code_from.as_ref() == Some(&ended.service) {
             verdict.code = Some(ended.code);
         }
@@ -156,7 +153,7 @@ impl Attached {
                 && let Action::StartContainer(target) = &step.action
             {
                 // The receiver is gone only when nobody shows anything any more.
-                let _ = begun.send((target.name.clone(), None));
+                let _ = begun.send(Begun { name: target.name.clone(), tail: None, since: None });
             }
         };
         let engine = cx.engine()?;
@@ -164,7 +161,10 @@ impl Attached {
     }
 
     /// Stops or kills everything, telling so in plain lines: what containers print goes on.
-    async fn stop<E: Engine>(&self, cx: &Context<E>, force: bool) -> Result<()> {
+    ///
+    /// # Errors
+    /// A container cannot be stopped.
+    pub async fn stop<E: Engine>(&self, cx: &Context<E>, force: bool) -> Result<()> {
         let observed = cx.observe(&self.project, Vec::new()).await?;
         let (project, services) = (self.project.clone(), self.services.clone());
         let selection = Selection { project, services };
@@ -181,80 +181,21 @@ impl Attached {
         let options = RunOptions { parallel: cx.parallel()?, wait_timeout: None };
         let (engine, cancel) = (cx.engine()?, Cancel::default());
         let outcome = execute::run(&plan, engine, &options, &cancel, &progress, &mut events).await;
+        cx.tell_notes(&outcome)?;
         outcome.complete()?;
         Ok(())
     }
 }
 
 impl Verdict {
-    fn exit(&self) -> Exit {
+    /// The exit code of `up`.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
         match (self.code, self.interrupts) {
             (Some(code), _) => Exit::of_program(code),
             (None, 0) => Exit::Success,
             (None, _) => Exit::Code(130),
         }
-    }
-}
-
-/// The containers, and where their output goes.
-struct Screen<'a> {
-    containers: Vec<&'a Container>,
-    shown: &'a BTreeSet<String>,
-    sink: RefCell<Sink>,
-    begin: Timestamp,
-}
-
-impl<'a> Screen<'a> {
-    /// Says whose output is going to be shown.
-    fn new<E: Engine>(
-        attached: &'a Attached,
-        cx: &Context<E>,
-        observed: &'a Observed,
-    ) -> Result<Screen<'a>> {
-        let watched =
-            |it: &&Container| !is_one_off(it) && attached.watched.contains(service_of(it));
-        let containers: Vec<&Container> = observed.containers.iter().filter(watched).collect();
-        let mut sink = Sink::new(cx.output(), attached.prefix, true);
-        let shown = containers.iter().filter(|it| attached.shown.contains(service_of(it)));
-        let mut names: Vec<&str> = shown.map(|container| short_name(container)).collect();
-        names.sort_unstable();
-        if !names.is_empty() {
-            cx.output().print_line(format!("Attaching to {}", names.join(", ")))?;
-        }
-        // All names are known before the first line, so that they are equally wide from it on.
-        names.iter().for_each(|name| {
-            sink.source(name);
-        });
-        let (sink, begin) = (RefCell::new(sink), Timestamp::now());
-        Ok(Screen { containers, shown: &attached.shown, sink, begin })
-    }
-
-    /// Tells of those that run already: only their new output is shown.
-    fn running(&self, begun: mpsc::UnboundedSender<Begun>) -> mpsc::UnboundedSender<Begun> {
-        for container in self.containers.iter().filter(|it| it.status.state.is_active()) {
-            // The receiver lives as long as the sender here.
-            let _ = begun.send((container.spec.name.clone(), Some(0)));
-        }
-        begun
-    }
-
-    /// Follows a container to its end; `None`: it is not one of those that are watched.
-    async fn live<E: Engine>(&self, engine: &E, begun: Begun) -> Result<Option<Ended>> {
-        let (name, tail) = begun;
-        let found = self.containers.iter().find(|container| container.spec.name == name);
-        let Some(container) = found else { return Ok(None) };
-        let service = service_of(container).to_owned();
-        let status = match self.shown.contains(&service) {
-            true => {
-                let source = self.sink.borrow_mut().source(short_name(container));
-                let since = tail.is_none().then_some(self.begin);
-                let options = LogOptions { follow: true, tail, since, until: None };
-                follow(engine, &container.id, &options, &self.sink, source).await?
-            }
-            false => outlast(engine, &container.id).await?,
-        };
-        let code = status.and_then(|status| status.exit_code).unwrap_or(0);
-        Ok(Some(Ended { service, code }))
     }
 }
 

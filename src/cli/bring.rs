@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::base::{Error, Kind};
 use crate::cli::build::Choices;
 use crate::cli::carry::Carry;
@@ -69,7 +71,8 @@ impl Bring {
             cx.build_services(&project, &to_build, &choices, self.quiet_build).await?;
             observed = cx.observe(&project.name, images.clone()).await?;
         }
-        let options = ImageOptions { policy: self.policy, ..ImageOptions::default() };
+        let now = Some(Timestamp::now());
+        let options = ImageOptions { policy: self.policy, now, ..ImageOptions::default() };
         let mut rest = project.clone();
         // What was built just now is in no registry.
         rest.services.retain(|name, _| !to_build.contains(name));
@@ -90,6 +93,7 @@ impl Bring {
             known: plan::known_services(all),
             scale: self.scale.clone(),
             no_deps: self.no_deps,
+            all_resources: cx.global().all_resources,
         };
         let desired = Some(plan::lower(&project, &observed.images, &options)?);
         Ok(Ready { project, desired, observed })

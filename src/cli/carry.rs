@@ -63,7 +63,21 @@ impl<E: Engine> Context<E> {
         }
         let outcome = self.run_shown(plan, how, &progress).await;
         progress.finish();
-        Ok(outcome?.complete()?)
+        let outcome = outcome?;
+        self.tell_notes(&outcome)?;
+        Ok(outcome.complete()?)
+    }
+
+    /// Says what went well and could go better.
+    ///
+    /// # Errors
+    /// Standard error cannot be written to.
+    pub fn tell_notes(&self, outcome: &Outcome) -> Result<()> {
+        let quiet = matches!(self.style(), ProgressStyle::Quiet | ProgressStyle::Json);
+        for note in outcome.notes.iter().filter(|_| !quiet) {
+            self.output().warn(note)?;
+        }
+        Ok(())
     }
 
     /// Prints a plan as text, or as JSON when progress is asked for as such.
@@ -151,6 +165,14 @@ pub fn tell(progress: &Progress, event: &execute::Event<'_>) {
         }
         execute::Event::Failed(step, _, error) => {
             say(step, Mark::Failed, "Error", &error.to_string());
+        }
+        execute::Event::Printed(step, line) => {
+            let name = step.action.container().map_or("", |container| &container.name);
+            progress.say(&format!("{name} -> | {line}"));
+        }
+        execute::Event::Noticed(step, text) => {
+            let name = step.action.container().map_or("", |container| &container.name);
+            progress.say(&format!("warning: container {name}: {text}"));
         }
     }
 }

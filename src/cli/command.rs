@@ -6,9 +6,11 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::base::Context as _;
 use crate::cli::attach::Attach;
+use crate::cli::bridge::Bridge;
 use crate::cli::build::Build;
 use crate::cli::builder::Builder;
 use crate::cli::commit::Commit;
+use crate::cli::completion::Completion;
 use crate::cli::config::Config;
 use crate::cli::container::Container;
 use crate::cli::context::Context;
@@ -23,6 +25,7 @@ use crate::cli::fmt::Fmt;
 use crate::cli::global::Global;
 use crate::cli::image::Image;
 use crate::cli::images::Images;
+use crate::cli::init::Init;
 use crate::cli::inspect::Inspect;
 use crate::cli::kill::Kill;
 use crate::cli::lint::Lint;
@@ -31,11 +34,13 @@ use crate::cli::login::Login;
 use crate::cli::logout::Logout;
 use crate::cli::logs::Logs;
 use crate::cli::ls::Ls;
+use crate::cli::man::Man;
 use crate::cli::network::Network;
 use crate::cli::oci::Oci;
 use crate::cli::pause::{Pause, Unpause};
 use crate::cli::port::Port;
 use crate::cli::ps::Ps;
+use crate::cli::publish::Publish;
 use crate::cli::pull::Pull;
 use crate::cli::push::Push;
 use crate::cli::registry::{Registry, Search};
@@ -53,16 +58,25 @@ use crate::cli::version::Version;
 use crate::cli::volume::Volume;
 use crate::cli::volumes::Volumes;
 use crate::cli::wait::Wait;
+use crate::cli::watch::Watch;
 use crate::engine::Engine;
 
 /// Define and run applications of several containers
 ///
 /// Commands act on the project in this directory: its services, networks and volumes.
 #[derive(Parser, Debug)]
-#[command(name = "compose", disable_version_flag = true, infer_long_args = false)]
+#[command(
+    name = "compose",
+    disable_version_flag = true,
+    infer_long_args = false,
+    version = concat!("version v", env!("CARGO_PKG_VERSION"))
+)]
 struct Arguments {
     #[command(flatten)]
     global: Global,
+    /// Show the version
+    #[arg(short = 'v', long, hide = true, action = clap::ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     command: Command,
 }
@@ -71,9 +85,11 @@ struct Arguments {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Attach(Attach),
+    Bridge(Bridge),
     Build(Build),
     #[command(subcommand)]
     Builder(Builder),
+    Completion(Completion),
     Commit(Commit),
     Config(Config),
     #[command(subcommand)]
@@ -92,6 +108,7 @@ pub enum Command {
     #[command(subcommand)]
     Image(Image),
     Images(Images),
+    Init(Init),
     Info(Info),
     Inspect(Inspect),
     Kill(Kill),
@@ -101,12 +118,14 @@ pub enum Command {
     Logout(Logout),
     Logs(Logs),
     Ls(Ls),
+    Man(Man),
     #[command(subcommand)]
     Network(Network),
     Oci(Oci),
     Pause(Pause),
     Port(Port),
     Ps(Ps),
+    Publish(Publish),
     Pull(Pull),
     Push(Push),
     #[command(subcommand)]
@@ -127,6 +146,7 @@ pub enum Command {
     Unpause(Unpause),
     Up(Up),
     Wait(Wait),
+    Watch(Watch),
     Volumes(Volumes),
     Version(Version),
     #[command(subcommand)]
@@ -143,6 +163,8 @@ impl Command {
             Command::Build(command) => wait(command.run(cx)),
             Command::Builder(command) => wait(command.run(cx)),
             Command::Attach(command) => wait(command.run(cx)),
+            Command::Bridge(command) => command.run(cx),
+            Command::Completion(command) => command.run(cx),
             Command::Commit(command) => wait(command.run(cx)),
             Command::Config(command) => wait(command.run(cx)),
             Command::Container(command) => wait(command.run(cx)),
@@ -157,6 +179,7 @@ impl Command {
             Command::Fmt(command) => command.run(cx),
             Command::Image(command) => wait(command.run(cx)),
             Command::Images(command) => wait(command.run(cx)),
+            Command::Init(command) => command.run(cx),
             Command::Info(command) => wait(command.run(cx)),
             Command::Inspect(command) => wait(command.run(cx)),
             Command::Kill(command) => wait(command.run(cx)),
@@ -166,11 +189,13 @@ impl Command {
             Command::Logout(command) => command.run(cx),
             Command::Logs(command) => wait(command.run(cx)),
             Command::Ls(command) => wait(command.run(cx)),
+            Command::Man(command) => command.run(cx),
             Command::Network(command) => wait(command.run(cx)),
             Command::Oci(command) => Ok(Exit::Code(command.run())),
             Command::Pause(command) => wait(command.run(cx)),
             Command::Port(command) => wait(command.run(cx)),
             Command::Ps(command) => wait(command.run(cx)),
+            Command::Publish(command) => wait(command.run(cx)),
             Command::Pull(command) => wait(command.run(cx)),
             Command::Push(command) => wait(command.run(cx)),
             Command::Registry(command) => wait(command.run(cx)),
@@ -188,6 +213,7 @@ impl Command {
             Command::Unpause(command) => wait(command.run(cx)),
             Command::Up(command) => wait(command.run(cx)),
             Command::Wait(command) => wait(command.run(cx)),
+            Command::Watch(command) => wait(command.run(cx)),
             Command::Volumes(command) => wait(command.run(cx)),
             Command::Version(command) => command.run(cx),
             Command::Volume(command) => wait(command.run(cx)),
@@ -197,6 +223,14 @@ impl Command {
 
 /// Runs a command's asynchronous work on this thread.
 fn wait(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    block_on(work)?
+}
+
+/// Runs asynchronous work on this thread.
+///
+/// # Errors
+/// The operating system does not give us what waiting needs.
+pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -204,7 +238,7 @@ fn wait(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
     let result = runtime.block_on(work);
     // A thread that still reads standard input must not keep us from ending.
     runtime.shutdown_background();
-    result
+    Ok(result)
 }
 
 /// Reads the arguments, the program's name first.
@@ -230,6 +264,13 @@ fn read(
     let mut matches = definition.try_get_matches_from(arguments)?;
     let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
     Ok((arguments.global, arguments.command))
+}
+
+/// The global options among words that need not be complete, for a shell that completes them.
+#[must_use]
+pub fn parse_global(words: &[OsString]) -> Global {
+    let found = definition().ignore_errors(true).try_get_matches_from(words);
+    found.ok().and_then(|it| Global::from_arg_matches(&it).ok()).unwrap_or_default()
 }
 
 /// The whole command line as clap knows it.

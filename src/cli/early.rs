@@ -1,15 +1,19 @@
-//! What runs before clap is built: our own child processes, `oci`, and `version`, within a millisecond.
+//! What runs before clap is built: our own child processes, `oci`, `version`, and a shell that
+//! completes words.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::build;
 use crate::cli::docker::{Face, compose_lines, plugin};
-use crate::cli::{oci, version};
+use crate::cli::{completion, oci, version};
 use crate::shim;
 
 /// Does what the arguments ask for, if it is one of these; `None`: go on as usual.
 pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
+    if let Some(shell) = std::env::var_os(completion::VARIABLE) {
+        return Some(completion::answer(&shell, arguments));
+    }
     if oci::is_link(arguments.first()?) {
         return Some(oci::main(arguments));
     }

@@ -66,6 +66,14 @@ pub struct Global {
     #[arg(long, global = true)]
     pub compatibility: bool,
 
+    /// Make networks and volumes that no service uses, too
+    #[arg(long, global = true)]
+    pub all_resources: bool,
+
+    /// Registry that may be spoken to without TLS
+    #[arg(long, global = true, hide = true, value_name = "REGISTRY")]
+    pub insecure_registry: Vec<String>,
+
     /// Same as `--ansi never`
     #[arg(long, global = true, hide = true)]
     no_ansi: bool,

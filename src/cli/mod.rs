@@ -12,12 +12,14 @@
 
 mod attach;
 mod attached;
+mod bridge;
 mod bring;
 mod build;
 mod builder;
 mod carry;
 mod command;
 mod commit;
+mod completion;
 mod config;
 mod container;
 mod context;
@@ -39,6 +41,7 @@ mod global;
 mod grammar;
 mod image;
 mod images;
+mod init;
 mod inspect;
 mod kill;
 mod lint;
@@ -47,6 +50,8 @@ mod login;
 mod logout;
 mod logs;
 mod ls;
+mod man;
+mod menu;
 mod network;
 mod oci;
 mod options;
@@ -55,6 +60,7 @@ mod pause;
 mod port;
 mod project;
 mod ps;
+mod publish;
 mod pull;
 mod push;
 mod registry;
@@ -63,8 +69,10 @@ mod report;
 mod restart;
 mod rm;
 mod run;
+mod screen;
 mod signals;
 mod single;
+mod stage;
 mod start;
 mod stats;
 mod stop;
@@ -77,6 +85,7 @@ mod version;
 mod volume;
 mod volumes;
 mod wait;
+mod watch;
 
 pub mod ui;
 
@@ -87,6 +96,8 @@ use crate::engine::Engine;
 use crate::engine::host::Host;
 use crate::state::Roots;
 
+pub use command::definition;
+pub use completion::candidates;
 pub use context::{Context, Surroundings};
 pub use docker::Face;
 pub use environment::Environment;
@@ -111,7 +122,10 @@ pub fn run<E: Engine + 'static>(
     surroundings: Surroundings,
     open: impl Fn(Roots) -> crate::base::Result<E> + 'static,
 ) -> u8 {
-    let output = surroundings.output.clone();
+    let mut output = surroundings.output.clone();
+    if surroundings.environment.is_set("NO_COLOR") {
+        output = output.with_ansi(Ansi::Never);
+    }
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let face = arguments.first().map_or_else(Face::default, |program| Face::of(program));
     let (global, command) = match docker::parse(&arguments) {

@@ -17,7 +17,12 @@ pub struct Output {
     out_is_terminal: bool,
     err_is_terminal: bool,
     ansi: Ansi,
+    /// A line that stays below everything else on the terminal.
+    footer: Arc<Mutex<Option<String>>>,
 }
+
+/// To the beginning of the line, and nothing on it any more.
+const ERASE_LINE: &str = "\r\x1b[2K";
 
 impl Output {
     /// This process's streams.
@@ -30,6 +35,7 @@ impl Output {
             out_is_terminal: io::stdout().is_terminal(),
             err_is_terminal: io::stderr().is_terminal(),
             ansi: Ansi::Auto,
+            footer: Arc::default(),
         }
     }
 
@@ -43,6 +49,7 @@ impl Output {
             out_is_terminal: false,
             err_is_terminal: false,
             ansi: Ansi::Auto,
+            footer: Arc::default(),
         };
         (output, captured)
     }
@@ -74,7 +81,7 @@ impl Output {
     /// What the operating system says; a closed pipe ends the command silently (see
     /// [`is_closed_pipe`]).
     pub fn print(&self, text: impl AsRef<[u8]>) -> Result<()> {
-        write(&self.out, text.as_ref(), "standard output")
+        self.write(&self.out, self.out_is_terminal, text.as_ref(), "standard output")
     }
 
     /// Writes data and the end of the line to standard output.
@@ -90,7 +97,7 @@ impl Output {
     /// # Errors
     /// As [`Output::print`].
     pub fn say(&self, text: impl AsRef<[u8]>) -> Result<()> {
-        write(&self.err, text.as_ref(), "standard error")
+        self.write(&self.err, self.err_is_terminal, text.as_ref(), "standard error")
     }
 
     /// Writes a line to standard error.
@@ -99,6 +106,38 @@ impl Output {
     /// As [`Output::print`].
     pub fn say_line(&self, text: impl AsRef<str>) -> Result<()> {
         self.say(format!("{}\n", text.as_ref()))
+    }
+
+    /// Keeps a line below everything else that is printed to the terminal; `None`: no more. It
+    /// must be narrower than the terminal.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn set_footer(&self, line: Option<String>) -> Result<()> {
+        let mut footer = self.footer.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = footer.is_some();
+        let text = match &line {
+            Some(line) => format!("{ERASE_LINE}{line}"),
+            None if before => ERASE_LINE.to_owned(),
+            None => return Ok(()),
+        };
+        *footer = line;
+        write(&self.err, text.as_bytes(), "standard error")
+    }
+
+    fn write(
+        &self,
+        stream: &Mutex<Box<dyn Write + Send>>,
+        is_terminal: bool,
+        text: &[u8],
+        name: &str,
+    ) -> Result<()> {
+        // Held while we write, so that nothing comes between the text and the footer.
+        let footer = self.footer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*footer {
+            Some(line) if is_terminal => write(stream, &above(text, line), name),
+            _ => write(stream, text, name),
+        }
     }
 
     /// Warns on standard error.
@@ -173,6 +212,17 @@ pub fn is_closed_pipe(error: &Error) -> bool {
     false
 }
 
+/// A text in place of the footer, and the footer below it, in one piece, so that nothing flickers.
+fn above(text: &[u8], footer: &str) -> Vec<u8> {
+    let mut whole = ERASE_LINE.as_bytes().to_vec();
+    whole.extend_from_slice(text);
+    if !text.ends_with(b"\n") {
+        whole.push(b'\n');
+    }
+    whole.extend_from_slice(footer.as_bytes());
+    whole
+}
+
 fn write(stream: &Mutex<Box<dyn Write + Send>>, text: &[u8], name: &str) -> Result<()> {
     let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
     stream.write_all(text).map_err(|error| {
@@ -220,5 +270,32 @@ impl Write for Buffer {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_footer_stays_below_what_is_printed() {
+        let (mut output, captured) = Output::captured();
+        (output.out_is_terminal, output.err_is_terminal) = (true, true);
+        output.set_footer(Some("menu".to_owned())).unwrap();
+        output.print("one\n").unwrap();
+        output.say("two").unwrap();
+        output.set_footer(None).unwrap();
+        output.print_line("three").unwrap();
+        let erase = ERASE_LINE;
+        assert_eq!(captured.stdout(), format!("{erase}one\nmenuthree\n"));
+        assert_eq!(captured.stderr(), format!("{erase}menu{erase}two\nmenu{erase}"));
+    }
+
+    #[test]
+    fn a_pipe_gets_no_footer() {
+        let (output, captured) = Output::captured();
+        output.set_footer(Some("menu".to_owned())).unwrap();
+        output.print("one\n").unwrap();
+        assert_eq!(captured.stdout(), "one\n");
     }
 }

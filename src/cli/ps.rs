@@ -153,6 +153,7 @@ pub fn row(container: &Container, now: Timestamp, cut: bool) -> Row {
     let row = Row { labels: spec.labels.clone(), ..Row::default() };
     row.with("Command", human::quote(&command))
         .with("CreatedAt", created.strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string())
+        .with("Engine", "")
         .with("ExitCode", status.exit_code.unwrap_or(0))
         .with("Health", status::health_word(status))
         .with("ID", id)

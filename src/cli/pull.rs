@@ -22,6 +22,10 @@ pub struct Pull {
     #[arg(long)]
     ignore_buildable: bool,
 
+    /// Accepted for old scripts
+    #[arg(long, hide = true)]
+    _no_parallel: bool,
+
     /// Go on when an image cannot be fetched
     #[arg(long)]
     ignore_pull_failures: bool,

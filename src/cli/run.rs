@@ -1,18 +1,20 @@
 //! `run`: a one-off container of a service.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use crate::base::{ContainerId, Error, Kind};
+use crate::base::{ContainerId, Context as _, Error, Kind};
 use crate::cli::bring::{Bring, up_options};
 use crate::cli::carry::Carry;
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::exec::Interactive;
 use crate::cli::options::{PullWhen, incompatible};
 use crate::cli::terminal::{is_interactive, size};
-use crate::cli::{Context, Exit, Result, grammar};
-use crate::compose::Project;
+use crate::cli::{Context, Exit, Failure, Result, grammar};
+use crate::compose::{Project, dotenv};
+use crate::diag::{Style, render};
 use crate::engine::{AttachOptions, Engine, RemoveOptions};
-use crate::plan::{self, RunOptions};
+use crate::plan::{self, Plan, RunOptions, Target};
 
 /// Run a command in a new container of a service
 ///
@@ -80,6 +82,10 @@ struct Change {
     /// Set a variable, as in `NAME=value`; without a value: as it is here
     #[arg(short, long, value_name = "NAME=VALUE")]
     env: Vec<String>,
+
+    /// Set the variables of a file
+    #[arg(long, value_name = "FILE")]
+    env_from_file: Vec<PathBuf>,
 
     /// Add a label
     #[arg(short, long, value_name = "NAME=VALUE")]
@@ -173,7 +179,10 @@ impl Run {
             cx.output().print_line(id.as_str())?;
             return Ok(Exit::Success);
         }
-        let talk = self.talk(cx, id, run.tty).await;
+        let spec = desired.services.get(&self.service).map(|service| &service.spec);
+        let target = Target { name, id: Some(id.clone()) };
+        let hooks = spec.map(|spec| plan::post_start(&target, spec)).unwrap_or_default();
+        let talk = self.talk(cx, id, (run.tty, &hooks)).await;
         if self.rm && !matches!(talk, Ok(Talk::Detached)) {
             let options = RemoveOptions { volumes: true, force: true };
             cx.engine()?.remove_container(id, &options).await?;
@@ -185,11 +194,20 @@ impl Run {
     }
 
     /// Starts the container with us at the other end of its streams.
-    async fn talk<E: Engine>(&self, cx: &Context<E>, id: &ContainerId, tty: bool) -> Result<Talk> {
+    async fn talk<E: Engine>(
+        &self,
+        cx: &Context<E>,
+        id: &ContainerId,
+        (tty, hooks): (bool, &Plan),
+    ) -> Result<Talk> {
         let engine = cx.engine()?;
         let stdin = self.interactive.interactive.0;
         let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
         let mut attachment = engine.attach(id, &options).await?;
+        if !hooks.is_empty() {
+            let quiet = self.around.quiet;
+            cx.carry_out(hooks, Carry { operation: "run", quiet, ..Carry::default() }).await?;
+        }
         let keys = if tty { Some(cx.detach_keys("")?) } else { None };
         let talk = with_container(&mut attachment, cx.output(), stdin, keys);
         cx.with_signals(id, !tty, talk).await
@@ -210,7 +228,7 @@ impl Run {
             name: self.name.clone(),
             command: self.command.clone(),
             entrypoint,
-            env: cx.variables(&change.env),
+            env: change.env(cx)?,
             user: change.user.clone(),
             cwd: change.workdir.clone(),
             mounts: mounts.collect::<Result<_, Error>>()?,
@@ -226,6 +244,29 @@ impl Run {
             no_deps: self.around.no_deps,
             detach: self.detach,
         })
+    }
+}
+
+impl Change {
+    /// Variables of files, and after them, so that they win, those of `--env`.
+    fn env(&self, cx: &Context<impl Engine>) -> Result<Vec<String>> {
+        let known = |name: &str| cx.environment().get(name).map(str::to_owned);
+        let mut all: BTreeMap<String, String> = BTreeMap::new();
+        for file in &self.env_from_file {
+            let path = cx.directory().join(file);
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(&path).context(|| format!("cannot read {name}"))?;
+            let found = dotenv::read(&name, &text, &known);
+            all.extend(found.map_err(|(mistakes, sources)| {
+                let colour = cx.output().err_has_colour();
+                Failure::Mistakes(render(&mistakes, &sources, Style { colour, ..Style::default() }))
+            })?);
+        }
+        for text in cx.variables(&self.env) {
+            let (name, value) = text.split_once('=').unwrap_or((&text, ""));
+            all.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(all.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
     }
 }
 

@@ -1,6 +1,9 @@
 //! `start`: start containers that exist.
 
+use std::time::Duration;
+
 use crate::base::{Error, Kind};
+use crate::cli::carry::Carry;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::plan;
@@ -12,10 +15,19 @@ use crate::plan;
 #[command(after_help = "\
 Examples:
   compose start          Start everything, dependencies first
-  compose start web db   Start two services")]
+  compose start web db   Start two services
+  compose start --wait   Return when everything runs or is healthy")]
 pub struct Start {
     /// Only these services
     services: Vec<String>,
+
+    /// Return when everything runs or is healthy
+    #[arg(long)]
+    wait: bool,
+
+    /// Seconds to wait at most
+    #[arg(long, value_name = "SECONDS", requires = "wait")]
+    wait_timeout: Option<u64>,
 }
 
 impl Start {
@@ -29,8 +41,9 @@ impl Start {
             let error = Error::new(Kind::NotFound, message).hint("`compose up` makes them");
             return Err(error.into());
         }
-        let plan = plan::start(&observed, &selection);
-        cx.execute(&plan, "start").await?;
+        let plan = plan::start(&observed, &selection, self.wait);
+        let wait_timeout = self.wait_timeout.map(Duration::from_secs);
+        cx.carry_out(&plan, Carry { operation: "start", wait_timeout, ..Carry::default() }).await?;
         Ok(Exit::Success)
     }
 }

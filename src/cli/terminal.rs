@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::base::{Error, Kind};
 use crate::cli::{Context, Result};
@@ -37,6 +37,43 @@ impl Drop for RawMode {
     fn drop(&mut self) {
         // If the terminal is gone, there is nothing to put right.
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &self.before);
+    }
+}
+
+/// Keys come one by one and are not shown, as long as this lives; Ctrl-C and Ctrl-Z still are
+/// signals.
+pub struct KeyMode {
+    before: Termios,
+    keys: Termios,
+}
+
+impl KeyMode {
+    /// Switches the terminal at standard input.
+    ///
+    /// # Errors
+    /// Standard input is no terminal.
+    pub fn enter() -> Result<KeyMode> {
+        let before = tcgetattr(rustix::stdio::stdin()).map_err(|error| {
+            Error::other("cannot set up the terminal").with_source(std::io::Error::from(error))
+        })?;
+        let mut keys = before.clone();
+        keys.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+        let mode = KeyMode { before, keys };
+        mode.again();
+        Ok(mode)
+    }
+
+    /// Switches it once more: whoever had the terminal meanwhile has switched it back.
+    pub fn again(&self) {
+        // If the terminal is gone, no keys come, and nothing else is lost.
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.keys);
+    }
+}
+
+impl Drop for KeyMode {
+    fn drop(&mut self) {
+        // If the terminal is gone, there is nothing to put right.
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.before);
     }
 }
 

@@ -8,7 +8,8 @@ use crate::cli::attached::{Attached, End};
 use crate::cli::bring::{Bring, Ready, up_options};
 use crate::cli::carry::Carry;
 use crate::cli::options::{Building, Grace, PullWhen, Switch, incompatible, scale};
-use crate::cli::{Context, Exit, Result};
+use crate::cli::watch::{Acting, Session};
+use crate::cli::{Context, Exit, ProgressStyle, Result};
 use crate::engine::Engine;
 use crate::plan::{self, Desired, Plan, Recreate, UpOptions};
 use crate::resource::Observed;
@@ -149,16 +150,24 @@ struct Show {
     #[arg(long)]
     timestamps: bool,
 
-    /// Accepted for old scripts: there is no menu
-    #[arg(long, hide = true, default_value = "true", default_missing_value = "true",
+    /// Keys that detach, watch files and show the configuration, on a terminal [default: true]
+    #[arg(long, value_name = "BOOL", default_missing_value = "true",
         num_args = 0..=1, require_equals = true)]
-    menu: Switch,
+    menu: Option<Switch>,
+
+    /// Watch files, as `develop.watch` of the services says
+    #[arg(short, long)]
+    watch: bool,
 }
 
 impl Up {
     /// Brings the project up.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         self.check()?;
+        if self.show.watch {
+            // What cannot be watched is said before anything is fetched.
+            Session::new(cx, &self.services, Acting::default())?;
+        }
         let bring = Bring {
             services: self.services.clone(),
             no_deps: self.how.no_deps,
@@ -209,6 +218,9 @@ impl Up {
             end: self.show.end(),
             exit_code_from: self.show.exit_code_from.clone(),
             grace: self.grace.timeout(),
+            menu: self.show.wants_menu(cx),
+            watchable: watchable(ready),
+            watch: self.show.watch,
         };
         // Which of them run is said when their output is shown.
         let create = Plan { kept: Vec::new(), ..create.clone() };
@@ -277,13 +289,14 @@ impl Up {
     fn check(&self) -> Result<()> {
         let (how, show) = (&self.how, &self.show);
         let abort = show.abort_on_container_exit || show.abort_on_container_failure;
-        let attach = !show.attach.is_empty() || show.attach_dependencies;
+        let attach = !show.attach.is_empty() || show.attach_dependencies || show.watch;
         let rules = [
             (
                 self.detach && (abort || attach),
                 "--detach cannot be combined with --abort-on-container-exit, \
                  --abort-on-container-failure, --attach, --attach-dependencies or --watch",
             ),
+            (how.building.no_build && show.watch, "--no-build and --watch are incompatible"),
             (
                 how.force_recreate && how.no_recreate,
                 "--force-recreate and --no-recreate are incompatible",
@@ -316,7 +329,20 @@ impl Up {
     }
 }
 
+/// Services with anything to watch.
+fn watchable(ready: &Ready) -> Vec<String> {
+    let has = |it: &&crate::compose::Service| it.develop.iter().any(|it| !it.watch.is_empty());
+    ready.project.services.values().filter(has).map(|it| it.name.clone()).collect()
+}
+
 impl Show {
+    /// Keys do something (`--menu`, `COMPOSE_MENU`).
+    fn wants_menu(&self, cx: &Context<impl Engine>) -> bool {
+        let plain = cx.style() != ProgressStyle::Tty;
+        let variable = cx.environment().get("COMPOSE_MENU").and_then(|it| it.parse().ok());
+        !plain && self.menu.or(variable).is_none_or(|Switch(on)| on)
+    }
+
     fn prefix(&self, cx: &Context<impl Engine>) -> crate::cli::ui::prefix::PrefixOptions {
         crate::cli::ui::prefix::PrefixOptions {
             colour: cx.output().out_has_colour() && !self.no_color,

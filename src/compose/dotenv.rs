@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::diag::{Diagnostics, SourceId, Span};
+use crate::diag::{Diagnostics, SourceId, Sources, Span};
 
 use super::interpolate::too_much;
 use super::template::{Lookup, Template};
@@ -17,6 +17,9 @@ pub struct Assignment {
     /// Place of the name.
     pub span: Span,
 }
+
+/// So many bytes variables may add to a file that is read by itself.
+const MOST_ADDED: usize = 16 << 20;
 
 /// Where variables inside of values come from: `(name, its value in this file so far)`.
 pub type Known<'a> = &'a dyn Fn(&str, Option<&str>) -> Option<String>;
@@ -38,6 +41,28 @@ pub fn parse(
         parser.statement();
     }
     parser.found
+}
+
+/// The variables of one file by itself, in `.env` format; `known` has those of outside. One that
+/// stands without a value is taken from there, or left out.
+///
+/// # Errors
+/// All mistakes in the file.
+pub fn read(
+    name: &str,
+    text: &str,
+    known: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, String)>, (Diagnostics, Sources)> {
+    let (mut out, mut sources) = (Diagnostics::default(), Sources::default());
+    let source = sources.add(name, text);
+    let lookup = |name: &str, own: Option<&str>| known(name).or_else(|| own.map(str::to_owned));
+    let mut budget = MOST_ADDED;
+    let found = parse(text, source, &lookup, &mut budget, &mut out);
+    if out.has_errors() {
+        return Err((out, sources));
+    }
+    let value = |it: Assignment| Some((it.value.or_else(|| known(&it.name))?, it.name));
+    Ok(found.into_iter().filter_map(value).map(|(value, name)| (name, value)).collect())
 }
 
 /// Parses a file of `format: raw`: what follows `=` is the value, whatever it is.

@@ -12,7 +12,7 @@ mod check;
 pub mod config;
 pub mod diagram;
 mod discover;
-mod dotenv;
+pub mod dotenv;
 mod environment;
 mod files;
 pub mod fmt;

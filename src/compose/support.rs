@@ -14,6 +14,8 @@ pub enum Reason {
     Foreign,
     /// It is documentation only, by its definition.
     Documentation,
+    /// The writable layer of a container has no quota here.
+    Quota,
     /// Its time has not come.
     Later,
 }
@@ -27,6 +29,7 @@ impl Reason {
             Reason::Windows => "it is for Windows",
             Reason::Foreign => "it needs a program that is not part of this one",
             Reason::Documentation => "it is documentation",
+            Reason::Quota => "a container's own layer has no quota here",
             Reason::Later => "it has no effect yet",
         }
     }
@@ -34,7 +37,7 @@ impl Reason {
 
 /// Keys without effect. `*` stands for any name, `[]` for an item of a list; what is below such a
 /// key has none, either.
-pub const INERT: [(&str, Reason); 41] = [
+pub const INERT: [(&str, Reason); 37] = [
     ("services.*.cpu_count", Reason::Windows),
     ("services.*.cpu_percent", Reason::Windows),
     ("services.*.credential_spec", Reason::Windows),
@@ -57,7 +60,7 @@ pub const INERT: [(&str, Reason); 41] = [
     ("services.*.ports[].mode", Reason::Cluster),
     ("services.*.ports[].app_protocol", Reason::Documentation),
     ("services.*.pull_refresh_after", Reason::Documentation),
-    ("services.*.storage_opt", Reason::Foreign),
+    ("services.*.storage_opt", Reason::Quota),
     ("services.*.use_api_socket", Reason::Foreign),
     ("services.*.volumes[].consistency", Reason::Documentation),
     ("models", Reason::Foreign),
@@ -70,10 +73,6 @@ pub const INERT: [(&str, Reason); 41] = [
     ("secrets.*.template_driver", Reason::Cluster),
     ("configs.*.labels", Reason::Cluster),
     ("configs.*.template_driver", Reason::Cluster),
-    ("services.*.develop", Reason::Later),
-    ("services.*.post_start", Reason::Later),
-    ("services.*.pre_start", Reason::Later),
-    ("services.*.pre_stop", Reason::Later),
     ("services.*.runtime", Reason::Later),
     ("version", Reason::Documentation),
 ];

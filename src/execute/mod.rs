@@ -4,7 +4,9 @@
 //! failure, or an interruption, stops what was not begun; what was begun is finished, so that
 //! nothing is left half done. What happens is told as [`Event`]s while it happens.
 
+mod aftermath;
 mod cancel;
+mod hook;
 mod perform;
 mod verdict;
 
@@ -46,6 +48,10 @@ pub enum Event<'a> {
     Warned(&'a Step, Duration, &'a Error),
     /// It failed.
     Failed(&'a Step, Duration, &'a Error),
+    /// What a command of it printed, one line without its end.
+    Printed(&'a Step, &'a str),
+    /// It was done, but not quite as asked.
+    Noticed(&'a Step, &'a str),
 }
 
 /// What came of a plan.
@@ -59,6 +65,8 @@ pub struct Outcome {
     pub failed: Vec<(StepId, Error)>,
     /// Steps that were never begun, as text: `start web-1`.
     pub not_done: Vec<String>,
+    /// Sentences about what went well and could go better.
+    pub notes: Vec<String>,
     /// The user interrupted it.
     pub interrupted: bool,
 }
@@ -94,7 +102,8 @@ pub async fn run<E: Engine>(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Outcome {
     let deadline = options.wait_timeout.map(|timeout| (Instant::now() + timeout, timeout));
-    let shared = Shared { engine, cancel, progress, deadline, made: RefCell::default() };
+    let (made, printed, noticed) = Default::default();
+    let shared = Shared { engine, cancel, progress, deadline, made, printed, noticed };
     let mut queue = Queue::new(plan);
     let mut running = FuturesUnordered::new();
     let mut outcome = Outcome::default();
@@ -109,6 +118,12 @@ pub async fn run<E: Engine>(
                 .push(async move { (step, shared.perform(&step.action).await, begun.elapsed()) });
         }
         let Some((step, result, elapsed)) = running.next().await else { break };
+        for line in shared.printed.take().lines() {
+            events(Event::Printed(step, line));
+        }
+        for text in shared.noticed.take() {
+            events(Event::Noticed(step, &text));
+        }
         match result {
             Ok(()) => {
                 events(Event::Done(step, elapsed));
@@ -129,6 +144,7 @@ pub async fn run<E: Engine>(
     drop(running);
     let made = shared.made.into_inner();
     (outcome.created, outcome.images) = (made.containers, made.images);
+    outcome.notes = made.notes;
     outcome.not_done = queue.left().map(|step| step.action.to_string()).collect();
     outcome.interrupted = cancel.is_cancelled();
     outcome
@@ -143,6 +159,10 @@ struct Shared<'a, E> {
     deadline: Option<(Instant, Duration)>,
     /// Never borrowed while a step waits.
     made: RefCell<Made>,
+    /// What the step that has just ended printed.
+    printed: RefCell<String>,
+    /// What could not be done quite as asked by the step that has just ended.
+    noticed: RefCell<Vec<String>>,
 }
 
 /// What the steps made.
@@ -150,6 +170,7 @@ struct Shared<'a, E> {
 struct Made {
     containers: BTreeMap<String, ContainerId>,
     images: BTreeMap<String, Image>,
+    notes: Vec<String>,
 }
 
 /// Which steps can be begun.

@@ -1,15 +1,16 @@
 //! One step, one engine call.
 
 use std::future::Future;
+use std::time::Instant;
 
 use tokio::time::timeout_at;
 
 use crate::base::{ContainerId, Context, Error, Kind, Result, duration};
 use crate::engine::{Engine, PullOptions, PullPolicy, RemoveOptions, StopOptions, Watch};
-use crate::plan::{Action, Await, Fetch, Target};
+use crate::plan::{Action, Await, Fetch, Moment, Target};
 
-use super::Shared;
 use super::verdict::{DEPENDENCY_FAILED, verdict};
+use super::{Shared, hook};
 
 /// The failure of an optional step, as a warning.
 pub(super) fn as_warning(action: &Action, error: Error) -> Error {
@@ -51,13 +52,32 @@ impl<E: Engine> Shared<'_, E> {
         };
         let id = self.id(container)?;
         match action {
-            Action::StartContainer(_) => engine.start_container(&id).await.map(drop),
+            Action::StartContainer(_) => {
+                let status = engine.start_container(&id).await?;
+                self.noticed.borrow_mut().extend(status.warnings);
+                Ok(())
+            }
             Action::StopContainer { grace, .. } => {
                 let options = StopOptions { grace: *grace, signal: None };
-                engine.stop_container(&id, &options).await
+                let begun = Instant::now();
+                engine.stop_container(&id, &options).await?;
+                self.look_for_deafness(&id, &container.name, begun.elapsed()).await;
+                Ok(())
             }
             Action::KillContainer { signal, .. } => engine.kill_container(&id, signal).await,
             Action::PauseContainer { paused, .. } => engine.pause_container(&id, *paused).await,
+            Action::RunHook { service, moment, command, .. } => {
+                let ran = hook::run(engine, &id, command).await;
+                let ran = match ran {
+                    // It ended by itself meanwhile: there is nothing left to prepare.
+                    Err(error) if *moment == Moment::PreStop && hook::is_over(&error) => {
+                        return Ok(());
+                    }
+                    ran => ran.context(|| format!("{service} {}", moment.as_str()))?,
+                };
+                self.printed.borrow_mut().push_str(&ran.output);
+                ran.verdict(service)
+            }
             Action::RemoveContainer { volumes, force, .. } => {
                 let options = RemoveOptions { volumes: *volumes, force: *force };
                 engine.remove_container(&id, &options).await
@@ -104,12 +124,13 @@ impl<E: Engine> Shared<'_, E> {
         let mut last = None;
         while let Some(status) = watch.next().await? {
             if let Some(verdict) = verdict(wait, &status, false) {
-                return verdict;
+                return self.with_last_lines(id, verdict).await;
             }
             last = Some(status);
         }
         // Its shim has ended: what it said last is final.
-        verdict(wait, &last.unwrap_or_default(), true).unwrap_or(Ok(()))
+        let verdict = verdict(wait, &last.unwrap_or_default(), true).unwrap_or(Ok(()));
+        self.with_last_lines(id, verdict).await
     }
 
     async fn until_cancelled(&self, work: impl Future<Output = Result<()>>) -> Result<()> {

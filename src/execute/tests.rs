@@ -37,6 +37,8 @@ async fn tell(
             Event::Done(step, _) => format!("{} done\n", step.action),
             Event::Warned(step, _, error) => format!("{} warning: {error}\n", step.action),
             Event::Failed(step, _, error) => format!("{} failed: {error}\n", step.action),
+            Event::Printed(step, line) => format!("{} printed {line}\n", step.action),
+            Event::Noticed(step, text) => format!("{} noticed {text}\n", step.action),
         };
     };
     let outcome = run(plan, engine, options, cancel, &Quiet, &mut events).await;

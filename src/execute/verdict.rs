@@ -17,15 +17,30 @@ pub(super) fn verdict(wait: &Await, status: &Status, is_final: bool) -> Option<R
         }
         (Condition::CompletedSuccessfully, State::Exited | State::Dead) => {
             let code = status.exit_code.unwrap_or(-1);
+            if let Some(index) = wait.pre_start {
+                return Some(Err(pre_start_failed(wait, index, code)));
+            }
             let message =
                 format!("service \"{}\" didn't complete successfully: exit {code}", wait.service);
             Some(Err(Error::new(Kind::Other, message).hint(logs_hint(wait))))
         }
+        // Nobody depends on it: a job that did its work is as good as a server that runs.
+        (_, State::Exited) if !wait.dependency && status.exit_code == Some(0) => Some(Ok(())),
         (_, State::Exited | State::Dead) => Some(Err(ended(wait, status))),
         (Condition::Started, State::Running | State::Paused) => Some(Ok(())),
         (Condition::Healthy, State::Running | State::Paused) => health(wait, status),
         _ => None,
     }
+}
+
+/// Docker Compose: the same words.
+fn pre_start_failed(wait: &Await, index: usize, code: i32) -> Error {
+    let (service, name) = (&wait.service, &wait.container.name);
+    let message = format!(
+        "service \"{service}\" pre_start[{index}] exited with code {code} (hook container {name} \
+         retained for inspection)"
+    );
+    Error::new(Kind::Other, message).hint(format!("`compose container logs {name}` shows why"))
 }
 
 fn health(wait: &Await, status: &Status) -> Option<Result<()>> {
@@ -84,7 +99,7 @@ mod tests {
 
     fn wait(condition: Condition, dependency: bool) -> Await {
         let container = Target::created("p-db-1");
-        Await { container, service: "db".into(), condition, dependency }
+        Await { container, service: "db".into(), condition, dependency, pre_start: None }
     }
 
     fn say(wait: &Await, status: &Status) -> String {
@@ -129,6 +144,16 @@ mod tests {
             "dependency failed to start: container p-db-1 is unhealthy [its last health check \
              ended with 7: no route; `compose logs db` shows what it printed]"
         );
+    }
+
+    #[test]
+    fn who_waits_for_everything_takes_a_job_that_did_its_work_as_done() {
+        let exited = |code| Status { exit_code: Some(code), ..status(State::Exited) };
+        for condition in [Condition::Started, Condition::Healthy] {
+            assert_eq!(say(&wait(condition, false), &exited(0)), "fine");
+            assert!(say(&wait(condition, false), &exited(2)).starts_with("container p-db-1"));
+            assert!(say(&wait(condition, true), &exited(0)).starts_with("dependency failed"));
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod pack;
 pub mod pattern;
 pub mod platform;
 pub mod progress;
+pub mod publish;
 pub mod pull;
 pub mod push;
 pub mod reference;

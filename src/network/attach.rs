@@ -10,7 +10,7 @@ use crate::sys::netlink::{Failure, Message, Socket};
 use crate::sys::netns;
 
 use super::address::{Lease, print_mac};
-use super::{bridge, options};
+use super::{bridge, options, vlan};
 
 /// Gives a network namespace its interfaces, in the order of `leases`: `eth0` first.
 ///
@@ -32,17 +32,13 @@ pub fn attach(leases: &[Lease], namespace: BorrowedFd<'_>) -> Result<Vec<Attache
     let mut outside = Vec::new();
     let first = default_route(leases);
     for (number, (lease, endpoint)) in leases.iter().zip(&endpoints).enumerate() {
-        let name = plug(&mut outer, lease, endpoint, namespace)?;
-        outside.push(name);
+        outside.extend(plug(&mut outer, lease, endpoint, namespace)?);
         let index = index(&mut inner, &endpoint.interface)?;
         messages.extend(addresses(lease, endpoint, index));
         messages.push(route::up(index));
         messages.push(route::get_link(&endpoint.interface));
         if first == Some(number) {
-            let gateways =
-                [endpoint.gateway_v4.map(IpAddr::V4), endpoint.gateway_v6.map(IpAddr::V6)];
-            let routes = gateways.into_iter().flatten();
-            messages.extend(routes.map(|gateway| route::default_route(index, gateway)));
+            messages.extend(default_routes(lease, endpoint, index));
         }
     }
     inner.exchange(&messages).map_err(|failure| {
@@ -55,7 +51,8 @@ pub fn attach(leases: &[Lease], namespace: BorrowedFd<'_>) -> Result<Vec<Attache
     // Asking for a link, here and above, makes the kernel (6.8 and later) act on its new carrier
     // at once; else the container's first packets would be dropped until a work queue gets to it.
     // A bridge itself has a carrier only since its first port has one.
-    let bridges = leases.iter().map(|lease| &lease.network.bridge);
+    let bridged = leases.iter().filter(|lease| vlan::is_bridged(&lease.network.spec));
+    let bridges = bridged.map(|lease| &lease.network.bridge);
     let questions: Vec<Message> =
         outside.iter().chain(bridges).map(|name| route::get_link(name)).collect();
     outer.exchange(&questions).map_err(|failure| {
@@ -83,7 +80,8 @@ fn settings(leases: &[Lease]) -> Result<()> {
 /// the calling thread is inside.
 fn own_settings(leases: &[Lease], endpoints: &[AttachedEndpoint]) -> Result<()> {
     for (lease, endpoint) in leases.iter().zip(endpoints) {
-        for setting in options::sysctls(&lease.endpoint).unwrap_or_default().split(',') {
+        let settings = options::sysctls(&lease.endpoint);
+        for setting in settings.into_iter().flat_map(|settings| settings.split(',')) {
             let (path, value) = options::interface_setting(setting, &endpoint.interface)?;
             bridge::set(&path, value)?;
         }
@@ -119,14 +117,34 @@ fn describe((number, lease): (usize, &Lease)) -> Result<AttachedEndpoint> {
     })
 }
 
-/// Makes the pair of interfaces, and returns the outer one's name.
+/// Everything without a better way leaves by this endpoint.
+fn default_routes(lease: &Lease, endpoint: &AttachedEndpoint, index: u32) -> Vec<Message> {
+    let gateways = [endpoint.gateway_v4.map(IpAddr::V4), endpoint.gateway_v6.map(IpAddr::V6)];
+    let gateways = gateways.into_iter().flatten();
+    match vlan::routes_by_device(&lease.network.spec) {
+        true => gateways.map(|any| route::device_route(index, any.is_ipv4())).collect(),
+        false => gateways.map(|gateway| route::default_route(index, gateway)).collect(),
+    }
+}
+
+/// Makes the pair of interfaces, and returns the outer one's name; `None`: there is only one, which
+/// lies on an interface of the host.
 fn plug(
     outer: &mut Socket,
     lease: &Lease,
     endpoint: &AttachedEndpoint,
     namespace: BorrowedFd<'_>,
-) -> Result<String> {
+) -> Result<Option<String>> {
     let network = &lease.network;
+    if let Some(kind) = vlan::kind(&network.spec)? {
+        let place = (endpoint.interface.as_str(), namespace);
+        let made = vlan::new_interface(outer, lease, kind, place)?;
+        outer.exchange(&[made]).map_err(|failure| {
+            vlan::not_in_kernel(&failure, &network.spec.driver)
+                .unwrap_or_else(|| plug_error(endpoint, failure))
+        })?;
+        return Ok(None);
+    }
     let bridge = bridge::find(outer, &network.bridge)?.ok_or_else(|| {
         let message = format!("network {} has no bridge", network.spec.name);
         Error::new(Kind::NotFound, message)
@@ -149,7 +167,7 @@ fn plug(
     let mut messages = vec![route::new_veth(&veth)];
     messages.extend(isolated.then(|| route::isolate_port(&name)));
     outer.exchange(&messages).map_err(|failure| plug_error(endpoint, failure))?;
-    Ok(name)
+    Ok(Some(name))
 }
 
 fn plug_error(endpoint: &AttachedEndpoint, failure: Failure) -> Error {
@@ -181,7 +199,8 @@ fn addresses(lease: &Lease, endpoint: &AttachedEndpoint, index: u32) -> Vec<Mess
 /// Which endpoint has the default route: the highest priority; among equals the first by network
 /// name (Docker). Internal networks lead nowhere.
 fn default_route(leases: &[Lease]) -> Option<usize> {
-    let open = leases.iter().enumerate().filter(|(_, lease)| !lease.network.spec.internal);
+    let open =
+        leases.iter().enumerate().filter(|(_, lease)| vlan::leads_outside(&lease.network.spec));
     let best = open.min_by_key(|(_, lease)| {
         (std::cmp::Reverse(lease.endpoint.gateway_priority), &lease.network.spec.name)
     });

@@ -11,7 +11,7 @@ use crate::sys::netlink::{Failure, Family, Message, Socket};
 
 use super::firewall::{self, Firewall};
 use super::subnet::Cidr;
-use super::{foreign, legacy, options, record, ruleset};
+use super::{foreign, legacy, options, record, ruleset, vlan};
 
 /// Brings a network up in the calling thread's network namespace: bridge, addresses, rules.
 ///
@@ -21,6 +21,9 @@ use super::{foreign, legacy, options, record, ruleset};
 /// # Errors
 /// A missing privilege, or a bridge of this name that is not ours.
 pub fn ensure(roots: &Roots, network: &Network) -> Result<Vec<String>> {
+    if !vlan::is_bridged(&network.spec) {
+        return vlan::ensure(roots, network).map(|()| Vec::new());
+    }
     let mut route = open()?;
     let mut firewall = Firewall::open(roots)?;
     let tag = tag(roots, network);
@@ -46,7 +49,7 @@ fn elements(
     let bridges = bridges(roots, route)?;
     let up = |other: &Network| bridges.iter().any(|bridge| bridge.name == other.bridge);
     let mut networks = record::list(roots)?;
-    networks.retain(|other| up(other) && other.id != network.id);
+    networks.retain(|other| up(other) && other.id != network.id && vlan::is_bridged(&other.spec));
     networks.push(network.clone());
     Ok(networks.iter().flat_map(ruleset::network).collect())
 }
@@ -57,6 +60,8 @@ pub(super) fn remove(roots: &Roots, networks: &[Network]) -> Result<()> {
     let mut route = open()?;
     let mut firewall = Firewall::open(roots)?;
     let ours = bridges(roots, &mut route)?;
+    let parents = vlan::made_for(roots, networks, &mut route)?;
+    delete(&mut route, &parents)?;
     let going = |bridge: &Link| networks.iter().any(|network| network.bridge == bridge.name);
     let (going, staying): (Vec<Link>, Vec<Link>) = ours.into_iter().partition(going);
     match staying.is_empty() {

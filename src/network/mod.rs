@@ -26,6 +26,7 @@ mod ruleset;
 mod subnet;
 #[cfg(test)]
 mod tests;
+mod vlan;
 
 pub use address::{Lease, allocate};
 pub use attach::attach;

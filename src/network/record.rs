@@ -12,7 +12,7 @@ use crate::state::{Durability, Lock, Roots, lock, record};
 use crate::sys::netlink::{Family, Socket, route};
 
 use super::subnet::{Cidr, choose_v4, choose_v6};
-use super::{address, bridge, foreign, options};
+use super::{address, bridge, foreign, options, vlan};
 
 /// Creates a network: gives it an id, subnets and a bridge name, and writes its record.
 ///
@@ -162,6 +162,7 @@ fn check(spec: &NetworkSpec) -> Result<()> {
     }
     match spec.driver.as_str() {
         "" | "bridge" | "default" => Ok(()),
+        "macvlan" | "ipvlan" => vlan::kind(spec).map(drop),
         driver @ ("host" | "none" | "null") => {
             let name = if driver == "host" { "host" } else { "none" };
             let message = format!("only one instance of \"{name}\" network is allowed");
@@ -172,7 +173,7 @@ fn check(spec: &NetworkSpec) -> Result<()> {
         driver => {
             let message =
                 format!("network `{}` wants driver `{driver}`, which we do not have", spec.name);
-            Err(Error::new(Kind::Invalid, message).hint("use the driver `bridge`"))
+            Err(Error::new(Kind::Invalid, message).hint("drivers are bridge, macvlan and ipvlan"))
         }
     }
 }
@@ -188,6 +189,7 @@ fn is_name(name: &str) -> bool {
 /// The name that the options ask for, or one made from the id.
 fn bridge_name(spec: &NetworkSpec, id: &str, existing: &[Network]) -> Result<String> {
     let name = match options::bridge_name(spec)? {
+        _ if !vlan::is_bridged(spec) => vlan::parent_name(spec, id),
         Some(name) => name.to_owned(),
         None => format!("{}{}", foreign::BRIDGE_PREFIX, &id[..11]),
     };
@@ -195,7 +197,7 @@ fn bridge_name(spec: &NetworkSpec, id: &str, existing: &[Network]) -> Result<Str
         None => Ok(name),
         Some(network) => {
             let other = &network.spec.name;
-            let message = format!("bridge `{name}` belongs to network {other} already");
+            let message = format!("interface `{name}` belongs to network {other} already");
             Err(Error::new(Kind::Conflict, message))
         }
     }

@@ -120,7 +120,8 @@ fn must_end_before(other: &Step, step: &Step) -> bool {
             Action::RemoveContainer { container: b, .. },
         ) => a == b,
         (Action::RemoveContainer { container, .. }, Action::CreateContainer(spec)) => {
-            container.name == spec.name
+            // One that the plan itself makes is gone after that.
+            container.id.is_some() && container.name == spec.name
         }
         // A network or volume is removed before it is made anew.
         (Action::RemoveNetworks(names), Action::CreateNetwork(spec)) => names.contains(&spec.name),

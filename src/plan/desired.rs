@@ -33,6 +33,8 @@ pub struct DesiredService {
     pub depends_on: BTreeMap<String, Dependency>,
     /// Services whose namespaces it uses (`network_mode: service:db`).
     pub parents: BTreeSet<String>,
+    /// Containers that run to their end, in order, before the first of its own starts.
+    pub pre_start: Vec<ContainerSpec>,
     /// Services whose volumes it uses (`volumes_from: [db]`).
     pub volume_parents: BTreeSet<String>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::resource::{Container, Observed, labels};
 
+use super::hooks;
 use super::order::in_order;
 use super::project::{containers_of, is_one_off, needs, service_of};
 use super::step::{Action, Plan, StepId, Target};
@@ -112,7 +113,9 @@ fn remove_containers<'a>(
                 let action =
                     Action::StopContainer { container: target.clone(), grace: options.timeout };
                 let reason = format!("is {}", container.status.state.as_str());
-                plan.push(action, reason, before.iter().copied())
+                let before = before.iter().copied().collect();
+                let before = hooks::before_stop(plan, container, before);
+                plan.push(action, reason, before)
             });
             let volumes = options.volumes && may_lose_volumes(container);
             // What a killed command was about to start may run by then, and shall go all the same.

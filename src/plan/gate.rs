@@ -66,7 +66,7 @@ impl Gates {
             return None;
         }
         let (container, service) = (peer.target.clone(), peer.service.to_owned());
-        let wait = Await { container, service, condition, dependency };
+        let wait = Await { container, service, condition, dependency, pre_start: None };
         let for_others = (Await { dependency: true, ..wait.clone() }, false);
         if let Some(step) = self.waits.get(&for_others).filter(|_| !dependency) {
             return Some(*step);

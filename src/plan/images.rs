@@ -10,7 +10,7 @@ use crate::compose::model::{MountKind, PullPolicy};
 use crate::compose::{Project, Service};
 use crate::resource::Observed;
 
-use super::lower::image_of;
+use super::lower::{self, image_of};
 use super::step::{Action, Fetch, Plan};
 
 /// How images are fetched.
@@ -20,18 +20,8 @@ pub struct ImageOptions {
     pub policy: Option<PullPolicy>,
     /// Fetch images of services that could be built, too (`pull` does, `up` does not).
     pub include_buildable: bool,
-    /// What is known about earlier fetches; `None`: nothing, so that `pull_policy: daily` and its
-    /// like only fetch what is missing.
-    pub refresh: Option<Refresh>,
-}
-
-/// What is needed to decide about `pull_policy: daily` and its like.
-#[derive(Clone, Debug)]
-pub struct Refresh {
-    /// The present time.
-    pub now: Timestamp,
-    /// When images were last asked for, by name.
-    pub last: BTreeMap<String, Timestamp>,
+    /// The present time; `None`: `pull_policy: daily` and its like only fetch what is missing.
+    pub now: Option<Timestamp>,
 }
 
 /// The images of all services, by name.
@@ -41,18 +31,19 @@ pub fn image_names(project: &Project) -> BTreeSet<String> {
     services.map(|service| image_of(project, service)).collect()
 }
 
-/// The images of all services, and those whose files they mount, by name: what a snapshot must
+/// The images of all services, and others that they need, by name: what a snapshot must
 /// look up.
 #[must_use]
 pub fn needed_images(project: &Project) -> BTreeSet<String> {
     let services = project.services.values().filter(|service| service.provider.is_none());
-    services.flat_map(mounted).map(str::to_owned).chain(image_names(project)).collect()
+    services.flat_map(others).map(str::to_owned).chain(image_names(project)).collect()
 }
 
-/// Images whose files a service mounts.
-fn mounted(service: &Service) -> impl Iterator<Item = &str> {
+/// Images that a service needs besides its own: those whose files it mounts, and those of
+/// containers that run before it.
+fn others(service: &Service) -> impl Iterator<Item = &str> {
     let images = service.volumes.iter().filter(|volume| volume.kind == MountKind::Image);
-    images.filter_map(|volume| volume.source.as_deref())
+    images.filter_map(|volume| volume.source.as_deref()).chain(lower::pre_start_images(service))
 }
 
 /// Plans what to fetch, one step an image.
@@ -70,8 +61,8 @@ pub fn images(project: &Project, observed: &Observed, options: &ImageOptions) ->
         if fetch == Some(Fetch::Always) || entry.0.is_none() {
             *entry = (fetch, service.platform.clone(), reason);
         }
-        for image in mounted(service).filter(|image| !observed.images.contains_key(*image)) {
-            let reason = format!("service {} mounts it", service.name);
+        for image in others(service).filter(|image| !observed.images.contains_key(*image)) {
+            let reason = format!("service {} needs it", service.name);
             let missing = (Some(Fetch::Missing), service.platform.clone(), reason);
             wanted.entry(image.to_owned()).or_insert(missing);
         }
@@ -100,7 +91,8 @@ fn decide(
         return Err(Error::new(Kind::NotFound, message).hint("build it with `compose build`"));
     }
     let missing = (!is_there).then_some(Fetch::Missing);
-    let refresh = |age: Duration| is_older(options, image, age).then_some(Fetch::Always);
+    let tagged = observed.images.get(image).and_then(|image| image.tagged_at);
+    let refresh = |age| is_older(options.now, tagged, age).then_some(Fetch::Always);
     let day = Duration::from_secs(24 * 3600);
     let fetch = match policy {
         PullPolicy::Always => Some(Fetch::Always),
@@ -122,9 +114,7 @@ fn decide(
     Ok((fetch, reason))
 }
 
-/// Whether an image was last asked for this long ago, or never.
-fn is_older(options: &ImageOptions, image: &str, age: Duration) -> bool {
-    let Some(refresh) = &options.refresh else { return false };
-    let Some(last) = refresh.last.get(image) else { return true };
-    refresh.now.duration_since(*last).unsigned_abs() >= age
+/// Whether an image came this long ago, or nobody knows when (Docker Compose: the same).
+fn is_older(now: Option<Timestamp>, tagged: Option<Timestamp>, age: Duration) -> bool {
+    now.is_some_and(|now| tagged.is_none_or(|at| now.duration_since(at).unsigned_abs() >= age))
 }

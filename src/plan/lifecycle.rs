@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::resource::container::State;
 use crate::resource::{Container, Observed, labels};
 
-use super::desired::{Dependency, parse_dependencies};
-use super::gate::{Gates, Peer};
+use super::desired::{Condition, Dependency, parse_dependencies};
+use super::gate::{Gates, Peer, goal};
+use super::hooks;
 use super::order::in_order;
 use super::project::{containers_of, is_one_off, label, needs, number_of, service_of};
 use super::step::{Action, Plan, StepId, Target};
@@ -31,11 +32,12 @@ pub fn stop(observed: &Observed, selection: &Selection, timeout: Option<Duration
     plan
 }
 
-/// `start`: what does not run is started, in order, after its dependencies.
+/// `start`: what does not run is started, in order, after its dependencies. `wait`: and the plan
+/// is done when everything runs or is healthy.
 #[must_use]
-pub fn start(observed: &Observed, selection: &Selection) -> Plan {
+pub fn start(observed: &Observed, selection: &Selection, wait: bool) -> Plan {
     let (mut plan, standing) = (Plan::default(), Standing::new(observed, selection));
-    standing.start(&mut plan, &BTreeMap::new());
+    standing.start(&mut plan, &BTreeMap::new(), wait);
     plan.kept = standing.names(State::is_active);
     plan
 }
@@ -55,7 +57,7 @@ pub fn restart(
     }
     let (mut plan, standing) = (Plan::default(), Standing::new(observed, &selection));
     let stopped = standing.stop(&mut plan, timeout, |_| "restart was asked for".to_owned());
-    standing.start(&mut plan, &stopped);
+    standing.start(&mut plan, &stopped, false);
     plan
 }
 
@@ -129,6 +131,12 @@ impl<'a> Standing<'a> {
         Standing { containers: order.flat_map(of).collect(), needs, all }
     }
 
+    /// Whether others wait for the service's end.
+    fn is_job(&self, service: &str) -> bool {
+        let ends = |it: &Dependency| it.condition == Condition::CompletedSuccessfully;
+        self.all.iter().any(|container| dependencies(container).get(service).is_some_and(ends))
+    }
+
     fn names(&self, state: impl Fn(State) -> bool) -> Vec<String> {
         let chosen = self.containers.iter().filter(|it| state(it.status.state));
         chosen.map(|it| it.spec.name.clone()).collect()
@@ -156,6 +164,7 @@ impl<'a> Standing<'a> {
                 .collect();
             let target = Target::existing(container);
             let action = Action::StopContainer { container: target, grace: timeout };
+            let before = hooks::before_stop(plan, container, before);
             let step = plan.push(action, reason(container), before);
             by_service.entry(service).or_default().push(step);
             stopped.insert(container.spec.name.as_str(), step);
@@ -164,7 +173,7 @@ impl<'a> Standing<'a> {
     }
 
     /// Starts what does not run or was stopped by a step before.
-    fn start(&self, plan: &mut Plan, stopped: &BTreeMap<&str, StepId>) {
+    fn start(&self, plan: &mut Plan, stopped: &BTreeMap<&str, StepId>, wait: bool) {
         let mut gates = Gates::default();
         for container in &self.containers {
             let own = stopped.get(container.spec.name.as_str()).copied();
@@ -191,8 +200,16 @@ impl<'a> Standing<'a> {
                 None => format!("is {}", container.status.state.as_str()),
             };
             let target = Target::existing(container);
-            let step = plan.push(Action::StartContainer(target.clone()), reason, after);
+            let start = plan.push(Action::StartContainer(target.clone()), reason, after);
+            let step = hooks::after_start(plan, &target, &container.spec, start);
             gates.started(target, step);
+        }
+        for container in self.containers.iter().filter(|_| wait) {
+            let active = container.status.state.is_active();
+            let untouched = Some(*container).filter(|_| active);
+            let (target, service) = (Target::existing(container), service_of(container));
+            let peer = Peer { target, service, untouched };
+            gates.wait_for_user(plan, &peer, goal(&container.spec, self.is_job(service)));
         }
     }
 }

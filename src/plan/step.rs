@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::base::ContainerId;
+use crate::resource::process::ExecSpec;
 use crate::resource::{Container, ContainerSpec, NetworkSpec, VolumeSpec};
 
 use super::desired::Condition;
@@ -98,6 +99,17 @@ pub enum Action {
         /// Whether it shall be frozen.
         paused: bool,
     },
+    /// Run a command in a container that belongs to its start or its stop.
+    RunHook {
+        /// Which one.
+        container: Target,
+        /// Its service.
+        service: String,
+        /// When it runs.
+        moment: Moment,
+        /// What runs.
+        command: Box<ExecSpec>,
+    },
     /// Remove a container.
     RemoveContainer {
         /// Which one.
@@ -114,6 +126,26 @@ pub enum Action {
         /// The new name.
         name: String,
     },
+}
+
+/// When a command of a container runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Right after the start.
+    PostStart,
+    /// Before the stop.
+    PreStop,
+}
+
+impl Moment {
+    /// The key of a compose file that asks for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Moment::PostStart => "post_start",
+            Moment::PreStop => "pre_stop",
+        }
+    }
 }
 
 /// Whether a registry is asked.
@@ -136,6 +168,8 @@ pub struct Await {
     pub condition: Condition,
     /// Another service needs it; `false`: `up --wait` asked for it.
     pub dependency: bool,
+    /// It is a container of `pre_start`: which one, from 0.
+    pub pre_start: Option<usize>,
 }
 
 impl Plan {
@@ -215,6 +249,7 @@ impl Action {
             | Action::StopContainer { container, .. }
             | Action::KillContainer { container, .. }
             | Action::PauseContainer { container, .. }
+            | Action::RunHook { container, .. }
             | Action::RemoveContainer { container, .. }
             | Action::RenameContainer { container, .. } => Some(container),
             _ => None,

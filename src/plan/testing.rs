@@ -120,6 +120,7 @@ pub(crate) fn image(name: &str) -> Image {
         digests: Vec::new(),
         created_at: None,
         size: 0,
+        tagged_at: None,
         diff_ids: Vec::new(),
         architecture: "amd64".to_owned(),
         os: "linux".to_owned(),

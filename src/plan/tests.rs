@@ -107,7 +107,7 @@ fn stop_and_start_follow_the_labels() {
         container.status.state = State::Exited;
     }
     assert_data_eq!(
-        text(&start(&observed, &selection(&["web", "db"]))),
+        text(&start(&observed, &selection(&["web", "db"]), false)),
         str![[r#"
 #1 start p-db-1: is exited
 #2 wait until p-db-1 is healthy: web depends on it, after #1
@@ -234,6 +234,21 @@ fn images_are_fetched_as_their_policies_say() {
 "#]]
     );
     assert_eq!(plan.kept, ["c:1"]);
+    let now: jiff::Timestamp = "2026-01-08T00:00:00Z".parse().unwrap();
+    for (policy, tagged, fetched) in [
+        ("daily", "2026-01-07T01:00:00Z", false),
+        ("daily", "2026-01-06T23:00:00Z", true),
+        ("weekly", "2026-01-02T00:00:00Z", false),
+        ("every_12h", "2026-01-07T11:00:00Z", true),
+        ("refresh", "2020-01-01T00:00:00Z", false),
+    ] {
+        project.services.get_mut("c").unwrap().pull_policy = Some(policy.parse().unwrap());
+        observed.images.get_mut("c:1").unwrap().tagged_at = Some(tagged.parse().unwrap());
+        let options = ImageOptions { now: Some(now), ..ImageOptions::default() };
+        let plan = text(&images(&project, &observed, &options).unwrap());
+        assert_eq!(plan.contains("pull c:1"), fetched, "{policy} {tagged}: {plan}");
+    }
+    project.services.get_mut("c").unwrap().pull_policy = None;
     let never = ImageOptions { policy: Some(PullPolicy::Never), ..ImageOptions::default() };
     let error = images(&project, &observed, &never).unwrap_err();
     assert_eq!(error.to_string(), "no such image: a:1");

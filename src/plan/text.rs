@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::desired::Condition;
-use super::step::{Action, Await, Plan, Step, StepId};
+use super::step::{Action, Await, Moment, Plan, Step, StepId};
 
 /// Words of a progress line: ` Container demo-web-1  Creating`, and then `Created`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,9 @@ impl fmt::Display for Action {
             Action::PauseContainer { container, paused } => {
                 write!(f, "{} {}", if *paused { "pause" } else { "unpause" }, container.name)
             }
+            Action::RunHook { container, moment, .. } => {
+                write!(f, "run {} of {}", moment.as_str(), container.name)
+            }
             Action::RemoveContainer { container, .. } => write!(f, "remove {}", container.name),
             Action::RenameContainer { container, name } => {
                 write!(f, "rename {} to {name}", container.name)
@@ -106,6 +109,8 @@ impl Action {
             Action::StartContainer(_) => ("Starting", "Started"),
             Action::WaitFor(Await { condition, .. }) => ("Waiting", reached(*condition)),
             Action::StopContainer { .. } => ("Stopping", "Stopped"),
+            Action::RunHook { moment: Moment::PostStart, .. } => ("Running post_start", "Started"),
+            Action::RunHook { moment: Moment::PreStop, .. } => ("Running pre_stop", "Stopping"),
             Action::KillContainer { .. } => ("Killing", "Killed"),
             Action::PauseContainer { paused: true, .. } => ("Pausing", "Paused"),
             Action::PauseContainer { paused: false, .. } => ("Unpausing", "Unpaused"),

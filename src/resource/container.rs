@@ -223,6 +223,8 @@ pub struct Status {
     pub oom_killed: bool,
     /// Why the last start failed; empty when it did not.
     pub error: String,
+    /// What was asked for and this machine cannot do, one sentence each.
+    pub warnings: Vec<String>,
     /// Automatic restarts since it was last started by hand.
     pub restart_count: u32,
     /// It was stopped by hand: `unless-stopped` does not start it after a reboot.
@@ -246,6 +248,7 @@ impl Default for Status {
             exit_code: None,
             oom_killed: false,
             error: String::new(),
+            warnings: Vec::new(),
             restart_count: 0,
             stopped_by_hand: false,
             health: None,

@@ -20,6 +20,8 @@ pub struct Image {
     pub digests: Vec<String>,
     /// When it was built; `None`: it does not say.
     pub created_at: Option<Timestamp>,
+    /// When a name was last given to it here, as by a pull; `None`: that is not known.
+    pub tagged_at: Option<Timestamp>,
     /// Bytes of all layers, unpacked.
     pub size: u64,
     /// Digests of the uncompressed layers, base first.

@@ -31,3 +31,5 @@ pub const VERSION: &str = "com.docker.compose.version";
 pub const NETWORK: &str = "com.docker.compose.network";
 /// Key of a volume in the compose file.
 pub const VOLUME: &str = "com.docker.compose.volume";
+/// Of containers that run before a service's own: `pre_start`.
+pub const HOOK: &str = "com.docker.compose.hook";

@@ -127,6 +127,13 @@ impl Payload {
         Ok(pid)
     }
 
+    /// What could not be done as asked, but was no reason to stop.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let limits = self.cgroup.iter().flat_map(Cgroup::warnings);
+        let start = self.init.iter().flat_map(|init| &init.warnings);
+        limits.chain(start).cloned().collect()
+    }
+
     /// Executes a program in the container.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::base::{Context, Result};
 use crate::resource::log::Stream;
 use crate::resource::process::TerminalSize;
 
-use super::log::{Lines, LogFile};
+use super::log::{Forward, Lines, LogFile};
 use super::poller::{Interest, Poller, Source};
 
 /// Bytes read at once.
@@ -46,6 +46,10 @@ pub(super) enum Read {
 #[derive(Debug)]
 pub(super) struct Output {
     log: LogFile,
+    /// Where output goes besides.
+    forward: Option<Forward>,
+    /// Some of that has to wait.
+    waits: bool,
     attributes: String,
     stdout: Option<(OwnedFd, Lines)>,
     stderr: Option<(OwnedFd, Lines)>,
@@ -63,9 +67,11 @@ pub(super) struct Output {
 
 impl Output {
     /// Without streams yet.
-    pub(super) fn new(log: LogFile, attributes: String) -> Output {
+    pub(super) fn new(log: LogFile, forward: Option<Forward>, attributes: String) -> Output {
         Output {
             log,
+            forward,
+            waits: false,
             attributes,
             stdout: None,
             stderr: None,
@@ -140,7 +146,11 @@ impl Output {
         }
         match rustix::io::read(&*fd, &mut self.buffer[..]) {
             Ok(count @ 1..) => {
-                lines.push(&self.buffer[..count], Timestamp::now(), &mut self.log);
+                let now = Timestamp::now();
+                lines.push(&self.buffer[..count], now, &mut self.log);
+                if let Some(forward) = &mut self.forward {
+                    forward.push(stream, &self.buffer[..count], now);
+                }
                 Read::Bytes(count)
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Read::Nothing,
@@ -148,6 +158,9 @@ impl Output {
             Ok(0) | Err(_) => {
                 lines.end(Timestamp::now(), &mut self.log);
                 *source = None;
+                if let Some(forward) = &mut self.forward {
+                    forward.end(stream, Timestamp::now());
+                }
                 Read::End
             }
         }
@@ -166,7 +179,13 @@ impl Output {
     /// Writes what was logged, and says whether it was anything.
     pub(super) fn flush(&mut self) -> bool {
         self.log.flush();
+        self.waits = self.forward.as_mut().is_some_and(Forward::flush);
         self.log.take_changed()
+    }
+
+    /// Whether output has to wait until a log service takes it: flush again soon.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
     }
 
     /// Gives memory back while nothing happens.
@@ -178,12 +197,17 @@ impl Output {
 
     /// Ends this run's streams: what was printed is in the log, the rest is given up.
     pub(super) fn close(&mut self) {
-        for source in [&mut self.stdout, &mut self.stderr] {
+        let both = [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)];
+        for (stream, source) in both {
             if let Some((_, mut lines)) = source.take() {
                 lines.end(Timestamp::now(), &mut self.log);
+                if let Some(forward) = &mut self.forward {
+                    forward.end(stream, Timestamp::now());
+                }
             }
         }
         self.log.flush();
+        self.waits = self.forward.as_mut().is_some_and(Forward::flush);
         self.stdin = None;
         self.typed.clear();
         self.closing = false;

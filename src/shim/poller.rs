@@ -110,6 +110,8 @@ pub(super) enum Alarm {
     Drain,
     /// The network's.
     Network,
+    /// A log service may take more output now.
+    Forward,
 }
 
 /// The set and its alarms.

@@ -33,6 +33,9 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// How long nothing must happen before memory is given back.
 const CALM: Duration = Duration::from_millis(250);
 
+/// When a log service that was full is asked again.
+const AGAIN: Duration = Duration::from_millis(20);
+
 /// Reads of one stream before others get their turn.
 const TURN: usize = 8;
 
@@ -133,6 +136,8 @@ impl Shim {
         if self.output.flush() {
             self.peers.tell_output(&self.poller);
         }
+        let again = self.output.waits().then(|| now().boot + AGAIN);
+        self.poller.set_alarm(Alarm::Forward, again);
         let held = self.peers.is_congested() && self.ending.is_none();
         // A stream that cannot be waited for has ended.
         let _ = self.output.hold(&self.poller, held);
@@ -204,7 +209,11 @@ impl Shim {
     fn start(&mut self) -> Event {
         let size = self.size.map(|size| Size { rows: size.rows, columns: size.columns });
         match self.payload.start(&mut self.output, &self.poller, size) {
-            Ok(pid) => Event::Started(pid),
+            Ok(pid) => {
+                let warnings = self.payload.warnings();
+                self.supervisor.set_facts(|status| status.warnings = warnings);
+                Event::Started(pid)
+            }
             Err(error) => {
                 self.output.close();
                 let code = launch::exit_code(&error);
@@ -296,6 +305,8 @@ impl Shim {
             match alarm {
                 Alarm::Supervisor(timer) => self.apply(Event::Timer(timer)),
                 Alarm::Drain => self.end_run(),
+                // What is done after each waking.
+                Alarm::Forward => {}
                 Alarm::Network => {
                     self.wiring.on_ready(Source::Ports, &self.poller);
                     self.wiring.on_ready(Source::Names, &self.poller);

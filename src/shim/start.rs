@@ -16,7 +16,7 @@ use crate::state::{self, ContainerDir, Durability, Lock};
 
 use super::announce::Announcer;
 use super::launch::{self, Payload};
-use super::log::{LogFile, Options};
+use super::log::{Forward, LogFile, Options};
 use super::output::Output;
 use super::peers::Peers;
 use super::poller::{Poller, Source};
@@ -93,7 +93,8 @@ fn prepare(dir: &ContainerDir, lock: &mut Option<Lock>) -> Result<Shim> {
     })?;
     launch::signal_number(&spec.stop.signal)?;
     let log = LogFile::open(dir, Options::parse(&spec.log)?)?;
-    let output = Output::new(log, Options::attributes(&spec, &id));
+    let forward = Forward::open(&spec, &id)?;
+    let output = Output::new(log, forward, Options::attributes(&spec, &id));
     let wiring = Wiring::connect(&roots, &id, &spec)?;
     wiring.write_files(dir, &roots, &id, &spec)?;
     wiring.listen(&poller)?;
@@ -101,7 +102,7 @@ fn prepare(dir: &ContainerDir, lock: &mut Option<Lock>) -> Result<Shim> {
     let announcer = Announcer::new(&id, dir, &roots, &spec);
     announcer.surroundings(true);
     let mut supervisor = Supervisor::new(spec.restart, spec.stop.clone(), spec.health.clone());
-    supervisor.set_network(|status| wiring.describe(status));
+    supervisor.set_facts(|status| wiring.describe(status));
     Ok(Shim {
         id,
         dir: dir.clone(),

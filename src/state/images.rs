@@ -71,6 +71,12 @@ impl ImageStore {
         self.layer(diff_id).join("complete.json")
     }
 
+    /// Says whether a layer has files that give privileges; missing: nobody has looked yet.
+    #[must_use]
+    pub fn layer_privileges(&self, diff_id: &Digest) -> PathBuf {
+        self.layer(diff_id).join("privileges.json")
+    }
+
     /// Directory of what build steps made, by the key of the step.
     #[must_use]
     pub fn build_records(&self) -> PathBuf {

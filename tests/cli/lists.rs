@@ -62,6 +62,7 @@ fn ps_as_json_has_docker_composes_fields() {
         [
             "Command",
             "CreatedAt",
+            "Engine",
             "ExitCode",
             "Health",
             "ID",

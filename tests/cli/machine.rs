@@ -1,9 +1,11 @@
 //! A machine to type commands on: a directory with files, an engine in memory, captured output.
 
+use std::cell::RefCell;
 use std::io::Cursor;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use compose::cli::{Environment, Output, Surroundings, run};
+use compose::cli::{Environment, Output, Surroundings, candidates, run};
 use compose::engine::fake::Fake;
 
 /// A directory and an engine. Commands that are run one after the other find what those before
@@ -13,6 +15,10 @@ pub struct Machine {
     directory: tempfile::TempDir,
     variables: Vec<(String, String)>,
     input: String,
+}
+
+thread_local! {
+    static COMPLETING: RefCell<Fake> = RefCell::default();
 }
 
 /// What a command has printed, and its exit code.
@@ -60,6 +66,24 @@ impl Machine {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// `PATH` with a directory in front where the program is called `compose`.
+    pub fn path_with_program(&self) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_compose"));
+        let before = program.parent().unwrap().display();
+        format!("{before}:{}", std::env::var("PATH").unwrap_or_default())
+    }
+
+    /// Words that a shell would offer at the end of this line.
+    pub fn complete(&self, line: &str) -> Vec<String> {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (output, _) = Output::captured();
+        let surroundings = self.surroundings(output);
+        // What completes must be able to move to another thread, which the engine cannot.
+        COMPLETING.with_borrow_mut(|engine| engine.clone_from(&self.engine));
+        let open = |_| Ok(COMPLETING.with_borrow(Fake::clone));
+        candidates(&words, words.len() - 1, &surroundings, open)
+    }
+
     /// What is typed when a command asks.
     pub fn answer(&mut self, text: &str) {
         text.clone_into(&mut self.input);
@@ -78,18 +102,22 @@ impl Machine {
     /// Types a command, the program's name included.
     pub fn typed(&self, words: &[&str]) -> Ran {
         let (output, captured) = Output::captured();
-        let surroundings = Surroundings {
-            output,
-            input: Arc::new(Mutex::new(Cursor::new(self.input.clone().into_bytes()))),
-            input_is_terminal: false,
-            environment: self.variables.iter().cloned().collect::<Environment>(),
-            directory: self.directory.path().canonicalize().unwrap(),
-        };
+        let surroundings = self.surroundings(output);
         let engine = self.engine.clone();
         let code = run(words.iter().copied(), surroundings, move |_| Ok(engine.clone()));
         let home = self.directory.path().canonicalize().unwrap().display().to_string();
         let tidy = |text: String| text.replace(&home, "/home/u/demo");
         Ran { code, out: tidy(captured.stdout()), err: tidy(captured.stderr()) }
+    }
+
+    fn surroundings(&self, output: Output) -> Surroundings {
+        Surroundings {
+            output,
+            input: Arc::new(Mutex::new(Cursor::new(self.input.clone().into_bytes()))),
+            input_is_terminal: false,
+            environment: self.variables.iter().cloned().collect::<Environment>(),
+            directory: self.directory.path().canonicalize().unwrap(),
+        }
     }
 
     /// Types a command that must succeed; what it printed on standard output.

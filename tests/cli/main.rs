@@ -2,16 +2,21 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod completion;
 mod config;
 mod container;
 mod control;
 mod docker;
 mod files;
 mod help;
+mod init;
 mod lifecycle;
 mod lists;
 mod logs;
 mod machine;
+mod option_table;
 mod programs;
+mod publish;
 mod remote;
+mod shapes;
 mod up;

@@ -3,7 +3,7 @@
 use crate::world::World;
 
 /// Runs one command in a container with `keys` and gives what it printed.
-fn inside(keys: &str, command: &str) -> String {
+pub fn inside(keys: &str, command: &str) -> String {
     let world = World::new();
     world.compose_yaml(&format!("services:\n  it:\n    image: busybox\n{keys}\n"));
     let done = world.compose(&["run", "--rm", "it", "sh", "-c", command]);

@@ -100,7 +100,9 @@ impl<E: Engine> Context<E> {
     /// A configuration file or variable is wrong.
     pub fn registries(&self) -> Result<Arc<Settings>> {
         let variable = |name: &str| self.environment().get(name).map(str::to_owned);
-        Ok(Arc::new(Settings::load(variable)?))
+        let mut settings = Settings::load(variable)?;
+        settings.insecure.extend(self.global().insecure_registry.iter().cloned());
+        Ok(Arc::new(settings))
     }
 
     /// Which images and layers containers stand on.

@@ -368,6 +368,7 @@ pub fn image(name: &str) -> Image {
         digests: Vec::new(),
         created_at: None,
         size: 1 << 20,
+        tagged_at: None,
         diff_ids: Vec::new(),
         architecture: "amd64".to_owned(),
         os: "linux".to_owned(),

@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::base::{ContainerId, Context, Digest, Error, Kind, Result};
 use crate::engine::bundle::{self, HostDevice, VolumeContent, bundle, cdi};
-use crate::resource::ContainerSpec;
 use crate::resource::mount::{Mount, MountSource, Origin, Submounts};
+use crate::resource::{ContainerSpec, Image};
 use crate::runtime::Bundle;
 
 use super::{Host, volumes};
@@ -52,11 +52,28 @@ pub(super) fn resolve(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Re
             devices: &|path| devices(Path::new(path)),
         },
     )?;
+    if gains_nothing(host, &spec, &image)?
+        && let Some(process) = bundle.spec.process_mut()
+    {
+        process.set_no_new_privileges(Some(true));
+    }
     if cdi::is_wanted(&spec.security) {
         let node = |path: &str| node(&fs::metadata(path).ok()?);
         cdi::select(&super::cdi::descriptions()?, &spec.security)?.apply(&mut bundle, &node)?;
     }
     Ok(bundle)
+}
+
+/// Whether a container that may not gain privileges is none the worse for it: it runs as a user
+/// without any, and its image has no file to gain some by. Who says something about it is obeyed.
+fn gains_nothing(host: &Host, spec: &ContainerSpec, image: &Image) -> Result<bool> {
+    let said = spec.security.options.iter().any(|it| it.starts_with("no-new-privileges"));
+    let user = spec.process.user.split(':').next().unwrap_or_default();
+    let is_root = matches!(user, "" | "0" | "root");
+    if said || is_root || spec.security.privileged {
+        return Ok(false);
+    }
+    host.store().has_privileged_files(image).map(|found| !found)
 }
 
 /// The container's control group, below the one it names.

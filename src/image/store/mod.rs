@@ -13,6 +13,7 @@ mod build_cache;
 mod collect;
 mod inspect;
 mod layers;
+mod privileges;
 mod refs;
 
 use std::io::Write;
@@ -333,6 +334,7 @@ impl Store {
             tags,
             digests,
             created_at: document.created,
+            tagged_at: refs.images.get(id).and_then(|entry| entry.tagged_at),
             size: refs.images.get(id).map_or(0, |entry| entry.size),
             diff_ids: document.diff_ids,
             architecture: document.architecture,

@@ -26,7 +26,7 @@ use crate::sys::netlink::nft::{Change, Element};
 use super::address::Lease;
 use super::firewall::Firewall;
 use super::readiness::{Readiness, Watch};
-use super::{options, record as network_record, ruleset};
+use super::{options, record as network_record, ruleset, vlan};
 use datagram::Datagrams;
 use relay::{Next, Relay};
 
@@ -75,7 +75,9 @@ impl Publisher {
         wanted: &[PublishedPort],
         leases: &[Lease],
     ) -> Result<Publisher> {
-        let open = leases.iter().find(|lease| !lease.network.spec.internal);
+        let open =
+            |lease: &&Lease| !lease.network.spec.internal && vlan::is_bridged(&lease.network.spec);
+        let open = leases.iter().find(open);
         let mut publisher = Publisher::empty(roots)?;
         let (Some(lease), false) = (open, wanted.is_empty()) else { return Ok(publisher) };
         let default = options::host_binding(&lease.network.spec);

@@ -28,6 +28,7 @@ use crate::resource::{ContainerSpec, Image, ImageConfig};
 
 use super::desired::{Dependency, Desired, DesiredService};
 
+pub(super) use hooks::images as pre_start_images;
 pub(super) use limits::capability;
 pub use mounts::tmpfs;
 pub use signal::name as signal_name;
@@ -43,6 +44,8 @@ pub struct LowerOptions {
     pub scale: BTreeMap<String, u32>,
     /// Dependencies neither order nor delay anything (`--no-deps`).
     pub no_deps: bool,
+    /// Networks and volumes that no service uses come too (`--all-resources`).
+    pub all_resources: bool,
 }
 
 /// Names of all services that the compose files have, those of inactive profiles included.
@@ -75,8 +78,8 @@ pub fn lower(
             .context(|| format!("service {name}"))?;
         desired.services.insert(name.clone(), lowered);
     }
-    network::networks(project, &mut desired)?;
-    mounts::volumes(project, &mut desired);
+    network::networks(project, &mut desired, options.all_resources)?;
+    mounts::volumes(project, &mut desired, options.all_resources);
     Ok(desired)
 }
 
@@ -97,6 +100,7 @@ fn lower_service(
     let replicas = options.scale.get(&service.name).copied().unwrap_or_else(|| service.replicas());
     let depends_on = if options.no_deps { BTreeMap::new() } else { depends_on };
     Ok(DesiredService {
+        pre_start: hooks::pre_start(project, service, images)?,
         spec,
         replicas,
         depends_on,

@@ -144,7 +144,7 @@ pub(super) fn clean(path: &str) -> String {
 }
 
 /// Adds the volumes that the lowered services use.
-pub(super) fn volumes(project: &Project, desired: &mut Desired) {
+pub(super) fn volumes(project: &Project, desired: &mut Desired, all: bool) {
     let by_name: BTreeMap<&str, (&String, &Volume)> =
         project.volumes.iter().map(|(key, it)| (it.name.as_str(), (key, it))).collect();
     for service in desired.services.values() {
@@ -154,6 +154,10 @@ pub(super) fn volumes(project: &Project, desired: &mut Desired) {
                 desired.volumes.entry(name.to_owned()).or_insert_with(lowered);
             }
         }
+    }
+    for (key, volume) in project.volumes.iter().filter(|_| all) {
+        let lowered = || lower(project, key, volume);
+        desired.volumes.entry(volume.name.clone()).or_insert_with(lowered);
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) fn dns(service: &Service) -> Result<Dns> {
 }
 
 /// Adds the networks that the lowered services use.
-pub(super) fn networks(project: &Project, desired: &mut Desired) -> Result<()> {
+pub(super) fn networks(project: &Project, desired: &mut Desired, all: bool) -> Result<()> {
     let by_name: BTreeMap<&str, (&String, &Network)> =
         project.networks.iter().map(|(key, it)| (it.name.as_str(), (key, it))).collect();
     for service in desired.services.values() {
@@ -144,6 +144,11 @@ pub(super) fn networks(project: &Project, desired: &mut Desired) -> Result<()> {
                 None => DesiredNetwork { spec: plain(name), owner: Owner::External },
             };
             desired.networks.insert(name.to_owned(), network);
+        }
+    }
+    for (key, network) in project.networks.iter().filter(|_| all) {
+        if !desired.networks.contains_key(&network.name) {
+            desired.networks.insert(network.name.clone(), lower(project, key, network)?);
         }
     }
     Ok(())

@@ -297,6 +297,9 @@ fn networks_are_attached_by_priority_and_known_by_service_and_aliases() {
     let desired = lower(&project, &images, &LowerOptions::default()).unwrap();
 
     assert_eq!(desired.networks.keys().collect::<Vec<_>>(), ["p_back", "p_front"]);
+    let options = LowerOptions { all_resources: true, ..LowerOptions::default() };
+    let all = lower(&project, &images, &options).unwrap();
+    assert_eq!(all.networks.keys().collect::<Vec<_>>(), ["p_back", "p_front", "p_unused"]);
     let front = &desired.networks["p_front"].spec;
     assert_eq!(
         (front.subnets[0].subnet.as_str(), front.internal, front.ipv4),
@@ -371,4 +374,32 @@ fn an_image_that_is_missing_is_named() {
     let project = project(&["web nginx:1"]);
     let error = lower(&project, &BTreeMap::new(), &LowerOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "service web: image nginx:1 is not there");
+}
+
+#[test]
+fn links_and_volumes_from_name_containers() {
+    let spec = lowered(|project, service| {
+        let db = Service { name: "db".into(), scale: Some(2), ..service.clone() };
+        project.services.insert("db".into(), db);
+        service.links = vec!["db:database".into()];
+        service.external_links = vec!["far".into(), "other:near".into()];
+        service.volumes_from = vec!["db:ro".into(), "container:box".into()];
+    })
+    .unwrap();
+    let links: Vec<String> =
+        spec.links.iter().map(|link| format!("{}={}", link.alias, link.target)).collect();
+    assert_eq!(links, ["db-1=p-db-1", "db-2=p-db-2", "database=db", "near=other"]);
+    let sources: Vec<(&str, bool)> =
+        spec.volumes_from.iter().map(|it| (it.container.as_str(), it.read_only)).collect();
+    assert_eq!(sources, [("p-db-1", true), ("box", false)]);
+}
+
+#[test]
+fn a_user_namespace_that_cannot_be_had_is_refused() {
+    let error = |mode: &str| {
+        let mode = mode.parse().ok();
+        lowered(|_, service| service.userns_mode = mode).err().map(|error| error.to_string())
+    };
+    assert_eq!(error("host"), None);
+    assert_eq!(error("auto").unwrap(), "service app: userns_mode `auto` is not supported");
 }

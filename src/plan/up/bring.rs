@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::plan::desired::{Condition, Dependency};
 use crate::plan::gate::{Gates, Peer, goal};
+use crate::plan::hooks;
 use crate::plan::step::{Action, StepId, Target};
 
 use super::fate::{Fate, Replica};
-use super::{Kind, OneOff, Planner};
+use super::{Kind, OneOff, Planner, pre_start};
 
 /// Creates and starts containers, in dependency order.
 pub(super) fn replicas(
@@ -73,6 +74,9 @@ fn start(
     let implied = service.parents.iter().map(|parent| (parent, Dependency::implied()));
     let needed = service.depends_on.iter().map(|(name, dependency)| (name, *dependency));
     after.extend(wait(planner, gates, replicas, replica.service, needed.chain(implied)));
+    if replica.fate != Fate::Unpause {
+        after.extend(pre_start::before(planner, replica, replicas, &after));
+    }
     let container = target(replica);
     let (action, reason) = match replica.fate {
         Fate::Unpause => (
@@ -83,7 +87,10 @@ fn start(
         Fate::Replace => (Action::StartContainer(container.clone()), "replaced"),
         _ => (Action::StartContainer(container.clone()), &*replica.reason),
     };
-    let step = planner.plan.push(action, reason, after);
+    let mut step = planner.plan.push(action, reason, after);
+    if replica.fate != Fate::Unpause {
+        step = hooks::after_start(&mut planner.plan, &container, &replica.spec, step);
+    }
     gates.started(container, step);
 }
 
@@ -112,14 +119,17 @@ fn bring_one_off(
     replicas: &[Replica<'_>],
     one_off: OneOff<'_>,
 ) {
-    let needed = one_off.depends_on.iter().map(|(name, dependency)| (name, *dependency));
-    let waits = wait(planner, gates, replicas, one_off.service, needed);
-    let after = planner.ground_of(&one_off.spec).into_iter().chain(waits);
-    let (target, reason) = (Target::created(&one_off.spec.name), "one-off container");
-    let create = Action::CreateContainer(Box::new(one_off.spec));
+    let OneOff { service, spec, depends_on, start } = one_off;
+    let needed = depends_on.iter().map(|(name, dependency)| (name, *dependency));
+    let waits = wait(planner, gates, replicas, service, needed);
+    let after = planner.ground_of(&spec).into_iter().chain(waits);
+    let (target, reason) = (Target::created(&spec.name), "one-off container");
+    let create = Action::CreateContainer(Box::new(spec.clone()));
     let create = planner.plan.push(create, reason, after);
-    if one_off.start {
-        planner.plan.push(Action::StartContainer(target), reason, [create]);
+    if start {
+        let start = Action::StartContainer(target.clone());
+        let start = planner.plan.push(start, reason, [create]);
+        hooks::after_start(&mut planner.plan, &target, &spec, start);
     }
 }
 

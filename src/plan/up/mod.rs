@@ -7,6 +7,7 @@
 mod bring;
 mod fate;
 mod ground;
+mod pre_start;
 mod remove;
 mod wanted;
 
@@ -133,6 +134,8 @@ struct Planner<'a> {
     gone: BTreeMap<ContainerId, StepId>,
     /// The step that makes a network, volume or container, by kind and name.
     made: BTreeMap<(Kind, String), StepId>,
+    /// The step after which a service's `pre_start` is done; `None`: it has nothing to wait for.
+    prepared: BTreeMap<String, Option<StepId>>,
 }
 
 /// Kinds of things that steps make.
@@ -165,6 +168,7 @@ impl<'a> Planner<'a> {
             plan: Plan::default(),
             gone: BTreeMap::new(),
             made: BTreeMap::new(),
+            prepared: BTreeMap::new(),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::project::{containers_of, is_one_off, service_of};
+use crate::plan::hooks;
+use crate::plan::project::{containers_of, is_one_off, label, service_of};
 use crate::plan::step::{Action, StepId, Target};
-use crate::resource::Container;
+use crate::resource::{Container, labels};
 
 use super::Planner;
 use super::fate::{Fate, Replica};
@@ -16,9 +17,13 @@ pub(super) fn orphans(planner: &mut Planner<'_>) {
     let known =
         |service: &str| desired.services.contains_key(service) || desired.others.contains(service);
     let orphans: Vec<&Container> = containers_of(planner.observed, &desired.project)
-        .filter(|container| match is_one_off(container) {
-            true => !container.status.state.is_active(),
-            false => !known(service_of(container)),
+        .filter(|container| {
+            // What `pre_start` left is taken care of by its service.
+            let loose = is_one_off(container) && label(container, labels::HOOK).is_empty();
+            match loose {
+                true => !container.status.state.is_active(),
+                false => !known(service_of(container)),
+            }
         })
         .collect();
     if planner.options.remove_orphans {
@@ -63,6 +68,7 @@ fn stop(
 ) -> StepId {
     let (target, grace) = (Target::existing(container), planner.options.timeout);
     let action = Action::StopContainer { container: target, grace };
+    let before = hooks::before_stop(&mut planner.plan, container, before.into_iter().collect());
     let step = planner.plan.push(action, reason, before);
     planner.gone.insert(container.id.clone(), step);
     step

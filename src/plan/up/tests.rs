@@ -325,3 +325,67 @@ fn an_external_network_must_exist() {
     let error = up(&wanted, &Observed::default(), &UpOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "network p_default declared as external, but could not be found");
 }
+
+#[test]
+fn commands_of_a_start_and_a_stop_are_steps() {
+    let command = crate::resource::process::ExecSpec::default();
+    let mut wanted = desired(&["db mysql:8", "web nginx:1 needs:db"]);
+    let hooks = &mut wanted.services.get_mut("db").unwrap().spec.hooks;
+    (hooks.post_start, hooks.pre_stop) = (vec![command.clone()], vec![command]);
+    let plan = up(&wanted, &Observed::default(), &UpOptions::default()).unwrap();
+    assert_eq!(check(&plan), Vec::<String>::new());
+    assert_data_eq!(
+        plan.to_string(),
+        str![[r#"
+#1 create network p_default: does not exist yet
+#2 create p-db-1: does not exist yet, after #1
+#3 start p-db-1: new, after #2
+#4 run post_start of p-db-1: belongs to its start, after #3
+#5 create p-web-1: does not exist yet, after #1
+#6 start p-web-1: new, after #4 #5
+
+"#]]
+    );
+
+    let mut observed = running(&["db mysql:8", "web nginx:1 needs:db"]);
+    for container in &mut observed.containers {
+        let service = &container.spec.labels[crate::resource::labels::SERVICE];
+        container.spec.hooks = wanted.services[service].spec.hooks.clone();
+    }
+    let all = crate::plan::Selection { project: "p".into(), ..Default::default() };
+    assert_data_eq!(
+        crate::plan::stop(&observed, &all, None).to_string(),
+        str![[r#"
+#1 stop p-web-1: is running
+#2 run pre_stop of p-db-1: belongs to its stop, after #1
+#3 stop p-db-1: is running, after #2
+
+"#]]
+    );
+}
+
+#[test]
+fn what_runs_before_a_service_runs_once_and_only_when_no_replica_runs() {
+    let mut wanted = desired(&["web nginx:1 x2"]);
+    let web = wanted.services.get_mut("web").unwrap();
+    web.pre_start = vec![ContainerSpec { name: "p-web-pre_start-1".into(), ..web.spec.clone() }];
+    let plan = up(&wanted, &Observed::default(), &UpOptions::default()).unwrap();
+    assert_eq!(check(&plan), Vec::<String>::new());
+    assert_data_eq!(
+        plan.to_string(),
+        str![[r#"
+#1 create network p_default: does not exist yet
+#2 create p-web-1: does not exist yet, after #1
+#3 create p-web-pre_start-1: web starts after it, after #1
+#4 start p-web-pre_start-1: web starts after it, after #3
+#5 wait until p-web-pre_start-1 is completed: web starts after it, after #4
+#6 remove p-web-pre_start-1: has done its work, after #5
+#7 start p-web-1: new, after #2 #6
+#8 create p-web-2: does not exist yet, after #1
+#9 start p-web-2: new, after #6 #8
+
+"#]]
+    );
+    let more = up(&wanted, &running(&["web nginx:1"]), &UpOptions::default()).unwrap();
+    assert!(!more.to_string().contains("pre_start"), "{more}");
+}

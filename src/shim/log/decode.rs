@@ -5,6 +5,8 @@ use serde::Deserialize;
 
 use crate::resource::log::{LogRecord, Stream};
 
+use super::lines::MANY_LINES;
+
 /// Decodes lines, remembering the time that many have in common.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
@@ -41,6 +43,18 @@ impl Decoder {
         }
         self.time
     }
+}
+
+/// How many lines a record has, given as its line of the file: one, unless it is of a flood.
+pub(super) fn lines_of(record: &[u8]) -> usize {
+    if record.len() < MANY_LINES {
+        return 1;
+    }
+    let is_newline = |at: &usize| {
+        let before = record[..*at].iter().rev().take_while(|&&byte| byte == b'\\').count();
+        before % 2 == 0
+    };
+    memchr::memmem::find_iter(record, b"\\n").filter(is_newline).count().max(1)
 }
 
 /// Where the string that `text` begins with ends.

@@ -26,6 +26,18 @@ pub(super) fn plain_line(out: &mut Vec<u8>, text: &[u8], tail: &[u8]) {
     out.extend_from_slice(tail);
 }
 
+/// As [`record`], for several whole lines in which nothing but their ends needs escaping.
+pub(super) fn plain_lines(out: &mut Vec<u8>, text: &[u8], tail: &[u8]) {
+    out.extend_from_slice(b"{\"log\":\"");
+    let mut from = 0;
+    for end in memchr::memchr_iter(b'\n', text) {
+        out.extend_from_slice(&text[from..end]);
+        out.extend_from_slice(b"\\n");
+        from = end + 1;
+    }
+    out.extend_from_slice(tail);
+}
+
 /// What follows a record's text: the same for all records of one read.
 pub(super) fn tail(out: &mut Vec<u8>, stream: Stream, attributes: &str, time: Timestamp) {
     let stream = match stream {

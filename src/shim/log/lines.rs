@@ -1,7 +1,7 @@
 //! Bytes from a stream to records: whole lines, or parts of long ones.
 
 use jiff::Timestamp;
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use crate::resource::log::Stream;
 
@@ -9,6 +9,13 @@ use super::encode;
 
 /// Longest text of one record; a longer line becomes several (Docker).
 const MAX_TEXT: usize = 16 * 1024;
+
+/// So much at once is a flood: then one record has as many lines as fit, since what surrounds the
+/// text of short lines would be more than the text.
+const FLOOD: usize = 64 * 1024;
+
+/// A record of several lines has at least so many bytes: readers need not look for lines in others.
+pub(super) const MANY_LINES: usize = 8 * 1024;
 
 /// Where encoded records go.
 pub trait Sink {
@@ -43,6 +50,9 @@ impl Lines {
     pub fn push(&mut self, mut bytes: &[u8], time: Timestamp, sink: &mut impl Sink) {
         encode::tail(&mut self.tail, self.stream, &self.attributes, time);
         let plain = encode::all_plain(bytes);
+        if bytes.len() >= FLOOD {
+            bytes = self.flood(bytes, plain, time, sink);
+        }
         while let Some(end) = memchr(b'\n', bytes) {
             let (line, rest) = bytes.split_at(end);
             bytes = &rest[1..];
@@ -55,6 +65,34 @@ impl Lines {
             }
         }
         self.keep(bytes, time, sink);
+    }
+
+    /// Writes whole lines, many in one record; returns the rest.
+    fn flood<'a>(
+        &mut self,
+        mut bytes: &'a [u8],
+        plain: bool,
+        time: Timestamp,
+        sink: &mut impl Sink,
+    ) -> &'a [u8] {
+        if !self.pending.is_empty() || self.first_part.is_some() {
+            let Some(end) = memchr(b'\n', bytes) else { return bytes };
+            self.end_line(&bytes[..end], time, sink);
+            bytes = &bytes[end + 1..];
+        }
+        while let Some(end) = memrchr(b'\n', &bytes[..bytes.len().min(MAX_TEXT)]) {
+            if end < MANY_LINES {
+                return bytes;
+            }
+            let (lines, rest) = bytes.split_at(end + 1);
+            match plain {
+                true => encode::plain_lines(sink.buffer(), lines, &self.tail),
+                false => encode::record(sink.buffer(), &[lines], false, &self.tail),
+            }
+            sink.record_ended();
+            bytes = rest;
+        }
+        bytes
     }
 
     /// The stream ended: what is left is a record without newline.
@@ -163,5 +201,22 @@ mod tests {
         let lengths: Vec<usize> =
             records(&[(&line, 1)]).iter().map(|(text, _)| text.len()).collect();
         assert_eq!(lengths, [MAX_TEXT, 1]);
+    }
+
+    #[test]
+    fn a_flood_of_short_lines_has_many_in_a_record_and_loses_none() {
+        let line = |number: usize| match number % 3 {
+            0 => format!("line {number} \"quoted\" \\n\n"),
+            _ => format!("line {number}\n"),
+        };
+        let text: String = (0..20_000).map(line).collect();
+        for text in [text.replace(['"', '\\'], ""), text] {
+            let (begin, rest) = text.split_at(7);
+            let found = records(&[(begin.as_bytes(), 1), (rest.as_bytes(), 2), (b"end", 3)]);
+            assert!(found.len() < 800, "{}", found.len());
+            let all: String = found.iter().map(|(text, _)| text.as_str()).collect();
+            assert_eq!(all, text + "end");
+            assert!(found.iter().all(|(text, _)| text.len() <= MAX_TEXT));
+        }
     }
 }

@@ -8,11 +8,13 @@ pub mod compress;
 mod decode;
 mod encode;
 mod file;
+mod forward;
 mod lines;
 mod options;
 mod reader;
 
 pub use file::LogFile;
+pub use forward::Forward;
 pub use lines::{Lines, Sink};
 pub use options::Options;
 pub use reader::Reader;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::base::{ContainerId, Error, Kind, Result};
 use crate::resource::container::{ContainerSpec, LogConfig};
 
+use super::forward::Config;
+
 /// What a log driver is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -33,10 +35,12 @@ impl Options {
                 Options { discard: false, max_size: Some(20_000_000), max_files: 5, compress: true }
             }
             "none" => Options { discard: true, max_size: None, max_files: 1, compress: false },
+            // What is sent on is kept here, too, so that it can be read (Docker: the same sizes).
+            "syslog" | "journald" => return Options::cache(config),
             other => {
                 let message = format!("there is no log driver `{other}`");
                 return Err(Error::new(Kind::Invalid, message)
-                    .hint("the log drivers are json-file, local and none"));
+                    .hint("the log drivers are json-file, local, none, journald and syslog"));
             }
         };
         if options.discard {
@@ -48,6 +52,21 @@ impl Options {
         if options.compress && config.driver != "local" && options.max_files < 2 {
             let message = "log option `compress` needs `max-file` of at least 2 and `max-size`";
             return Err(Error::new(Kind::Invalid, message));
+        }
+        Ok(options)
+    }
+
+    /// Of the local file beside a driver that sends output on.
+    fn cache(config: &LogConfig) -> Result<Options> {
+        Config::parse(config)?;
+        let mut options =
+            Options { discard: false, max_size: Some(20_000_000), max_files: 5, compress: true };
+        for (key, value) in &config.options {
+            match key.strip_prefix("cache-") {
+                Some("disabled") => options.discard = value == "true",
+                Some(key) => options.set(key, value)?,
+                None => {}
+            }
         }
         Ok(options)
     }
@@ -80,19 +99,8 @@ impl Options {
     /// empty when there is nothing to say.
     #[must_use]
     pub fn attributes(spec: &ContainerSpec, id: &ContainerId) -> String {
-        let options = &spec.log.options;
-        let names = |key: &str| options.get(key).map_or("", String::as_str).split(',');
-        let mut found = BTreeMap::new();
-        for name in names("labels") {
-            found.extend(spec.labels.get(name).map(|value| (name, value.clone())));
-        }
-        for name in names("env") {
-            let variable = spec.process.env.iter().find_map(|entry| {
-                entry.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value)
-            });
-            found.extend(variable.map(|value| (name, value.to_owned())));
-        }
-        if let Some(template) = options.get("tag") {
+        let mut found = extra(spec);
+        if let Some(template) = spec.log.options.get("tag") {
             found.insert("tag", tag(template, spec, id));
         }
         match found.is_empty() {
@@ -101,6 +109,31 @@ impl Options {
             false => serde_json::to_string(&found)
                 .map_or(String::new(), |text| format!("\"attrs\":{text},")),
         }
+    }
+}
+
+/// What the options `labels` and `env` ask for, by name.
+pub(super) fn extra(spec: &ContainerSpec) -> BTreeMap<&str, String> {
+    let options = &spec.log.options;
+    let names = |key: &str| options.get(key).map_or("", String::as_str).split(',');
+    let mut found = BTreeMap::new();
+    for name in names("labels") {
+        found.extend(spec.labels.get(name).map(|value| (name, value.clone())));
+    }
+    for name in names("env") {
+        let variable = spec.process.env.iter().find_map(|entry| {
+            entry.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value)
+        });
+        found.extend(variable.map(|value| (name, value.to_owned())));
+    }
+    found
+}
+
+/// What a container is called in other logs: its short id unless a template is given.
+pub(super) fn tag_of(spec: &ContainerSpec, id: &ContainerId) -> String {
+    match spec.log.options.get("tag") {
+        Some(template) => tag(template, spec, id),
+        None => id.short().to_owned(),
     }
 }
 
@@ -118,7 +151,7 @@ fn tag(template: &str, spec: &ContainerSpec, id: &ContainerId) -> String {
 }
 
 /// A size with decimal units, as in `10m` (Docker: units of 1000 for log sizes).
-fn size(text: &str) -> Option<u64> {
+pub(super) fn size(text: &str) -> Option<u64> {
     let lower = text.trim().to_ascii_lowercase();
     let lower = lower.strip_suffix('b').unwrap_or(&lower);
     let digits = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());

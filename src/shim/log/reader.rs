@@ -13,7 +13,8 @@ use crate::resource::log::{LogOptions, LogRecord};
 use crate::state::ContainerDir;
 
 use super::compress;
-use super::decode::Decoder;
+use super::decode::{Decoder, lines_of};
+use super::lines::MANY_LINES;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
@@ -32,6 +33,8 @@ pub struct Reader {
     text: Vec<u8>,
     start: usize,
     decoder: Decoder,
+    /// Lines of the next record that `tail` does not want.
+    skip: usize,
     /// A record after `until` was seen.
     over: bool,
 }
@@ -51,6 +54,7 @@ impl Reader {
             text: Vec::new(),
             start: 0,
             decoder: Decoder::default(),
+            skip: 0,
             over: false,
         };
         reader.seek().context(|| format!("cannot read {}", dir.log().display()))?;
@@ -89,7 +93,8 @@ impl Reader {
         for newline in memchr::memchr_iter(b'\n', text) {
             let line = &text[from..newline];
             from = newline + 1;
-            let Some(record) = self.decoder.record(line) else { continue };
+            let Some(mut record) = self.decoder.record(line) else { continue };
+            drop_lines(&mut record.text, std::mem::take(&mut self.skip));
             if self.options.since.is_some_and(|since| record.time < since) {
                 continue;
             }
@@ -105,7 +110,7 @@ impl Reader {
     /// Reads more text; `false` at the end of the newest file.
     fn fill(&mut self) -> io::Result<bool> {
         if let Some(archive) = self.archives.pop() {
-            self.text = archive.read()?;
+            (self.text, self.skip) = archive.read()?;
             self.start = 0;
             return Ok(true);
         }
@@ -173,9 +178,10 @@ impl Reader {
             let end = file.metadata()?.len();
             let (start, found) = match self.options.tail {
                 None => (0, 0),
-                Some(_) => last_records(&file, end, wanted)?,
+                Some(_) => last_lines(&file, end, wanted)?,
             };
-            wanted -= found;
+            self.skip = found.saturating_sub(wanted);
+            wanted = wanted.saturating_sub(found);
             self.position = start;
             self.file = Some(file);
         }
@@ -195,7 +201,7 @@ impl Reader {
             };
             let mut archive = Archive { file, skip: 0 };
             if self.options.tail.is_some() {
-                let lines = memchr::memchr_iter(b'\n', &archive.read()?).count();
+                let lines = records(&archive.read()?.0).map(lines_of).sum::<usize>();
                 archive.skip = lines.saturating_sub(wanted);
                 wanted = wanted.saturating_sub(lines);
             }
@@ -208,7 +214,7 @@ impl Reader {
     }
 }
 
-/// A compressed file, and how many of its records are not wanted.
+/// A compressed file, and how many of its lines are not wanted.
 #[derive(Debug)]
 struct Archive {
     file: File,
@@ -216,24 +222,47 @@ struct Archive {
 }
 
 impl Archive {
-    /// Its text from the first wanted record on.
-    fn read(&self) -> io::Result<Vec<u8>> {
+    /// Its text from the first record on that has a wanted line, and how many lines of that are
+    /// not wanted.
+    fn read(&self) -> io::Result<(Vec<u8>, usize)> {
         (&self.file).rewind()?;
         let mut text = compress::read(&self.file)?;
-        if let Some(last) = self.skip.checked_sub(1) {
-            let end = memchr::memchr_iter(b'\n', &text).nth(last).map_or(text.len(), |at| at + 1);
-            text.drain(..end);
+        let (mut skip, mut end) = (self.skip, 0);
+        for record in records(&text) {
+            let lines = lines_of(record);
+            if lines > skip {
+                break;
+            }
+            skip -= lines;
+            end += record.len() + 1;
         }
-        Ok(text)
+        text.drain(..end.min(text.len()));
+        Ok((text, skip))
     }
 }
 
-/// Where the last `wanted` records before `end` begin, and how many of them there are.
-fn last_records(file: &File, end: u64, wanted: usize) -> io::Result<(u64, usize)> {
+/// The records in a file's text, each without its end.
+fn records(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let empty = text.is_empty();
+    text.split(|byte| *byte == b'\n').filter(move |_| !empty)
+}
+
+/// Takes lines away from the beginning of a text.
+fn drop_lines(text: &mut Vec<u8>, count: usize) {
+    if let Some(last) = count.checked_sub(1) {
+        let end = memchr::memchr_iter(b'\n', text).nth(last).map_or(text.len(), |at| at + 1);
+        text.drain(..end);
+    }
+}
+
+/// Where the record begins that has the first of the last `wanted` lines before `end`, and how many
+/// lines there are from there on.
+fn last_lines(file: &File, end: u64, wanted: usize) -> io::Result<(u64, usize)> {
     if wanted == 0 || end == 0 {
         return Ok((end, 0));
     }
-    let (mut found, mut begin) = (0, end);
+    let (mut found, mut begin, mut record_end) = (0, end, end);
     let mut text = vec![0; CHUNK];
     while begin > 0 {
         let step = begin.min(CHUNK as u64);
@@ -245,13 +274,25 @@ fn last_records(file: &File, end: u64, wanted: usize) -> io::Result<(u64, usize)
             if next == end {
                 continue;
             }
-            found += 1;
-            if found == wanted {
+            found += lines_between(file, next, record_end)?;
+            if found >= wanted {
                 return Ok((next, found));
             }
+            record_end = next;
         }
     }
-    Ok((0, found + 1))
+    Ok((0, found + lines_between(file, 0, record_end)?))
+}
+
+/// How many lines the record between these places has.
+fn lines_between(file: &File, begin: u64, end: u64) -> io::Result<usize> {
+    let length = (end - begin) as usize;
+    if length < MANY_LINES {
+        return Ok(1);
+    }
+    let mut record = vec![0; length];
+    file.read_exact_at(&mut record, begin)?;
+    Ok(lines_of(&record))
 }
 
 fn identity(file: &File) -> io::Result<(u64, u64)> {
@@ -396,6 +437,33 @@ mod tests {
         log.print(1..=20_000);
         assert_eq!(numbers(&mut log.reader(tail(9_000))), (11_001..=20_000).collect::<Vec<_>>());
         assert_eq!(numbers(&mut log.reader(LogOptions::default())).len(), 20_000);
+    }
+
+    #[test]
+    fn the_tail_counts_lines_of_a_flood_too() {
+        let mut log = Log::new(None, 1);
+        log.print(1..=3);
+        let flood: String = (4..=20_000).map(|number| format!("{number}\n")).collect();
+        log.lines.push(flood.as_bytes(), Timestamp::from_second(9).unwrap(), &mut log.file);
+        log.print(20_001..=20_002);
+        let tail = |count| {
+            let mut reader = log.reader(tail(count));
+            let mut text = Vec::new();
+            loop {
+                let records = reader.read().unwrap();
+                if records.is_empty() {
+                    return String::from_utf8(text).unwrap();
+                }
+                records.into_iter().for_each(|record| text.extend(record.text));
+            }
+        };
+        assert_eq!(tail(1), "20002\n");
+        for count in [3, 500, 5000, 19_999, 20_002, 30_000] {
+            let text = tail(count);
+            let first = 20_002_usize.saturating_sub(count) + 1;
+            assert_eq!(text.lines().count(), count.min(20_002), "{count}");
+            assert_eq!(text.lines().next().unwrap(), first.to_string());
+        }
     }
 
     #[test]

@@ -85,8 +85,9 @@ impl Supervisor {
         self.policy = policy;
     }
 
-    /// The facts about its network, which are known before the first start.
-    pub fn set_network(&mut self, facts: impl FnOnce(&mut Status)) {
+    /// Facts that others know: about its network, before the first start, and what could not be
+    /// done as asked.
+    pub fn set_facts(&mut self, facts: impl FnOnce(&mut Status)) {
         facts(&mut self.status);
     }
 

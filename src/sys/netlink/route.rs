@@ -8,6 +8,7 @@ use super::message::{Attributes, Message, Reply, flag, number, text};
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
@@ -19,6 +20,10 @@ const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_INFO_SLAVE_DATA: u16 = 5;
 const IFLA_BRPORT_ISOLATED: u16 = 33;
 const VETH_INFO_PEER: u16 = 1;
+const IFLA_VLAN_ID: u16 = 1;
+const IFLA_MACVLAN_MODE: u16 = 1;
+const IFLA_IPVLAN_MODE: u16 = 1;
+const IFLA_IPVLAN_FLAGS: u16 = 2;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
@@ -65,6 +70,86 @@ pub struct Veth<'a> {
     pub mac: Mac,
     /// Largest packet in bytes; `None`: 1500.
     pub mtu: Option<u32>,
+}
+
+/// An interface in a container's namespace that lies on one here.
+#[derive(Clone, Debug)]
+pub struct Child<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Number of the interface here.
+    pub parent: u32,
+    /// How it lies on that.
+    pub lower: Lower,
+    /// The container's namespace.
+    pub namespace: BorrowedFd<'a>,
+    /// Hardware address; `None`: the kernel's choice.
+    pub mac: Option<Mac>,
+    /// Largest packet in bytes; `None`: as its parent's.
+    pub mtu: Option<u32>,
+}
+
+/// How an interface lies on another one.
+#[derive(Clone, Copy, Debug)]
+pub enum Lower {
+    /// With a hardware address of its own.
+    Macvlan {
+        /// `MACVLAN_MODE_*`.
+        mode: u32,
+    },
+    /// With that of the other one.
+    Ipvlan {
+        /// `IPVLAN_MODE_*`.
+        mode: u16,
+        /// `IPVLAN_F_*`.
+        flags: u16,
+    },
+}
+
+/// Makes such an interface, switched off.
+#[must_use]
+pub fn new_child(child: &Child<'_>) -> Message {
+    let mut message = link(libc::RTM_NEWLINK, flag::CREATE | flag::EXCL, 0, 0)
+        .text(IFLA_IFNAME, child.name)
+        .u32(IFLA_LINK, child.parent)
+        .u32(IFLA_NET_NS_FD, child.namespace.as_raw_fd().cast_unsigned());
+    if let Some(mac) = child.mac {
+        message = message.attribute(IFLA_ADDRESS, &mac);
+    }
+    if let Some(mtu) = child.mtu {
+        message = message.u32(IFLA_MTU, mtu);
+    }
+    message.nest(IFLA_LINKINFO, |info| match child.lower {
+        Lower::Macvlan { mode } => info
+            .text(IFLA_INFO_KIND, "macvlan")
+            .nest(IFLA_INFO_DATA, |data| data.u32(IFLA_MACVLAN_MODE, mode)),
+        Lower::Ipvlan { mode, flags } => {
+            info.text(IFLA_INFO_KIND, "ipvlan").nest(IFLA_INFO_DATA, |data| {
+                data.attribute(IFLA_IPVLAN_MODE, &mode.to_ne_bytes())
+                    .attribute(IFLA_IPVLAN_FLAGS, &flags.to_ne_bytes())
+            })
+        }
+    })
+}
+
+/// Makes an interface that leads nowhere, switched off.
+#[must_use]
+pub fn new_dummy(name: &str) -> Message {
+    link(libc::RTM_NEWLINK, flag::CREATE | flag::EXCL, 0, 0)
+        .text(IFLA_IFNAME, name)
+        .nest(IFLA_LINKINFO, |info| info.text(IFLA_INFO_KIND, "dummy"))
+}
+
+/// Makes an interface for one VLAN of another one, switched off.
+#[must_use]
+pub fn new_vlan(name: &str, parent: u32, number: u16) -> Message {
+    link(libc::RTM_NEWLINK, flag::CREATE | flag::EXCL, 0, 0)
+        .text(IFLA_IFNAME, name)
+        .u32(IFLA_LINK, parent)
+        .nest(IFLA_LINKINFO, |info| {
+            info.text(IFLA_INFO_KIND, "vlan")
+                .nest(IFLA_INFO_DATA, |data| data.attribute(IFLA_VLAN_ID, &number.to_ne_bytes()))
+        })
 }
 
 /// Makes a bridge, switched off.
@@ -174,6 +259,18 @@ pub fn default_route(index: u32, gateway: IpAddr) -> Message {
     Message::new(libc::RTM_NEWROUTE, flag::CREATE | flag::REPLACE | flag::ACK)
         .fixed(&fixed)
         .attribute(RTA_GATEWAY, &bytes)
+        .u32(RTA_OIF, index)
+}
+
+/// Sends everything without a better route out of a link, whoever is behind it.
+#[must_use]
+pub fn device_route(index: u32, ipv4: bool) -> Message {
+    let family = if ipv4 { libc::AF_INET } else { libc::AF_INET6 } as u8;
+    let (table, protocol) = (libc::RT_TABLE_MAIN, libc::RTPROT_BOOT);
+    let mut fixed = vec![family, 0, 0, 0, table, protocol, libc::RT_SCOPE_LINK, libc::RTN_UNICAST];
+    fixed.extend_from_slice(&[0; 4]);
+    Message::new(libc::RTM_NEWROUTE, flag::CREATE | flag::REPLACE | flag::ACK)
+        .fixed(&fixed)
         .u32(RTA_OIF, index)
 }
 

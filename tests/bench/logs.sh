@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# What logging costs: one gigabyte of short lines through a container beside `cat` to a file on the
+# same disk, and `logs` of a million lines. These machines are noisy: compare ratios of one run.
+#
+# usage: tests/bench/logs.sh [ROUNDS]     COMPOSE=path/to/compose (default: a release build)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+rounds=${1:-3}
+compose=${COMPOSE:-}
+if [ -z "$compose" ]; then
+    cargo build --quiet --release
+    compose=$(ls -t target/*/release/compose target/release/compose 2>/dev/null | head -1)
+fi
+compose=$(realpath "$compose")
+fixture=${COMPOSE_FIXTURE_CACHE:-/var/cache/compose-fixtures}/busybox.tar
+
+work=$(mktemp -d)
+export COMPOSE_DATA_ROOT=$work/data COMPOSE_RUN_ROOT=$work/run
+trap 'cd "$work/project" && "$compose" down -t 0 >/dev/null 2>&1; cd / && rm -rf "$work"' EXIT
+mkdir "$work/project"
+cd "$work/project"
+"$compose" image import "$fixture" busybox:latest >/dev/null
+(yes 'a short line of a log, as programs print them' || true) | head -c 1073741824 >big
+head -n 1000000 big >million
+
+service() {
+    cat >compose.yaml <<END
+services:
+  it: {image: busybox, command: [cat, /input], volumes: ['./$1:/input:ro'], network_mode: none, logging: {driver: $2}}
+END
+}
+
+# Seconds that a command takes.
+seconds() {
+    local start end
+    start=$(date +%s%N)
+    "$@" >/dev/null 2>&1
+    end=$(date +%s%N)
+    echo "$(((end - start) / 1000000))" | awk '{printf "%.2f\n", $1 / 1000}'
+}
+
+least() { sort -n | head -1; }
+
+through_a_container() { "$compose" start && "$compose" wait it; }
+to_a_file() { cat big >copy; }
+
+for driver in json-file local none; do
+    : >"$work/file"; : >"$work/container"
+    service big "$driver"
+    for _ in $(seq "$rounds"); do
+        seconds to_a_file >>"$work/file"
+        rm copy
+        "$compose" create >/dev/null 2>&1
+        seconds through_a_container >>"$work/container"
+        "$compose" down -t 0 >/dev/null 2>&1
+    done
+    awk -v driver="$driver" -v file="$(least <"$work/file")" -v container="$(least <"$work/container")" \
+        'BEGIN { printf "1 GiB of short lines, %-9s  cat to a file %5.2f s   container %5.2f s   ratio %4.1f\n", driver, file, container, container / file }'
+done
+
+service million json-file
+"$compose" create >/dev/null 2>&1
+through_a_container >/dev/null 2>&1
+: >"$work/logs"
+for _ in $(seq "$rounds"); do seconds "$compose" logs --no-color >>"$work/logs"; done
+printf 'logs of a million lines  %s s\n' "$(least <"$work/logs")"
