@@ -64,6 +64,10 @@ services:
     assert!(groups.contains(&format!(":/keys-test/{id}")), "{groups}");
     down(&world);
 
+    // The parent belongs to whoever named it: it stays, and is empty.
+    for parent in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+        fs::remove_dir(parent.path().join("keys-test")).ok();
+    }
     world.compose_yaml("services: {it: {image: busybox, userns_mode: 'keep-id'}}");
     let refused = world.compose(&["up", "-d"]);
     assert!(
