@@ -19,8 +19,11 @@ struct Daemon {
 impl Daemon {
     fn serving(directory: &Path) -> Daemon {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new("git")
-            .args(["daemon", "--reuseaddr", "--export-all", "--listen=127.0.0.1"])
+        let programs = Command::new("git").arg("--exec-path").output().expect("git is installed");
+        let programs = String::from_utf8(programs.stdout).unwrap();
+        // Not by way of `git daemon`, which would leave its child behind when it is killed.
+        let process = Command::new(Path::new(programs.trim()).join("git-daemon"))
+            .args(["--reuseaddr", "--export-all", "--listen=127.0.0.1"])
             .arg(format!("--port={port}"))
             .arg(format!("--base-path={}", directory.display()))
             .arg(directory)
@@ -39,7 +42,6 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // The daemon serves from a child of its own, which ends with it.
         self.process.kill().ok();
         self.process.wait().ok();
     }
