@@ -67,13 +67,17 @@ impl Publish {
         };
         let reference: Reference = self.repository.parse()?;
         let project = cx.project()?;
-        self.check(project)?;
+        // Files of variables are taken into the project when it is loaded to be run.
+        let options = LoadOptions { resolve_environment: false, ..LoadOptions::default() };
+        let written = cx.load(options).project;
+        let written = written.as_ref().unwrap_or(project);
+        self.check(written)?;
         if !self.accepted(cx, project)? {
             return Err(Error::new(Kind::Interrupted, "publishing was declined").into());
         }
         let mut documents = self.files(cx)?;
         if self.with_env {
-            documents.extend(env_files(cx, project)?);
+            documents.extend(env_files(written)?);
         }
         if self.resolve_image_digests {
             documents.push(digests(cx, project).await?);
@@ -227,10 +231,7 @@ fn literals(root: &Node) -> Vec<String> {
 }
 
 /// The files of `env_file`, by the names they have beside the compose file.
-fn env_files(cx: &Context<impl Engine>, project: &Project) -> Result<Vec<Document>> {
-    let options = LoadOptions { resolve_environment: false, ..LoadOptions::default() };
-    let loaded = cx.load(options);
-    let project = loaded.project.as_ref().unwrap_or(project);
+fn env_files(project: &Project) -> Result<Vec<Document>> {
     let mut files: BTreeMap<String, PathBuf> = BTreeMap::new();
     for service in project.services.values().chain(project.disabled.values()) {
         for file in &service.env_files {

@@ -8,7 +8,7 @@ use compose::cli::definition;
 const TABLE: &str = include_str!("../../fixtures/command-line/docker-compose.txt");
 
 /// Commands, or options of them, that we do not have, and why.
-const NOT_OURS: [(&str, &str); 15] = [
+const NOT_OURS: [(&str, &str); 16] = [
     ("alpha", "experiments, which change without notice"),
     ("alpha dry-run", "`--dry-run` does it for every command"),
     ("alpha generate", "reads containers of a Docker daemon"),
@@ -20,6 +20,7 @@ const NOT_OURS: [(&str, &str); 15] = [
     ("bridge transformations", "as `bridge convert`"),
     ("bridge transformations create", "as `bridge convert`"),
     ("bridge transformations list", "as `bridge convert`"),
+    ("publish --insecure-registry", "`--insecure-registry REGISTRY` is for every command"),
     ("publish --app", "`push` sends the images of a project"),
     ("pull --parallel", "was a switch without effect; `--parallel NUMBER` is for every command"),
     ("build --sbom", "the bill of materials is made by a scanner of BuildKit"),

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -20,6 +21,7 @@ pub struct Terminal {
     child: Child,
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -62,8 +64,8 @@ impl Terminal {
         drop(command);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 1000)));
         let raw = Arc::default();
-        read_on(master.try_clone().unwrap(), Arc::clone(&screen), Arc::clone(&raw));
-        Terminal { master, child, screen, raw }
+        let reader = read_on(master.try_clone().unwrap(), Arc::clone(&screen), Arc::clone(&raw));
+        Terminal { master, child, screen, raw, reader }
     }
 
     /// Types keys.
@@ -118,12 +120,22 @@ impl Terminal {
         tcsetwinsize(self.master.as_fd(), size(rows, columns)).unwrap();
     }
 
+    /// Waits until what the program wrote at last is on the screen; not for long, since what it
+    /// left running may have the terminal open still.
+    fn drain(&self) {
+        let begun = Instant::now();
+        while !self.reader.is_finished() && begun.elapsed() < Duration::from_secs(1) {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until the program has ended; its exit code.
     #[track_caller]
     pub fn ends(&mut self) -> i32 {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                self.drain();
                 println!("{}[{status}]", self.text());
                 return status.code().unwrap_or(-1);
             }
@@ -146,7 +158,11 @@ fn size(rows: u16, columns: u16) -> Winsize {
     Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
-fn read_on(master: OwnedFd, screen: Arc<Mutex<vt100::Parser>>, raw: Arc<Mutex<Vec<u8>>>) {
+fn read_on(
+    master: OwnedFd,
+    screen: Arc<Mutex<vt100::Parser>>,
+    raw: Arc<Mutex<Vec<u8>>>,
+) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         // The end, or EIO when nobody has the other side open any more.
@@ -154,5 +170,5 @@ fn read_on(master: OwnedFd, screen: Arc<Mutex<vt100::Parser>>, raw: Arc<Mutex<Ve
             screen.lock().unwrap().process(&buffer[..length]);
             raw.lock().unwrap().extend_from_slice(&buffer[..length]);
         }
-    });
+    })
 }
