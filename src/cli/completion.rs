@@ -173,7 +173,10 @@ fn attach(command: clap::Command, family: &str, dash: bool, look: &Look) -> clap
         }
     };
     let name = command.get_name().to_owned();
-    let command = command.disable_help_flag(!dash);
+    let command = match dash {
+        true => command,
+        false => command.disable_help_flag(true),
+    };
     let seen = |arg: Arg| match dash || arg.is_positional() {
         true => arg,
         false => arg.hide(true),

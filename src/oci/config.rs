@@ -116,7 +116,7 @@ fn check(spec: &Spec) -> Result<()> {
     }
     match spec.linux() {
         Some(linux) => check_linux(spec, linux),
-        None => Ok(()),
+        None => check_linux(spec, &nothing()),
     }
 }
 

@@ -89,8 +89,7 @@ mod tests {
         paths.iter().map(PathBuf::from).collect()
     }
 
-    const ALL: &str = "\
-        - {path: src, action: sync, target: /app/src}
+    const ALL: &str = "        - {path: src, action: sync, target: /app/src}
         - {path: package.json, action: rebuild}
         - {path: conf, action: sync+restart, target: /etc/app}
         - {path: css, action: sync+exec, target: /css, exec: {command: make css}}

@@ -139,7 +139,7 @@ fn refuse_inert(service: &Service) -> Result<()> {
         ("volumes_from", "--volumes-from", !service.volumes_from.is_empty()),
     ];
     for (key, option, _) in asked.into_iter().filter(|(.., asked)| *asked) {
-        if let Some(reason @ (Reason::Later | Reason::Foreign)) =
+        if let Some(reason @ (Reason::Later | Reason::Foreign | Reason::Quota)) =
             inert(&format!("services.*.{key}"))
         {
             let message = format!("{option} cannot be used: {}", reason.as_str());
