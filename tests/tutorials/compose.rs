@@ -80,8 +80,9 @@ fn networks_keep_strangers_apart() {
     assert_eq!(ask("one").ok().text(), t.types("docker ps -q").ok().text());
     assert_ne!(ask("two").code, 0);
     t.write("p", "compose.yaml", "services:\n  a: {image: busybox, platform: linux/x86_64}\n");
-    let config = t.types_in("p", "docker compose config").ok();
-    assert!(config.stdout.contains("platform: linux/amd64"), "{}", config.stdout);
+    // The kernel's name of the processor means the same as Go's.
+    t.types_in("p", "docker compose run --rm a true").ok();
+    t.types_in("p", "docker compose down").ok();
     t.types("docker rm -f web && docker network rm one two").ok();
     t.leave();
 }
