@@ -139,3 +139,11 @@ impl Tutorial {
         self.world.assert_clean();
     }
 }
+
+impl Drop for Tutorial {
+    /// The registry of a test that failed must not outlive it.
+    fn drop(&mut self) {
+        let hub = self.hub();
+        self.world.shell(&format!("{REPOSITORY}/tests/support/registry.sh stop {}", hub.display()));
+    }
+}
