@@ -112,6 +112,9 @@ impl Root {
     }
 
     /// Makes `part` in the directory `parent`, which has no links in its path, unless it exists.
+    ///
+    /// `/proc/self/fd/3` may not exist before the walk and be this walk's own descriptor when it
+    /// gets there: what the text of such a link says is no path to go.
     fn step(&self, parent: &Path, part: &Path, make: Make) -> io::Result<Step> {
         let directory = self.open_plain(parent, OFlags::PATH | OFlags::DIRECTORY)?;
         let made = match make {
@@ -121,12 +124,19 @@ impl Root {
                 rustix::fs::openat(&directory, part, flags, Mode::from_raw_mode(0o644)).map(drop)
             }
         };
-        match made {
-            Ok(()) => Ok(Step::Made),
-            Err(Errno::EXIST) => existing(directory.as_fd(), part),
+        let step = match made {
+            Ok(()) => Step::Made,
+            Err(Errno::EXIST) => existing(directory.as_fd(), part)?,
             // Read-only, but what is looked for may be there.
-            Err(error) => existing(directory.as_fd(), part).map_err(|_| error.into()),
+            Err(error) => existing(directory.as_fd(), part).map_err(|_| io::Error::from(error))?,
+        };
+        if let Step::Link(_) = step
+            && let Err(error) = self.open(&parent.join(part), OFlags::PATH)
+            && Errno::from_io_error(&error) == Some(Errno::LOOP)
+        {
+            return Err(error);
         }
+        Ok(step)
     }
 }
 
@@ -180,6 +190,15 @@ mod tests {
 
     fn root(directory: &Path) -> Root {
         Root::new(rustix::fs::open(directory, OFlags::PATH, Mode::empty()).unwrap())
+    }
+
+    #[test]
+    fn magic_links_are_refused_even_if_the_walk_makes_them() {
+        let root = root(Path::new("/"));
+        for fd in 3..64 {
+            let path = format!("/proc/self/fd/{fd}");
+            assert!(root.make(Path::new(&path), Make::Directory).is_err(), "{path}");
+        }
     }
 
     #[test]
