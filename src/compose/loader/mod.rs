@@ -250,7 +250,8 @@ impl<'a> Loader<'a> {
         };
         self.unset_variables(&known);
         if self.request.options.check_consistency {
-            check::check(&project, &mut self.out);
+            let selected = self.selected(&project);
+            check::check(selected.as_ref().unwrap_or(&project), &mut self.out);
         }
         Some(project)
     }
