@@ -86,7 +86,7 @@ impl Inspect {
         Ok(match kind {
             Thing::Container => container::inspect(cx.engine()?, observed, name, self.size).await,
             Thing::Image => cx.images()?.inspect(name),
-            Thing::Network => network::find(observed, name).map(|it| network::shape(it, observed)),
+            Thing::Network => return network::inspect(cx, name).await,
             Thing::Volume => match observed.volumes.get(name) {
                 Some(found) => Ok(volume::shape(found, &cx.roots()?)),
                 None => Err(Error::new(Kind::NotFound, format!("no such volume: {name}"))),

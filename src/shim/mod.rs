@@ -20,6 +20,7 @@ pub mod protocol;
 mod records;
 mod recover;
 mod remove;
+mod rewire;
 mod run;
 mod serve;
 mod socket;

@@ -243,7 +243,7 @@ pub(super) fn delete(path: &Path) -> Result<()> {
 }
 
 /// A container that does not run counts as stopped.
-fn ignore_stopped(result: Result<()>) -> Result<()> {
+pub(super) fn ignore_stopped(result: Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() == Kind::NotFound => Ok(()),
         result => result,

@@ -195,7 +195,13 @@ fn stop(service: &Service, config: &ImageConfig) -> Result<Stop> {
 }
 
 fn restart(service: &Service) -> RestartPolicy {
-    match service.restart_policy() {
+    restart_policy(service.restart_policy())
+}
+
+/// What a service's policy means to its containers.
+#[must_use]
+pub fn restart_policy(written: Restart) -> RestartPolicy {
+    match written {
         Restart::No => RestartPolicy::No,
         Restart::Always => RestartPolicy::Always,
         Restart::UnlessStopped => RestartPolicy::UnlessStopped,

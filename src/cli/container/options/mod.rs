@@ -1,6 +1,7 @@
 //! What `run` and `create` take: Docker's options, one file for each topic, and how they become the
 //! description of a container.
 
+mod changeable;
 mod devices;
 mod health;
 mod life;
@@ -21,7 +22,8 @@ use crate::compose::support::{Reason, inert};
 use crate::engine::Engine;
 use crate::resource::{ContainerSpec, Image, VolumeSpec};
 
-pub use network::BRIDGE;
+pub use changeable::Changeable;
+pub use network::{BRIDGE, check_bridge};
 
 /// Everything that decides what a new container is.
 #[derive(clap::Args, Debug)]
