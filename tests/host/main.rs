@@ -19,6 +19,7 @@ mod control;
 mod copy;
 mod crash;
 mod hooks;
+mod hub;
 mod inside;
 mod keys;
 mod lifecycle;
