@@ -1,7 +1,5 @@
 //! How a command ends: its exit code, and the one place that reports errors.
 
-use std::fmt::Write as _;
-
 use clap::error::ErrorKind;
 
 use crate::base::{Error, Kind};
@@ -76,6 +74,7 @@ pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle, face: F
     let text = match style {
         ProgressStyle::Json => json(error),
         _ if face == Face::Docker && matches!(failure, Failure::Coded(..)) => docker(error),
+        _ if face == Face::Docker => format!("{}\n{}", line(error, face), hints(error, ["", ""])),
         _ => plain(error, output.err_has_colour()),
     };
     // Nobody is left to tell that standard error is closed.
@@ -106,10 +105,31 @@ pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
     }
 }
 
+/// An error on one line. Scripts look for Docker's words: what its engine refuses is told apart
+/// from what its command line does not understand.
+#[must_use]
+pub fn line(error: &Error, face: Face) -> String {
+    match (face, error.kind()) {
+        (Face::Docker, _) if error.to_string().starts_with("No such object: ") => {
+            format!("Error: {error}")
+        }
+        (Face::Docker, Kind::NotFound | Kind::Conflict | Kind::Unauthorized) => {
+            format!("Error response from daemon: {error}")
+        }
+        (Face::Docker, _) => error.to_string(),
+        _ => format!("error: {error}"),
+    }
+}
+
 /// What `docker run` says when there is nothing to run.
 fn docker(error: &Error) -> String {
-    let hints: String = error.hints().iter().map(|hint| format!("  = hint: {hint}\n")).collect();
-    format!("docker: {error}\n{hints}\nRun 'docker run --help' for more information\n")
+    let (line, hints) = (line(error, Face::Docker), hints(error, ["", ""]));
+    format!("docker: {line}\n{hints}\nRun 'docker run --help' for more information\n")
+}
+
+/// A line for each thing that the user can do; the sign before it is in colour.
+fn hints(error: &Error, [colour, end]: [&str; 2]) -> String {
+    error.hints().iter().map(|hint| format!("  {colour}={end} hint: {hint}\n")).collect()
 }
 
 /// Exit codes that say what went wrong (Docker: 126 and 127 as shells; 130 as after Ctrl-C).
@@ -127,12 +147,7 @@ fn plain(error: &Error, colour: bool) -> String {
         true => ["\x1b[1;31m", "\x1b[36m", "\x1b[1m", "\x1b[0m"],
         false => [""; 4],
     };
-    let mut text = format!("{red}error{end}{bold}: {error}{end}\n");
-    for hint in error.hints() {
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(text, "  {cyan}={end} hint: {hint}");
-    }
-    text
+    format!("{red}error{end}{bold}: {error}{end}\n{}", hints(error, [cyan, end]))
 }
 
 fn json(error: &Error) -> String {

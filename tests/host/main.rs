@@ -20,6 +20,7 @@ mod copy;
 mod crash;
 mod hooks;
 mod hub;
+mod init;
 mod inside;
 mod keys;
 mod lifecycle;

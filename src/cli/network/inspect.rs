@@ -43,7 +43,7 @@ impl Inspect {
         for name in &self.names {
             findings.add(inspect(cx, name).await?);
         }
-        findings.print(self.format.as_deref(), cx.output())
+        findings.print(self.format.as_deref(), cx)
     }
 }
 
@@ -83,6 +83,9 @@ pub fn shape(network: &Network, observed: &Observed) -> Json {
             config.insert("Subnet".to_owned(), json!(subnet.subnet));
             config.extend(subnet.ip_range.iter().map(|it| ("IPRange".to_owned(), json!(it))));
             config.extend(subnet.gateway.iter().map(|it| ("Gateway".to_owned(), json!(it))));
+            if !subnet.aux_addresses.is_empty() {
+                config.insert("AuxiliaryAddresses".to_owned(), json!(subnet.aux_addresses));
+            }
             Json::Object(config)
         })
         .collect();
