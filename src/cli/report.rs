@@ -1,6 +1,6 @@
 //! How a command ends: its exit code, and the one place that reports errors.
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::base::{Error, Kind};
 use crate::cli::docker::Face;
@@ -84,6 +84,11 @@ pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle, face: F
 
 /// Reports wrong arguments, or prints the help that was asked for. Returns the exit code.
 pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
+    if let (Face::Docker, Some(text)) = (face, misused(error)) {
+        // As below.
+        let _ = output.say(text);
+        return usage_code(error, face);
+    }
     let text = error.render();
     let shown = |colour: bool| match colour {
         true => text.ansi().to_string(),
@@ -94,6 +99,38 @@ pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
         true => output.say(shown(output.err_has_colour())),
         false => output.print(shown(output.out_has_colour())),
     };
+    usage_code(error, face)
+}
+
+/// What Docker says of an option that there is not, or of too few words.
+fn misused(error: &clap::Error) -> Option<String> {
+    let usage = match error.get(ContextKind::Usage)? {
+        ContextValue::StyledStr(usage) => usage.to_string(),
+        _ => return None,
+    };
+    let usage = usage.trim_start_matches("Usage:").trim();
+    let verb = usage.split([' ', '\n']).take_while(|word| !word.starts_with(['[', '<', '-']));
+    let verb = verb.collect::<Vec<_>>().join(" ");
+    let (what, word) = match (error.kind(), error.get(ContextKind::InvalidArg)?) {
+        (ErrorKind::UnknownArgument, ContextValue::String(option)) => {
+            match option.strip_prefix("--") {
+                Some(_) => (format!("unknown flag: {option}"), "Run"),
+                None => {
+                    let letter = option.trim_start_matches('-').chars().next()?;
+                    (format!("unknown shorthand flag: '{letter}' in {option}"), "Run")
+                }
+            }
+        }
+        (ErrorKind::MissingRequiredArgument, ContextValue::Strings(missing)) => {
+            let (count, plural) = (missing.len(), if missing.len() == 1 { "" } else { "s" });
+            (format!("docker: '{verb}' requires at least {count} argument{plural}"), "See")
+        }
+        _ => return None,
+    };
+    Some(format!("{what}\n\nUsage:  {usage}\n\n{word} '{verb} --help' for more information\n"))
+}
+
+fn usage_code(error: &clap::Error, face: Face) -> u8 {
     match (error.use_stderr(), face, error.kind()) {
         (false, ..) => 0,
         // Docker: 1 for a verb that there is not, or too few words behind it, 125 for options.

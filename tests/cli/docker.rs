@@ -60,8 +60,18 @@ fn errors_have_dockers_exit_codes() {
         "docker: unknown command: docker fly\n\nRun 'docker --help' for more information\n"
     );
     assert!(typed(&machine, "docker swarm init").err.contains("this is one machine"));
-    assert_eq!(typed(&machine, "docker run --no-such-option x").code, 125);
-    assert_eq!(typed(&machine, "docker rm").code, 1);
+    let ran = typed(&machine, "docker run --no-such-option x");
+    assert_eq!(ran.code, 125);
+    assert!(
+        ran.err.starts_with("unknown flag: --no-such-option\n\nUsage:  docker run "),
+        "{ran:?}"
+    );
+    let ran = typed(&machine, "docker ps -z");
+    assert!(ran.err.starts_with("unknown shorthand flag: 'z' in -z\n"), "{ran:?}");
+    let ran = typed(&machine, "docker rm");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.starts_with("docker: 'docker rm' requires at least 1 argument\n"), "{ran:?}");
+    assert!(ran.err.ends_with("\nSee 'docker rm --help' for more information\n"), "{ran:?}");
     let ran = typed(&machine, "docker run --network nowhere nginx");
     assert_eq!(ran.code, 125);
     assert!(
