@@ -1,6 +1,5 @@
 //! What `init` writes comes up, and answers.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::world::{World, eventually};
