@@ -17,6 +17,7 @@ mod container;
 mod control;
 mod copy;
 mod crash;
+mod foreign;
 mod hooks;
 mod inside;
 mod keys;
