@@ -19,6 +19,7 @@ mod copy;
 mod crash;
 mod foreign;
 mod hooks;
+mod hub;
 mod inside;
 mod keys;
 mod lifecycle;
