@@ -57,7 +57,7 @@ pub(super) fn of(bundle: &Bundle, facts: &Facts) -> Result<(Spec, Vec<String>)> 
     let mut spec = bundle.spec.clone();
     let mut root = Root::default();
     root.set_path(facts.root.clone())
-        .set_readonly(bundle.spec.root().as_ref().and_then(|root| root.readonly()));
+        .set_readonly(bundle.spec.root().as_ref().and_then(Root::readonly));
     spec.set_root(Some(root)).set_mounts(Some(facts.mounts.clone()));
     let (process, warnings) = process(process_of(bundle)?, facts)?;
     spec.set_process(Some(process));

@@ -13,7 +13,7 @@ use crate::base::{Context, Result};
 use crate::sys::mount;
 use crate::sys::selfexe;
 
-use super::super::bundle::{Bundle, UserSpec};
+use super::super::bundle::Bundle;
 use super::super::options::Options;
 use super::super::root::{Root, is_directory};
 use super::super::{contents, copyup, mounts, reaper, rootfs, user};
@@ -103,7 +103,7 @@ impl Ground {
 
     /// Who the program runs as, looked up in the image.
     pub(super) fn user(&self, bundle: &Bundle) -> Result<user::User> {
-        let spec = bundle.user.clone().unwrap_or_else(UserSpec::default);
+        let spec = bundle.user.clone().unwrap_or_default();
         user::resolve(&self.root, &spec)
     }
 
