@@ -29,6 +29,7 @@ mod start;
 pub mod supervisor;
 mod wiring;
 
+pub use crate::runtime::reaper::{ARGUMENT as INIT, main as init};
 pub use recover::recover;
 pub use spawn::{ARGUMENT, spawn, spawn_from};
 pub use start::main;

@@ -18,6 +18,7 @@ mod container;
 mod control;
 mod copy;
 mod crash;
+mod foreign;
 mod hooks;
 mod hub;
 mod init;

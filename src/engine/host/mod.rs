@@ -10,6 +10,7 @@ mod check;
 mod containers;
 mod events;
 mod files;
+mod foreign;
 mod images;
 mod inherit;
 mod inspect;

@@ -149,6 +149,7 @@ fn container(
         cgroup_parent: service.cgroup_parent.clone().filter(|parent| !parent.is_empty()),
         security: limits::security(project, service),
         namespaces: shared::namespaces(project, service)?,
+        runtime: service.runtime.clone().filter(|name| !name.is_empty()),
         init: service.init.unwrap_or(false),
         sysctls: service.sysctls.clone(),
         stop: stop(service, config)?,
