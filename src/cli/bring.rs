@@ -60,7 +60,7 @@ impl Bring {
         if self.locked {
             lock::apply(&mut project)?;
         }
-        if project.services.is_empty() {
+        if project.services.is_empty() && !cx.global().all_resources {
             return Err(Error::new(Kind::Invalid, "no service selected").into());
         }
         let images: Vec<String> = plan::needed_images(&project).into_iter().collect();

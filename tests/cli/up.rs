@@ -71,6 +71,16 @@ fn mistakes_in_services_that_are_not_meant_stop_nobody() {
 }
 
 #[test]
+fn a_project_without_services_has_resources_to_make() {
+    let machine = Machine::with("volumes: {data: {}}\nnetworks: {inner: {}}\n");
+    assert!(machine.fails("up -d").contains("no service selected"));
+    let said = machine.err("--all-resources up -d");
+    for made in ["Volume demo_data  Created", "Network demo_inner  Created"] {
+        assert!(said.contains(made), "{said}");
+    }
+}
+
+#[test]
 fn a_second_up_touches_nothing() {
     let machine = Machine::with(WEB_AND_DB);
     machine.err("up -d");
