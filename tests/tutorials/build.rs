@@ -55,14 +55,14 @@ fn an_application_is_built_run_and_built_again_from_the_cache() {
     let (app, base) = (layers("node-app"), layers("node:16.13.2"));
     assert!(app.len() > base.len() && app.starts_with(&base), "{app:?} {base:?}");
 
-    // WORKDIR, two COPY, RUN.
+    // FROM, WORKDIR, two COPY, RUN.
     let cached = || {
         let built = t.types_in("app", "docker build -t node-app ./").ok();
         built.stderr.matches(" CACHED\n").count()
     };
-    assert_eq!(cached(), 4, "nothing has changed");
+    assert_eq!(cached(), 5, "nothing has changed");
     t.write("app", "server.js", &SERVER.replace("Docker", "again"));
-    assert_eq!(cached(), 3, "only the last COPY is done anew");
+    assert_eq!(cached(), 4, "only the last COPY is done anew");
     let changed = layers("node-app");
     assert_eq!(changed[..changed.len() - 1], app[..app.len() - 1], "only the last step ran");
     assert_ne!(changed.last(), app.last());
