@@ -152,7 +152,9 @@ impl Sets {
                 inheritable: set(self.inheritable),
             },
         )?;
-        for number in (0..64).filter(|number| self.ambient & (1 << number) != 0) {
+        // Others cannot be (capabilities(7)); crun's own configurations name some all the same.
+        let ambient = self.ambient & self.permitted & self.inheritable;
+        for number in (0..64).filter(|number| ambient & (1 << number) != 0) {
             rustix::thread::configure_capability_in_ambient_set(set(1 << number), true)?;
         }
         Ok(())
