@@ -1,6 +1,7 @@
 //! A Dockerfile of one's own: the chapter with the web application.
 
-use crate::tutorial::Tutorial;
+use crate::tutorial::{LIMIT, Tutorial};
+use crate::world::eventually;
 
 /// The tutorial's file, word for word.
 const DOCKERFILE: &str = "\
@@ -42,7 +43,9 @@ fn an_application_is_built_run_and_built_again_from_the_cache() {
 
     t.types("docker run -d --name app -p 3000:8080 node-app").ok();
     t.sees("localhost:3000", "Hello Docker");
-    assert!(t.types("docker logs app").ok().stdout.contains("Running on http://0.0.0.0:8080"));
+    eventually("it says where it listens", LIMIT, || {
+        t.types("docker logs app").ok().stdout.contains("Running on http://0.0.0.0:8080")
+    });
     assert_eq!(
         t.types("docker port app").ok().text().lines().next().unwrap(),
         "8080/tcp -> 0.0.0.0:3000"
