@@ -8,6 +8,7 @@ mod devices;
 mod hierarchy;
 mod hurry;
 mod limits;
+mod memory;
 mod signal;
 mod stats;
 
@@ -27,6 +28,7 @@ use hierarchy::Hierarchy;
 pub use hierarchy::is_v2;
 pub use hurry::{Beside, hurry, hurry_beside};
 use limits::Write;
+pub use memory::MemoryWatch;
 pub use stats::Stats;
 
 /// A container's control group, in every hierarchy that this machine has.
