@@ -5,50 +5,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::base::{Context, Result};
 
-/// Names in the order of their numbers (`linux/capability.h`).
-pub const NAMES: [&str; 41] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-];
+pub use crate::base::capability::{NAMES, number};
 
 /// What a container has by default: Docker's list without `MKNOD`, `NET_RAW` and `AUDIT_WRITE`.
 pub const DEFAULT: [&str; 11] = [
@@ -64,14 +21,6 @@ pub const DEFAULT: [&str; 11] = [
     "SETUID",
     "SYS_CHROOT",
 ];
-
-/// The number of a capability, named with or without `CAP_`, in any case; `None`: unknown.
-#[must_use]
-pub fn number(name: &str) -> Option<u8> {
-    let upper = name.to_ascii_uppercase();
-    let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    NAMES.iter().position(|known| *known == bare).map(|number| number as u8)
-}
 
 /// The capability as the OCI specification's type; `None`: unknown.
 #[must_use]
@@ -127,6 +76,22 @@ impl Sets {
     pub fn all() -> Sets {
         let all = (1 << NAMES.len()) - 1;
         Sets { bounding: all, effective: all, permitted: all, inheritable: 0, ambient: 0 }
+    }
+
+    /// These sets as a specification says them.
+    #[must_use]
+    pub fn to_oci(&self) -> LinuxCapabilities {
+        let set = |bits: u64| -> Option<Capabilities> {
+            let numbers = (0..NAMES.len()).filter(|number| bits & (1 << number) != 0);
+            Some(numbers.filter_map(|number| named(NAMES[number])).collect())
+        };
+        let mut sets = LinuxCapabilities::default();
+        sets.set_bounding(set(self.bounding))
+            .set_effective(set(self.effective))
+            .set_permitted(set(self.permitted))
+            .set_inheritable(set(self.inheritable))
+            .set_ambient(set(self.ambient));
+        sets
     }
 
     /// These sets without what this process does not have itself, and the names of what is
@@ -187,7 +152,9 @@ impl Sets {
                 inheritable: set(self.inheritable),
             },
         )?;
-        for number in (0..64).filter(|number| self.ambient & (1 << number) != 0) {
+        // Others cannot be (capabilities(7)); crun's own configurations name some all the same.
+        let ambient = self.ambient & self.permitted & self.inheritable;
+        for number in (0..64).filter(|number| ambient & (1 << number) != 0) {
             rustix::thread::configure_capability_in_ambient_set(set(1 << number), true)?;
         }
         Ok(())

@@ -254,6 +254,15 @@ pub fn has(prepared: &[Prepared], target: &str) -> bool {
 }
 
 impl Prepared {
+    /// The detached mount, its attributes not set yet; `None`: control groups, which are several.
+    /// `root` is attached in this mount namespace.
+    ///
+    /// # Errors
+    /// The part of it that is wanted does not exist.
+    pub fn into_mount(self, root: &Root) -> Result<Option<OwnedFd>> {
+        Ok(self.part(root)?.or(self.mount))
+    }
+
     /// The directory or file of a new file system that alone is wanted.
     ///
     /// A mount that is not attached cannot be copied (before Linux 6.15), so it is over the root

@@ -15,11 +15,15 @@ mod build_language;
 mod build_network;
 #[path = "../support/cgroup.rs"]
 mod cgroup;
+mod connect;
 mod container;
 mod control;
 mod copy;
 mod crash;
+mod foreign;
 mod hooks;
+mod hub;
+mod init;
 mod inside;
 mod keys;
 mod lifecycle;

@@ -7,6 +7,7 @@
 mod apart;
 mod devices;
 mod hierarchy;
+mod hurry;
 mod limits;
 mod signal;
 mod stats;
@@ -24,6 +25,7 @@ use crate::base::{Context, Error, Kind, Result};
 
 use devices::Access;
 use hierarchy::Hierarchy;
+pub use hurry::{Beside, hurry, hurry_beside};
 use limits::Write;
 pub use stats::Stats;
 
