@@ -15,6 +15,7 @@ mod build_language;
 mod build_network;
 #[path = "../support/cgroup.rs"]
 mod cgroup;
+mod changes;
 mod connect;
 mod container;
 mod control;
