@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
-# What images cost: pulls and builds, beside docker, podman and skopeo where they are.
+# What images cost: pulls and builds, beside docker, podman, skopeo and buildah where they are.
 #
-#   tests/bench/images.sh [RUNS]     with the binary of `cargo build --release`, or $COMPOSE
+#   tests/bench/images.sh [RUNS]     as root, with the binary of `cargo build --release`, or $COMPOSE
 #
 # Needs the fixture images in the local registry (fixtures/images/build.sh). Prints one line for each
 # measurement: what, the median in milliseconds, and the ratio to ours.
+#
+# Runs in namespaces of its own, with a registry and a Docker daemon of its own in them: what these
+# mount, or write into packet filters, is gone with them.
 set -euo pipefail
+
+[[ -n ${COMPOSE_BENCH_INSIDE:-} ]] ||
+    COMPOSE_BENCH_INSIDE=1 exec unshare --net --mount --propagation private "$0" "$@"
+ip link set lo up
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -14,20 +21,32 @@ compose=${COMPOSE:-$(ls -t "$top"/target/*/release/compose 2> /dev/null | head -
 [[ -x $compose ]] || { echo 'no release binary: cargo build --release' >&2; exit 1; }
 port=${COMPOSE_FIXTURE_PORT:-5000}
 registry=127.0.0.1:$port
-"$top/tests/support/registry.sh" start "${COMPOSE_FIXTURE_CACHE:-/var/cache/compose-fixtures}/registry" "$port"
+images=${COMPOSE_FIXTURE_CACHE:-/var/cache/compose-fixtures}/registry
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/compose-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+engine=
+finish() {
+    if [[ -n $engine ]]; then
+        kill "$engine" && wait "$engine" || true
+        find /sys/fs/cgroup -depth -path '*/compose-bench*' -type d -exec rmdir {} + || true
+    fi
+    "$top/tests/support/registry.sh" stop "$images" "$port"
+    umount -R "$work"/*/* 2> /dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+"$top/tests/support/registry.sh" start "$images" "$port"
 export COMPOSE_MIRRORS=docker.io=http://$registry
 ours() { COMPOSE_DATA_ROOT=$work/data COMPOSE_RUN_ROOT=$work/run "$compose" "$@"; }
 now() { echo $(($(date +%s%N) / 1000)); }
 
-# median SETUP COMMAND: microseconds of COMMAND, each time after SETUP.
+# median SETUP COMMAND: microseconds of COMMAND, each time after SETUP and with nothing left to write.
 median() {
     local setup=$1 begun times=()
     shift
     for _ in $(seq "$runs"); do
         $setup > /dev/null 2>&1 || true
+        sync -f "$work"
         begun=$(now)
         "$@" > /dev/null 2> "$work/err" || { cat "$work/err" >&2; echo "bench: $* failed" >&2; return 1; }
         times+=($(($(now) - begun)))
@@ -42,7 +61,26 @@ report() {
 first() { base=$2; report "$1" "$2"; }
 
 empty() { rm -rf "$work/data" "$work/run"; }
-has_docker() { docker info > /dev/null 2>&1; }
+docker() { "$client" -H "unix://$work/docker.sock" "$@"; }
+has_docker() { [[ -n $engine ]]; }
+# BuildKit needs a client that has it built in, or its plugin.
+knows_buildkit() { DOCKER_BUILDKIT=1 "$1" build --help 2>&1 | grep -q -- --secret; }
+start_docker() {
+    command -v dockerd > /dev/null || return 0
+    dockerd --data-root "$work/docker" --exec-root "$work/docker-run" --pidfile "$work/docker.pid" \
+        --host "unix://$work/docker.sock" --cgroup-parent compose-bench > "$work/docker.log" 2>&1 &
+    engine=$!
+    client=$(type -ap docker | while read -r it; do knows_buildkit "$it" && echo "$it" && break; done)
+    client=${client:-$(command -v docker)}
+    for _ in $(seq 300); do
+        docker info > /dev/null 2>&1 && return
+        kill -0 "$engine" 2> /dev/null || break
+        sleep 0.1
+    done
+    tail -n 5 "$work/docker.log" >&2
+    engine=
+}
+start_docker
 podman_at() { podman --root="$work/podman" --runroot="$work/podman-run" --cgroup-manager=cgroupfs "$@"; }
 
 for image in mysql:5.7 wordpress:latest; do
@@ -77,6 +115,9 @@ if ours image pull -q node:16.13.2 > /dev/null 2>&1; then
         docker pull -q "$registry/library/node:16.13.2" > /dev/null && docker tag "$registry/library/node:16.13.2" node:16.13.2
         docker build -q -t node-web-app "$work/node" > /dev/null
         report 'build of the Node application, cached: docker' "$(median true docker build -q -t node-web-app "$work/node")"
+        if DOCKER_BUILDKIT=1 docker build -q -t node-web-app "$work/node" > /dev/null 2>&1; then
+            report 'the same: docker with BuildKit' "$(DOCKER_BUILDKIT=1 median true docker build -q -t node-web-app "$work/node")"
+        fi
     fi
 else
     echo 'node:16.13.2 is not in the registry: fixtures/images/build.sh node'
@@ -89,6 +130,9 @@ first 'five steps, cold: compose' "$(median true ours image build -q --no-cache 
 if has_docker; then
     docker pull -q "$registry/library/busybox" > /dev/null && docker tag "$registry/library/busybox" busybox
     report 'five steps, cold: docker' "$(median true docker build -q --no-cache -t five "$work/five")"
+    if DOCKER_BUILDKIT=1 docker build -q -t five "$work/five" > /dev/null 2>&1; then
+        report 'the same: docker with BuildKit' "$(DOCKER_BUILDKIT=1 median true docker build -q --no-cache -t five "$work/five")"
+    fi
 fi
 if command -v buildah > /dev/null; then
     storage=(--root="$work/buildah" --runroot="$work/buildah-run" --storage-driver=vfs)

@@ -8,7 +8,7 @@ use compose::cli::definition;
 const TABLE: &str = include_str!("../../fixtures/command-line/docker-compose.txt");
 
 /// Commands, or options of them, that we do not have, and why.
-const NOT_OURS: [(&str, &str); 16] = [
+const NOT_OURS: [(&str, &str); 15] = [
     ("alpha", "experiments, which change without notice"),
     ("alpha dry-run", "`--dry-run` does it for every command"),
     ("alpha generate", "reads containers of a Docker daemon"),
@@ -23,23 +23,11 @@ const NOT_OURS: [(&str, &str); 16] = [
     ("publish --insecure-registry", "`--insecure-registry REGISTRY` is for every command"),
     ("publish --app", "`push` sends the images of a project"),
     ("pull --parallel", "was a switch without effect; `--parallel NUMBER` is for every command"),
-    ("build --sbom", "the bill of materials is made by a scanner of BuildKit"),
-    ("build --provenance", "attestations are made by BuildKit"),
+    ("build --parallel", "was a switch without effect; `--parallel NUMBER` is for every command"),
 ];
 
 /// Commands, or options of them, whose time has not come.
-const NOT_YET: [&str; 10] = [
-    "build --check",
-    "build --compress",
-    "build --force-rm",
-    "build --no-rm",
-    "build --parallel",
-    "build --print",
-    "commit",
-    "cp",
-    "events",
-    "export",
-];
+const NOT_YET: [&str; 4] = ["commit", "cp", "events", "export"];
 
 /// One line of the table.
 #[derive(Debug)]

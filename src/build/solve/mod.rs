@@ -6,9 +6,11 @@ mod config;
 mod fetched;
 mod files;
 mod mounts;
+mod prepare;
 mod recipe;
 mod run;
 mod stage;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,14 +25,18 @@ use crate::network;
 use crate::state::Roots;
 
 use super::cache::{self, CachePlace, Steps};
-use super::dockerfile::{self, Dockerfile, Instruction, Stage};
+use super::check::Rules;
+use super::dockerfile::{Dockerfile, Instruction, Stage};
 use super::graph::{self, Graph, Origin};
 use super::remote;
 use super::request::{Event, Failure, Outcome, Progress, Request, World};
 use super::state::State;
 use super::tree::Tree;
-use arguments::{globals, unused_arguments};
-use recipe::{context_tree, read_recipe};
+use arguments::unused_arguments;
+use prepare::{Prepared, prepare};
+use recipe::context_tree;
+
+pub use survey::{Outline, Survey, Target, survey};
 
 /// Builds an image.
 ///
@@ -46,17 +52,9 @@ pub fn build(
     let _pin = store.pin()?;
     let fetched = remote::fetch(request, world, &store)?;
     let request = &fetched.request;
-    let recipe = read_recipe(request)?;
-    let mut sources = Sources::default();
-    let source = sources.add(recipe.name.clone(), recipe.text.as_str());
-    let mut out = Diagnostics::default();
-    let file = dockerfile::parse(source, &recipe.text, &mut out);
-    let (globals, bases) = globals(&file, request, &mut out);
-    let contexts: Vec<String> = request.contexts.keys().cloned().collect();
-    let plan = match out.has_errors() {
-        true => None,
-        false => graph::graph(&file, &bases, request.target.as_deref(), &contexts, &mut out),
-    };
+    let Prepared { recipe, file, globals, contexts, graph: plan, rules, sources, mut out } =
+        prepare(request)?;
+    rules.apply(&mut out);
     let Some(plan) = plan.filter(|_| !out.has_errors()) else {
         return Err(Failure::Mistakes { mistakes: out, sources });
     };
@@ -74,6 +72,7 @@ pub fn build(
         names,
         globals,
         contexts,
+        rules,
         context,
         slots: file.stages.iter().map(|_| Slot::default()).collect(),
         failed: AtomicBool::new(false),
@@ -98,6 +97,7 @@ struct Builder<'a> {
     names: BTreeMap<String, usize>,
     globals: BTreeMap<String, String>,
     contexts: Vec<String>,
+    rules: Rules,
     context: Option<Tree>,
     slots: Vec<Slot>,
     failed: AtomicBool,
@@ -183,6 +183,8 @@ impl Builder<'_> {
                 });
             }
         };
+        // Stages that the image has no layers of are worth keeping as well.
+        store.settle(steps.iter().map(|(_, record)| &record.layer))?;
         let before = store.refs()?;
         let image = publish(store, request, state, &steps)?;
         cache::export(store, request, &steps, &image, world)?;
@@ -249,7 +251,9 @@ impl Builder<'_> {
         message: String,
         edit: impl FnOnce(&mut Diagnostic),
     ) {
-        edit(lock(&self.trouble).mistakes.report(Severity::Warning, code, span, message));
+        if self.rules.wants(code) {
+            edit(lock(&self.trouble).mistakes.report(Severity::Warning, code, span, message));
+        }
     }
 
     fn add_source(&self, name: &str, text: &str) -> SourceId {

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::{Context, Error, Kind, Result};
-use crate::build::{Failure, Outcome, Progress, Request, World, build as build_image};
+use crate::build::{
+    Failure, Outcome, Progress, Request, Survey, World, build as build_image, survey as survey_file,
+};
 use crate::image::registry::Registry;
 use crate::image::{self, Reference};
 use crate::resource::Image;
@@ -24,6 +26,18 @@ pub(super) async fn build(
     });
     built.await.unwrap_or_else(|error| {
         Err(Error::other("the build ended early").with_source(error).into())
+    })
+}
+
+/// Looks at a Dockerfile.
+pub(super) async fn survey(host: &Host, request: Request) -> Result<Survey, Failure> {
+    let host = host.clone();
+    let found = tokio::task::spawn_blocking(move || {
+        let world = Outside { host: &host, platform: request.platform.clone() };
+        survey_file(host.roots(), &request, &world)
+    });
+    found.await.unwrap_or_else(|error| {
+        Err(Error::other("looking at the Dockerfile ended early").with_source(error).into())
     })
 }
 
