@@ -33,7 +33,7 @@ mod tree;
 pub use cache::{CachePlace, CacheTarget};
 pub use ignore::Ignore;
 pub use request::{
-    Event, Failure, NamedContext, Network, Outcome, Progress, Recipe, Remote, Request, Secret,
-    Silent, World,
+    Event, Failure, Layers, NamedContext, Network, Outcome, Progress, Recipe, Remote, Request,
+    Secret, Silent, World,
 };
 pub use solve::{Outline, Survey, Target, build, survey};

@@ -18,8 +18,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::base::{Error, Result};
+use crate::base::{Digest, Error, Result};
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
+use crate::image::store::BuildRecord;
 use crate::image::{self, Store};
 use crate::network;
 use crate::state::Roots;
@@ -51,7 +52,19 @@ pub fn build(
     let store = Store::open(roots)?;
     let _pin = store.pin()?;
     let fetched = remote::fetch(request, world, &store)?;
-    let request = &fetched.request;
+    let outcome = build_fetched(roots, &store, &fetched.request, world, progress);
+    fetched.forget(&store)?;
+    outcome
+}
+
+/// Builds an image of which everything is on this machine, but for images and caches.
+fn build_fetched(
+    roots: &Roots,
+    store: &Store,
+    request: &Request,
+    world: &dyn World,
+    progress: &dyn Progress,
+) -> Result<Outcome, Failure> {
     let Prepared { recipe, file, globals, contexts, graph: plan, rules, sources, mut out } =
         prepare(request)?;
     rules.apply(&mut out);
@@ -61,9 +74,9 @@ pub fn build(
     unused_arguments(&file, request, &mut out);
     let names = graph::names(&file, &mut Diagnostics::default());
     let context = context_tree(request, &recipe)?;
-    let builder = Builder {
+    let mut builder = Builder {
         roots,
-        store: &store,
+        store,
         request,
         world,
         progress,
@@ -77,6 +90,7 @@ pub fn build(
         slots: file.stages.iter().map(|_| Slot::default()).collect(),
         failed: AtomicBool::new(false),
         bridged: AtomicBool::new(false),
+        imported: Vec::new(),
         steps: Mutex::default(),
         trouble: Mutex::new(Trouble { sources, mistakes: out, error: None }),
         next_step: AtomicUsize::new(1),
@@ -103,6 +117,8 @@ struct Builder<'a> {
     failed: AtomicBool,
     /// A step was on the bridge of all builds.
     bridged: AtomicBool,
+    /// Caches that are elsewhere.
+    imported: Vec<cache::Imported>,
     /// Every step that was used or made.
     steps: Mutex<Steps>,
     trouble: Mutex<Trouble>,
@@ -149,13 +165,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Builder<'_> {
     /// A cache that cannot be had makes the build slower, and not wrong.
-    fn import_caches(&self) {
+    fn import_caches(&mut self) {
         for place in self.request.cache_from.iter().filter(|_| !self.request.no_cache) {
-            if let Err(error) = cache::import(self.store, place, self.world) {
-                let message = format!("no steps come from {place}: {error}");
-                lock(&self.trouble).mistakes.warning("no-cache", None, message);
+            match cache::import(place, self.world) {
+                Ok(imported) => self.imported.extend(imported),
+                Err(error) => self.no_cache(&format!("no steps come from {place}: {error}")),
             }
         }
+    }
+
+    fn no_cache(&self, message: &str) {
+        lock(&self.trouble).mistakes.warning("no-cache", None, message);
+    }
+
+    /// What the step with this key made when it was built before, here or elsewhere.
+    fn known_step(&self, key: &Digest) -> Result<Option<BuildRecord>> {
+        if let Some(record) = self.store.build_record(key)? {
+            return Ok(Some(record));
+        }
+        for imported in &self.imported {
+            match imported.take(self.store, key) {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                Err(error) => self.no_cache(&format!("a step was built elsewhere: {error}")),
+            }
+        }
+        Ok(None)
     }
 
     fn run(self) -> Result<Outcome, Failure> {

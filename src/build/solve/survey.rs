@@ -62,12 +62,17 @@ pub struct Outline {
 pub fn survey(roots: &Roots, request: &Request, world: &dyn World) -> Result<Survey, Failure> {
     let store = Store::open(roots)?;
     let fetched = remote::fetch(request, world, &store)?;
-    let request = &fetched.request;
+    let survey = survey_fetched(&store, &fetched.request);
+    fetched.forget(&store)?;
+    survey
+}
+
+fn survey_fetched(store: &Store, request: &Request) -> Result<Survey, Failure> {
     let Prepared { recipe, file, globals, graph, rules, sources, mut out, .. } = prepare(request)?;
     let Some(graph) = graph else {
         return Err(Failure::Mistakes { mistakes: out, sources });
     };
-    let env_of = |name: &str| env_of(&store, request, name);
+    let env_of = |name: &str| env_of(store, request, name);
     check::undefined(&file, &graph.bases, &env_of, &mut out);
     rules.apply(&mut out);
     out.tidy();
