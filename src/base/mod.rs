@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, nothing from the environment.
 
 pub mod bytes;
+pub mod capability;
 pub mod digest;
 pub mod duration;
 pub mod error;

@@ -42,11 +42,8 @@ pub struct Prune {
 impl Prune {
     /// Removes them, and prints how much room that made.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        if !self.force {
-            cx.output().say_line("WARNING! This will remove the build cache.")?;
-            if !cx.ask("Are you sure you want to continue?")? {
-                return Ok(Exit::Success);
-            }
+        if !cx.agreed(self.force, "WARNING! This will remove the build cache.")? {
+            return Ok(Exit::Success);
         }
         let store = cx.images()?;
         let usage = cx.image_usage(&store).await?;

@@ -133,6 +133,18 @@ impl<E: Engine> Context<E> {
         }
     }
 
+    /// Says what is about to be lost and asks whether it may; not where the user forced it.
+    ///
+    /// # Errors
+    /// As [`Context::ask`].
+    pub fn agreed(&self, forced: bool, warning: &str) -> Result<bool> {
+        if forced {
+            return Ok(true);
+        }
+        self.output().say_line(warning)?;
+        self.ask("Are you sure you want to continue?")
+    }
+
     /// Asks a question that is answered with yes or no; no is the default, also when nobody is
     /// there to answer.
     ///

@@ -8,7 +8,7 @@ use futures_util::stream::StreamExt;
 
 use crate::base::{Error, Kind};
 use crate::cli::follow::{Sink, records};
-use crate::cli::options::log_options;
+use crate::cli::options::Reading;
 use crate::cli::project::{is_one_off, number_of, service_of, short_name};
 use crate::cli::ui::prefix::{PrefixOptions, SourceId};
 use crate::cli::{Context, Exit, Result};
@@ -30,9 +30,8 @@ pub struct Logs {
     /// Only these services
     services: Vec<String>,
 
-    /// Go on with new lines until all containers have stopped
-    #[arg(short, long)]
-    follow: bool,
+    #[command(flatten)]
+    reading: Reading,
 
     /// Only the container with this number
     #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
@@ -45,28 +44,6 @@ pub struct Logs {
     /// Without the names of containers
     #[arg(long)]
     no_log_prefix: bool,
-
-    /// Only from this time on: 2026-01-31T12:00:00Z, or 10m for ten minutes ago
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-
-    /// Only the last lines of each container, or `all`
-    #[arg(
-        short = 'n',
-        long,
-        value_name = "LINES",
-        default_value = "all",
-        allow_hyphen_values = true
-    )]
-    tail: String,
-
-    /// With the time of each line
-    #[arg(short, long)]
-    timestamps: bool,
-
-    /// Only up to this time
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
 }
 
 impl Logs {
@@ -92,8 +69,8 @@ impl Logs {
         containers.sort_by(|one, other| one.spec.name.cmp(&other.spec.name));
         let mut sink = Sink::new(cx.output(), self.prefix(cx), false);
         let sources = containers.iter().map(|it| sink.source(short_name(it))).collect::<Vec<_>>();
-        let options = self.options()?;
-        match self.follow {
+        let options = self.reading.options()?;
+        match self.reading.follow {
             true => follow(cx.engine()?, &containers, &sources, &options, sink).await?,
             false => merge(cx.engine()?, &containers, &sources, &options, sink).await?,
         }
@@ -104,12 +81,8 @@ impl Logs {
         PrefixOptions {
             colour: cx.output().out_has_colour() && !self.no_color,
             names: !self.no_log_prefix,
-            times: self.timestamps,
+            times: self.reading.timestamps,
         }
-    }
-
-    fn options(&self) -> Result<LogOptions> {
-        log_options(self.follow, &self.tail, self.since.as_deref(), self.until.as_deref())
     }
 }
 

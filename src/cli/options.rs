@@ -142,29 +142,61 @@ pub fn incompatible(message: &str) -> crate::cli::Failure {
     Error::new(Kind::Invalid, message).into()
 }
 
-/// Which part of a container's output is wanted, from the options of `logs`.
-///
-/// # Errors
-/// [`Kind::Invalid`] for what is no number of lines or no time.
-pub fn log_options(
-    follow: bool,
-    tail: &str,
-    since: Option<&str>,
-    until: Option<&str>,
-) -> Result<LogOptions> {
-    let now = Timestamp::now();
-    let tail = match tail {
-        "all" => None,
-        text => {
-            let lines: i64 = text.parse().map_err(|_| {
-                Error::new(Kind::Invalid, format!("invalid --tail value {text:?}"))
-                    .hint("write a number of lines, or all")
-            })?;
-            usize::try_from(lines).ok()
-        }
-    };
-    let time = |text: Option<&str>| text.map(|it| moment(it, now)).transpose();
-    Ok(LogOptions { follow, tail, since: time(since)?, until: time(until)? })
+/// Which part of what was printed is read.
+#[derive(Args, Clone, Debug)]
+pub struct Reading {
+    /// Go on with new lines until what prints them has stopped
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// Only from this time on: 2026-01-31T12:00:00Z, or 10m for ten minutes ago
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+
+    /// Only the last lines of each container, or `all`
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "LINES",
+        default_value = "all",
+        allow_hyphen_values = true
+    )]
+    tail: String,
+
+    /// With the time of each line
+    #[arg(short, long)]
+    pub timestamps: bool,
+
+    /// Only up to this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+impl Reading {
+    /// The same for the engine.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for what is no number of lines or no time.
+    pub fn options(&self) -> Result<LogOptions> {
+        let now = Timestamp::now();
+        let tail = match self.tail.as_str() {
+            "all" => None,
+            text => {
+                let lines: i64 = text.parse().map_err(|_| {
+                    Error::new(Kind::Invalid, format!("invalid --tail value {text:?}"))
+                        .hint("write a number of lines, or all")
+                })?;
+                usize::try_from(lines).ok()
+            }
+        };
+        let time = |text: Option<&str>| text.map(|it| moment(it, now)).transpose();
+        Ok(LogOptions {
+            follow: self.follow,
+            tail,
+            since: time(self.since.as_deref())?,
+            until: time(self.until.as_deref())?,
+        })
+    }
 }
 
 /// A point in time as `--since` and `--until` take it: RFC 3339, local time without a zone, a date,

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
 use crate::base::{self, Error, Kind};
+use crate::cli::options::moment;
+use crate::cli::output::Output;
+use crate::cli::ui::human;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 
@@ -41,6 +45,16 @@ impl Filters {
         self.0.get(key).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The time before which a thing was made; `None`: whenever. Of several, the earliest.
+    ///
+    /// # Errors
+    /// One is no time.
+    pub fn until(&self) -> Result<Option<Timestamp>> {
+        let now = Timestamp::now();
+        let times = self.values("until").iter().map(|text| moment(text, now));
+        Ok(times.collect::<Result<Vec<Timestamp>>>()?.into_iter().min())
+    }
+
     /// Whether these labels have all that was asked for: `KEY`, or `KEY=VALUE`.
     #[must_use]
     pub fn labels(&self, labels: &BTreeMap<String, String>) -> bool {
@@ -49,6 +63,29 @@ impl Filters {
             None => labels.contains_key(wanted),
         };
         self.0.get("label").is_none_or(|wanted| wanted.iter().all(has))
+    }
+}
+
+/// Things that were removed because nobody uses them.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// Their names or ids.
+    pub names: Vec<String>,
+    /// What they took.
+    pub bytes: u64,
+}
+
+impl Pruned {
+    /// Prints them below `heading`, and the room that was made.
+    ///
+    /// # Errors
+    /// Nobody reads the output any more.
+    pub fn print(&self, output: &Output, heading: &str) -> Result<()> {
+        if !self.names.is_empty() {
+            output.print(format!("{heading}:\n{}\n\n", self.names.join("\n")))?;
+        }
+        let bytes = human::size(self.bytes);
+        Ok(output.print_line(format!("Total reclaimed space: {bytes}"))?)
     }
 }
 

@@ -5,50 +5,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::base::{Context, Result};
 
-/// Names in the order of their numbers (`linux/capability.h`).
-pub const NAMES: [&str; 41] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-];
+pub use crate::base::capability::{NAMES, number};
 
 /// What a container has by default: Docker's list without `MKNOD`, `NET_RAW` and `AUDIT_WRITE`.
 pub const DEFAULT: [&str; 11] = [
@@ -64,14 +21,6 @@ pub const DEFAULT: [&str; 11] = [
     "SETUID",
     "SYS_CHROOT",
 ];
-
-/// The number of a capability, named with or without `CAP_`, in any case; `None`: unknown.
-#[must_use]
-pub fn number(name: &str) -> Option<u8> {
-    let upper = name.to_ascii_uppercase();
-    let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    NAMES.iter().position(|known| *known == bare).map(|number| number as u8)
-}
 
 /// The capability as the OCI specification's type; `None`: unknown.
 #[must_use]

@@ -16,18 +16,8 @@ use crate::world::{COMPOSE, World, eventually};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn up(world: &World, yaml: &str) {
-    world.compose_yaml(yaml);
-    world.compose(&["up", "-d"]).ok();
-}
-
 fn sh(world: &World, script: &str) -> String {
     world.compose(&["exec", "-T", "it", "sh", "-c", script]).stdout
-}
-
-fn down(world: &World) {
-    world.compose(&["down", "-t", "0", "-v"]).ok();
-    world.assert_clean();
 }
 
 /// CVE-2019-5736 and CVE-2016-9962: what we execute in a container can neither be written through
@@ -41,19 +31,16 @@ fn cve_2019_5736_and_cve_2016_9962_our_helper_in_a_container_gives_nothing_away(
         done; done";
     // Compose would put variables of its own in the place of the shell's.
     let watch = watch.replace('$', "$$");
-    up(
-        &world,
-        &format!(
-            "services:\n  it:\n    image: busybox\n    init: true\n    command: [sh, -c, {watch:?}]\n"
-        ),
-    );
+    world.up(&format!(
+        "services:\n  it:\n    image: busybox\n    init: true\n    command: [sh, -c, {watch:?}]\n"
+    ));
     let before = fs::read(COMPOSE).unwrap();
     for _ in 0..15 {
         world.compose(&["exec", "-T", "it", "true"]).ok();
     }
     assert_eq!(sh(&world, "cat /tmp/beat /tmp/found 2>/dev/null"), "beat\n");
     assert!(fs::read(COMPOSE).unwrap() == before, "the program was changed");
-    down(&world);
+    world.down();
 }
 
 /// CVE-2021-30465 and CVE-2024-45310: a directory of a shared volume becomes a link to the host
@@ -83,14 +70,14 @@ fn cve_2021_30465_and_cve_2024_45310_a_swapped_link_in_a_volume_leads_nowhere() 
         stop.store(true, Ordering::Relaxed);
     });
     assert_eq!(fs::read_dir(&canary).unwrap().count(), 0, "something was made outside");
-    down(&world);
+    world.down();
 }
 
 /// CVE-2022-1227, CVE-2019-14271: what an image calls `ps` is not what we run.
 #[test]
 fn cve_2022_1227_programs_of_the_image_are_not_run_to_look_at_it() {
     let world = World::new();
-    up(&world, "services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
+    world.up("services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
     sh(
         &world,
         "rm /bin/ps; printf '#!/bin/sh\\ntouch /tmp/was-run\\n' > /bin/ps; chmod +x /bin/ps",
@@ -98,7 +85,7 @@ fn cve_2022_1227_programs_of_the_image_are_not_run_to_look_at_it() {
     world.compose(&["top"]).ok();
     world.compose(&["ps"]).ok();
     assert_eq!(sh(&world, "ls /tmp/was-run 2>/dev/null"), "");
-    down(&world);
+    world.down();
 }
 
 /// CVE-2019-14271: nothing of an image can be loaded into us, since nothing is loaded at all.
@@ -121,12 +108,12 @@ fn cve_2019_14271_the_program_needs_no_library() {
 #[test]
 fn cve_2021_41091_nobody_else_gets_into_our_directories() {
     let world = World::new();
-    up(&world, "services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
+    world.up("services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
     for root in ["data", "run"] {
         let mode = fs::metadata(world.path().join(root)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode & 0o077, 0, "{root} has mode {mode:o}");
     }
-    down(&world);
+    world.down();
 }
 
 /// CVE-2022-4318: a line break in what becomes a line of a file; CVE-2025-0750, CVE-2021-20206,
@@ -186,12 +173,12 @@ fn cve_2026_53488_labels_of_an_image_are_only_labels() {
             ],
         )
         .ok();
-    up(&world, "services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
+    world.up("services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
     assert_eq!(world.compose(&["ps", "--format", "{{.Service}}"]).text(), "it");
     assert_eq!(world.compose(&["-p", "evil", "ps", "-aq"]).text(), "");
     let caps = sh(&world, "grep CapEff /proc/self/status");
     assert_eq!(caps.trim(), "CapEff:\t00000000800405fb");
-    down(&world);
+    world.down();
 }
 
 /// CVE-2020-13401, CVE-2020-13597, CVE-2020-10749, CVE-2024-32473: a network without IPv6 has none,
@@ -199,7 +186,7 @@ fn cve_2026_53488_labels_of_an_image_are_only_labels() {
 #[test]
 fn cve_2024_32473_and_cve_2020_13401_there_is_no_ipv6_unless_asked_for() {
     let world = World::new();
-    up(&world, "services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
+    world.up("services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
     let inside = sh(&world, "cat /proc/net/if_inet6 | grep -v ' lo$'");
     assert_eq!(inside, "");
     let bridges = world.shell(
@@ -209,15 +196,14 @@ fn cve_2024_32473_and_cve_2020_13401_there_is_no_ipv6_unless_asked_for() {
     assert_eq!(bridges.ok().stdout, "0\n1\n");
     let raw = sh(&world, "ping -c 1 127.0.0.1 >/dev/null 2>&1; grep CapEff /proc/self/status");
     assert!(raw.contains("00000000800405fb"), "NET_RAW is not given: {raw}");
-    down(&world);
+    world.down();
 }
 
 /// CVE-2024-29018: a network that is internal asks nobody outside for names.
 #[test]
 fn cve_2024_29018_internal_networks_ask_nobody() {
     let world = World::new();
-    up(
-        &world,
+    world.up(
         "services: {it: {image: busybox, command: sleep infinity, init: true, networks: [in]}}\n\
          networks: {in: {internal: true}}\n",
     );
@@ -225,7 +211,7 @@ fn cve_2024_29018_internal_networks_ask_nobody() {
     assert_ne!(done.code, 0);
     let text = done.stdout.clone() + &done.stderr;
     assert!(!text.contains("timed out"), "it is refused, not left waiting: {text}");
-    down(&world);
+    world.down();
 }
 
 /// CVE-2025-54388, GHSA-x4rx, CVE-2025-67499: what is published on loopback is for this machine
@@ -235,9 +221,7 @@ fn cve_2024_29018_internal_networks_ask_nobody() {
 fn cve_2025_54388_and_cve_2025_67499_neighbours_reach_what_is_published_to_them_only() {
     let world = World::new();
     world.shell(LAN_PEER).ok();
-    up(
-        &world,
-        "services:\n  it:\n    image: busybox\n    init: true\n    \
+    world.up("services:\n  it:\n    image: busybox\n    init: true\n    \
          command: [sh, -c, 'mkdir /www; echo yes > /www/index.html; exec httpd -f -p 80 -h /www']\n    \
          ports: ['127.0.0.1:8081:80', '8082:80']\n",
     );
@@ -261,17 +245,17 @@ fn cve_2025_54388_and_cve_2025_67499_neighbours_reach_what_is_published_to_them_
         assert_eq!(done.stdout, "", "{url} is answered");
     }
     world.shell("kill $(cat lan.pid lan-server.pid); ip link del lan0");
-    down(&world);
+    world.down();
 }
 
 /// CVE-2024-8418: clients that say nothing keep nobody else from an answer.
 #[test]
 fn cve_2024_8418_silent_clients_do_not_block_names() {
     let world = World::new();
-    up(&world, "services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
+    world.up("services: {it: {image: busybox, command: sleep infinity, init: true}}\n");
     let script = "for i in $(seq 1 80); do (sleep 30 | nc 127.0.0.11 53 >/dev/null 2>&1 &) ; done; \
         head -c 4096 /dev/urandom | nc -w 1 127.0.0.11 53 >/dev/null 2>&1; \
         for i in 1 2 3 4 5; do timeout 2 nslookup it 127.0.0.11 >/dev/null && echo answered; done";
     assert_eq!(sh(&world, script).matches("answered").count(), 5);
-    down(&world);
+    world.down();
 }

@@ -11,11 +11,6 @@ fn data(world: &World, file: &str) -> String {
     fs::read_to_string(world.project().join("data").join(file)).unwrap_or_default()
 }
 
-fn down(world: &World) {
-    world.compose(&["down", "-v", "-t", "1"]).ok();
-    world.assert_clean();
-}
-
 #[test]
 fn commands_run_after_the_start_and_before_the_stop() {
     let world = World::new();
@@ -55,7 +50,7 @@ services:
 
     world.compose(&["start", "db"]).ok();
     assert_eq!(data(&world, "log").matches("started").count(), 2);
-    down(&world);
+    world.down();
     assert_eq!(data(&world, "log").matches("stopping").count(), 2);
 }
 
@@ -93,7 +88,7 @@ services:
     assert!(stop.stderr.contains("it hook exited with status 1"), "{}", stop.stderr);
     world.compose(&["exec", "-T", "it", "touch", "/tmp/may"]).ok();
     world.compose(&["stop", "-t", "1"]).ok();
-    down(&world);
+    world.down();
 }
 
 #[test]
@@ -133,5 +128,5 @@ services:
     world.compose_yaml(yaml);
     world.compose(&["up", "-d"]).ok();
     assert_eq!(data(&world, "log").lines().count(), 4);
-    down(&world);
+    world.down();
 }

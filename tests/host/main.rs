@@ -18,6 +18,7 @@ mod control;
 mod copy;
 mod crash;
 mod hooks;
+mod hub;
 mod inside;
 mod keys;
 mod lifecycle;

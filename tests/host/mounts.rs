@@ -4,21 +4,6 @@ use std::fs;
 
 use crate::world::World;
 
-/// Brings the default project up, and gives a way to run commands in its service `it`.
-fn up(world: &World, yaml: &str) {
-    world.compose_yaml(yaml);
-    world.compose(&["up", "-d"]).ok();
-}
-
-fn sh(world: &World, service: &str, script: &str) -> String {
-    world.compose(&["exec", "-T", service, "sh", "-c", script]).ok().text().to_owned()
-}
-
-fn down(world: &World) {
-    world.compose(&["down", "-v", "-t", "1"]).ok();
-    world.assert_clean();
-}
-
 #[test]
 fn binds_have_their_propagation_and_their_submounts() {
     let world = World::new();
@@ -31,9 +16,7 @@ fn binds_have_their_propagation_and_their_submounts() {
             project.display()
         ))
         .ok();
-    up(
-        &world,
-        "
+    world.up("
 services:
   it:
     image: busybox
@@ -45,19 +28,18 @@ services:
       - {type: bind, source: ./tree, target: /top, read_only: true, bind: {recursive: writable}}
       - {type: bind, source: ./tree, target: /seen, bind: {propagation: rslave}}
       - {type: bind, source: ./made/by/us, target: /made}
-",
-    );
+");
     let script = "ls /all/below /flat/below /top/below | grep -c there; \
                   touch /all/below/x 2>/dev/null || echo locked; touch /top/below/x && echo open; \
                   touch /top/x 2>/dev/null || echo locked; ls -A /made";
-    assert_eq!(sh(&world, "it", script), "2\nlocked\nopen\nlocked");
+    assert_eq!(world.inside("it", script), "2\nlocked\nopen\nlocked");
     world
         .shell(&format!(
             "mkdir {0}/late && mount -t tmpfs none {0}/late && touch {0}/late/new",
             project.join("tree").display()
         ))
         .ok();
-    assert_eq!(sh(&world, "it", "ls /seen/late; ls -A /all/late"), "new");
+    assert_eq!(world.inside("it", "ls /seen/late; ls -A /all/late"), "new");
     assert!(project.join("made/by/us").is_dir());
     world.compose(&["down", "-t", "1"]).ok();
     world.shell(&format!("cd {} && umount tree/late tree/below tree", project.display())).ok();
@@ -74,16 +56,14 @@ fn a_bind_without_its_path_is_refused_when_nothing_shall_be_made() {
     let refused = world.compose(&["up", "-d"]);
     assert_ne!(refused.code, 0);
     assert!(refused.stderr.contains("bind source path does not exist"), "{}", refused.stderr);
-    down(&world);
+    world.down();
 }
 
 #[test]
 fn volumes_are_filled_from_the_image_unless_told_otherwise_and_parts_of_them_can_be_mounted() {
     let world = World::new();
     let data = |name: &str| world.path().join("data/volumes").join(name).join("_data");
-    up(
-        &world,
-        "
+    world.up("
 services:
   it:
     image: busybox
@@ -94,10 +74,9 @@ services:
       - {type: volume, source: empty, target: /bin/none, volume: {nocopy: true}}
       - {type: volume, target: /anonymous, volume: {labels: {tier: cache}}}
 volumes: {filled: {labels: {kind: data}}, empty: }
-",
-    );
-    assert!(sh(&world, "it", "ls /etc").contains("passwd"));
-    assert_eq!(sh(&world, "it", "ls -A /bin/none"), "");
+");
+    assert!(world.inside("it", "ls /etc").contains("passwd"));
+    assert_eq!(world.inside("it", "ls -A /bin/none"), "");
     let labelled = world.compose(&["volume", "ls", "-q", "--filter", "label=tier=cache"]).ok();
     assert_eq!(labelled.text().len(), 64, "an anonymous volume has its label");
     fs::create_dir(data("project_empty").join("part")).unwrap();
@@ -110,8 +89,8 @@ volumes: {filled: {labels: {kind: data}}, empty: }
              volume: {{subpath: {subpath}}}}}]}}}}\nvolumes: {{empty: }}"
         )
     };
-    up(&world, &part("part"));
-    assert_eq!(sh(&world, "it", "ls /part"), "made");
+    world.up(&part("part"));
+    assert_eq!(world.inside("it", "ls /part"), "made");
     assert!(data("project_empty").join("part/made").exists());
     // A link out of the volume leads nowhere (CVE-2024-10846's like).
     for subpath in ["missing", "out", "../.."] {
@@ -120,16 +99,14 @@ volumes: {filled: {labels: {kind: data}}, empty: }
         let inside = world.compose(&["exec", "-T", "it", "ls", "/part/passwd"]);
         assert!(refused.code != 0 || inside.code != 0, "{subpath} is outside the volume");
     }
-    down(&world);
+    world.down();
 }
 
 #[test]
 fn volumes_with_driver_options_are_mounted_as_they_say() {
     let world = World::new();
     fs::create_dir(world.project().join("host")).unwrap();
-    up(
-        &world,
-        "
+    world.up("
 services:
   it:
     image: busybox
@@ -139,18 +116,17 @@ services:
 volumes:
   memory: {driver_opts: {type: tmpfs, device: tmpfs, o: 'size=1m,uid=7,mode=0750'}}
   bound: {driver_opts: {type: none, o: bind, device: ./host}}
-",
-    );
+");
     let script =
         "stat -c '%u %a' /memory; df -k /memory | tail -1 | awk '{print $2}'; touch /bound/x";
-    assert_eq!(sh(&world, "it", script), "7 750\n1024");
+    assert_eq!(world.inside("it", script), "7 750\n1024");
     assert!(world.project().join("host/x").exists());
     world.compose_yaml(
         "services: {it: {image: busybox, volumes: ['far:/v']}}\nvolumes: {far: {driver_opts: {type: nfs}}}",
     );
     let refused = world.compose(&["up", "-d"]);
     assert!(refused.stderr.contains("missing required option: \"device\""), "{}", refused.stderr);
-    down(&world);
+    world.down();
 }
 
 #[test]
@@ -160,9 +136,7 @@ fn an_image_can_be_mounted_and_is_read_only() {
     fs::write(world.path().join("tree/deep/file"), "from an image\n").unwrap();
     world.shell("tar -C tree -cf tree.tar .").ok();
     world.compose_in(world.path(), &["image", "import", "tree.tar", "files:1"]).ok();
-    up(
-        &world,
-        "
+    world.up("
 services:
   it:
     image: busybox
@@ -171,19 +145,16 @@ services:
     volumes:
       - {type: image, source: 'files:1', target: /whole}
       - {type: image, source: 'files:1', target: /part, image: {subpath: deep}}
-",
-    );
+");
     let script = "cat /whole/deep/file /part/file; touch /whole/x 2>/dev/null || echo locked";
-    assert_eq!(sh(&world, "it", script), "from an image\nfrom an image\nlocked");
-    down(&world);
+    assert_eq!(world.inside("it", script), "from an image\nfrom an image\nlocked");
+    world.down();
 }
 
 #[test]
 fn tmpfs_has_its_options() {
     let world = World::new();
-    up(
-        &world,
-        "
+    world.up("
 services:
   it:
     image: busybox
@@ -192,13 +163,12 @@ services:
     user: '1000'
     tmpfs: ['/short:size=1m,mode=0700,uid=1000,exec', /plain]
     volumes: [{type: tmpfs, target: /long, tmpfs: {size: 2m, mode: 0o1750}}]
-",
-    );
+");
     let script = "stat -c '%n %u %a' /short /plain /long; df -k /short /long | awk 'NR>1 {print $2}'; \
                   mount | grep -E ' /(short|plain) ' | grep -c noexec";
     assert_eq!(
-        sh(&world, "it", script),
+        world.inside("it", script),
         "/short 1000 700\n/plain 0 1777\n/long 0 1750\n1024\n2048\n1"
     );
-    down(&world);
+    world.down();
 }

@@ -4,26 +4,10 @@ use std::time::Duration;
 
 use crate::world::{World, eventually};
 
-fn sh(world: &World, service: &str, script: &str) -> String {
-    world.compose(&["exec", "-T", service, "sh", "-c", script]).ok().text().to_owned()
-}
-
-fn up(world: &World, yaml: &str) {
-    world.compose_yaml(yaml);
-    world.compose(&["up", "-d"]).ok();
-}
-
-fn down(world: &World) {
-    world.compose(&["down", "-t", "1"]).ok();
-    world.assert_clean();
-}
-
 #[test]
 fn endpoints_have_their_addresses_names_and_order() {
     let world = World::new();
-    up(
-        &world,
-        "
+    world.up("
 services:
   it:
     image: busybox
@@ -44,18 +28,16 @@ networks:
                   ip -o addr show backbone | grep -o '169.254.9.9'; ip route | grep default | cut -d' ' -f3,5; \
                   cat /proc/sys/net/ipv4/conf/backbone/log_martians";
     assert_eq!(
-        sh(&world, "it", script),
+        world.inside("it", script),
         "inet 10.91.0.77/24\ninet6 fd91::77/64\n02:42:00:00:00:99\n1400\nbackbone eth0 extra lo 169.254.9.9\n10.92.0.1 backbone\n1"
     );
-    down(&world);
+    world.down();
 }
 
 #[test]
 fn a_network_can_have_ipv6_only_and_an_internal_one_leads_nowhere() {
     let world = World::new();
-    up(
-        &world,
-        "
+    world.up("
 services:
   six: {image: busybox, command: sleep infinity, init: true, networks: [six]}
   seven: {image: busybox, command: sleep infinity, init: true, networks: [six]}
@@ -63,20 +45,18 @@ services:
 networks:
   six: {enable_ipv4: false, enable_ipv6: true, attachable: true}
   inside: {internal: true}
-",
-    );
+");
     assert_eq!(
-        sh(
-            &world,
+        world.inside(
             "six",
             "ip -o -4 addr show eth0 | wc -l; ip -o -6 addr show eth0 scope global | wc -l"
         ),
         "0\n1"
     );
-    let found = sh(&world, "six", "nslookup -type=aaaa seven");
+    let found = world.inside("six", "nslookup -type=aaaa seven");
     assert!(found.contains("fd"), "{found}");
-    assert_eq!(sh(&world, "inside", "ip route | grep -c default || true"), "0");
-    down(&world);
+    assert_eq!(world.inside("inside", "ip route | grep -c default || true"), "0");
+    world.down();
 }
 
 /// What is not there by then does not come.
@@ -149,8 +129,8 @@ networks:
             let ask = "nc -w 2 192.0.2.2 9000 < /dev/null";
             world.compose(&["exec", "-T", "it", "sh", "-c", ask]).text() == "192.0.2.77"
         });
-        assert!(sh(&world, "other", "nslookup it").contains("192.0.2.77"));
-        let route = sh(&world, "it", "ip route | grep default | cut -d' ' -f2,3");
+        assert!(world.inside("other", "nslookup it").contains("192.0.2.77"));
+        let route = world.inside("it", "ip route | grep default | cut -d' ' -f2,3");
         assert_eq!(route, if mode == "l3" { "dev eth0" } else { "via 192.0.2.2" });
         world.compose(&["down", "-t", "1"]).ok();
     }
@@ -183,7 +163,7 @@ networks: {{lan: {{driver: macvlan, driver_opts: {{{parent}}}}}}}
         eventually("they reach each other", LIMIT, || {
             world.compose(&["exec", "-T", "a", "wget", "-qO-", "http://b/"]).text() == "hi"
         });
-        let routes = sh(&world, "a", "ip route | grep -c default || true");
+        let routes = world.inside("a", "ip route | grep -c default || true");
         assert_eq!(routes, if parent.is_empty() { "0" } else { "1" });
         world.compose(&["down", "-t", "1"]).ok();
         let left = world.shell("ip -o link | grep -cE 'dm-|lan0\\.12'").stdout;
@@ -202,9 +182,7 @@ fn ports_published_on_loopback_are_closed_to_the_network() {
     let world = World::new();
     world.shell(NEIGHBOUR).ok();
     world.shell("ip addr add 192.0.2.1/24 dev lan0").ok();
-    up(
-        &world,
-        "
+    world.up("
 services:
   web: {image: busybox, command: [sh, -c, 'mkdir /w && echo hi > /w/index.html && httpd -f -h /w'], init: true, ports: ['127.0.0.1:8080:80', '8081:80']}
 ",

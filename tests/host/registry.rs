@@ -3,43 +3,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use crate::world::{Done, World, eventually};
-
-/// A registry on the world's loopback device.
-struct Registry(Child);
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-const PLACE: &str = "127.0.0.1:5055";
-
-impl Registry {
-    /// Starts one; `more` is added to its configuration.
-    fn start(world: &World, more: &str, scheme: &str) -> Registry {
-        let root = world.path().join("registry");
-        fs::create_dir_all(&root).unwrap();
-        let config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {0}/data}}\n\
-             http:\n  addr: {PLACE}\n{1}",
-            root.display(),
-            more.replace("DIR", &root.display().to_string()),
-        );
-        fs::write(root.join("config.yml"), config).unwrap();
-        let mut command = world.command(&root, "docker-registry");
-        let process = command.args(["serve", "config.yml"]).stderr(Stdio::null()).spawn().unwrap();
-        let registry = Registry(process);
-        let ask = format!("curl -sko /dev/null {scheme}://{PLACE}/v2/");
-        eventually("the registry answers", Duration::from_secs(20), || world.shell(&ask).code == 0);
-        registry
-    }
-}
+use crate::hub::{PLACE, Registry};
+use crate::world::{Done, World};
 
 /// A project with a service that is built, under a name in the registry.
 fn project() -> World {

@@ -4,15 +4,6 @@ use std::fs;
 
 use crate::world::World;
 
-fn sh(world: &World, service: &str, script: &str) -> String {
-    world.compose(&["exec", "-T", service, "sh", "-c", script]).ok().text().to_owned()
-}
-
-fn down(world: &World) {
-    world.compose(&["down", "-v", "-t", "1"]).ok();
-    world.assert_clean();
-}
-
 #[test]
 fn ipc_is_shared_with_its_shared_memory() {
     let world = World::new();
@@ -26,18 +17,18 @@ services:
 ",
     );
     world.compose(&["up", "-d"]).ok();
-    sh(&world, "one", "echo shared > /dev/shm/file");
+    world.inside("one", "echo shared > /dev/shm/file");
     let script = "cat /dev/shm/file; df -k /dev/shm | tail -1 | awk '{print $2}'; readlink /proc/self/ns/ipc";
-    let (one, two) = (sh(&world, "one", script), sh(&world, "two", script));
+    let (one, two) = (world.inside("one", script), world.inside("two", script));
     assert_eq!(one, two);
     assert!(two.starts_with("shared\n3072\nipc:"), "{two}");
-    assert_eq!(sh(&world, "none", "mount | grep -c /dev/shm || true"), "0");
+    assert_eq!(world.inside("none", "mount | grep -c /dev/shm || true"), "0");
     let host = fs::read_link("/proc/self/ns/ipc").unwrap();
-    assert_eq!(sh(&world, "host", "readlink /proc/self/ns/ipc"), host.to_str().unwrap());
+    assert_eq!(world.inside("host", "readlink /proc/self/ns/ipc"), host.to_str().unwrap());
     // The neighbour's shared memory is found again after a restart of this one.
     world.compose(&["restart", "two", "-t", "1"]).ok();
-    assert_eq!(sh(&world, "two", "cat /dev/shm/file"), "shared");
-    down(&world);
+    assert_eq!(world.inside("two", "cat /dev/shm/file"), "shared");
+    world.down();
 }
 
 #[test]
@@ -53,16 +44,16 @@ services:
     );
     world.compose(&["up", "-d", "-t", "1"]).ok();
     assert_eq!(
-        sh(&world, "one", "hostname; cat /proc/sys/kernel/domainname"),
+        world.inside("one", "hostname; cat /proc/sys/kernel/domainname"),
         "first\nexample.test"
     );
-    assert_eq!(sh(&world, "two", "tr '\\0' ' ' < /proc/1/cmdline"), "sleep 4242");
+    assert_eq!(world.inside("two", "tr '\\0' ' ' < /proc/1/cmdline"), "sleep 4242");
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    assert_eq!(sh(&world, "host", "hostname"), host.trim());
+    assert_eq!(world.inside("host", "hostname"), host.trim());
     let id = world.compose(&["ps", "-q", "--no-trunc", "host"]).ok().text().to_owned();
-    let groups = sh(&world, "host", "cat /proc/self/cgroup");
+    let groups = world.inside("host", "cat /proc/self/cgroup");
     assert!(groups.contains(&format!(":/keys-test/{id}")), "{groups}");
-    down(&world);
+    world.down();
 
     // The parent belongs to whoever named it: it stays, and is empty.
     for parent in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
@@ -111,11 +102,11 @@ networks: {shared: {external: true}}
     };
     let db = address(&world, "project", "db");
     for name in ["database", "db-1", "project-db-1", "db"] {
-        let found = sh(&world, "web", &format!("nslookup {name}"));
+        let found = world.inside("web", &format!("nslookup {name}"));
         assert!(found.contains(&db), "{name}: {found}");
     }
     let far = address(&world, "other", "far");
-    assert!(sh(&world, "web", "nslookup far").contains(&far));
+    assert!(world.inside("web", "nslookup far").contains(&far));
     assert_ne!(world.compose(&["exec", "-T", "none", "nslookup", "database"]).code, 0);
     world.compose(&["down", "-t", "1"]).ok();
     world.compose_in(&world.path().join("other"), &["down", "-t", "1"]).ok();
@@ -140,10 +131,10 @@ volumes: {data: , mine: }
 ";
     world.compose_yaml(yaml);
     world.compose(&["up", "-d"]).ok();
-    assert_eq!(sh(&world, "writer", "touch /data/x /own/y; cat /code/file"), "bound");
-    assert_eq!(sh(&world, "store", "ls /data /own"), "/data:\nx\n\n/own:\ny");
+    assert_eq!(world.inside("writer", "touch /data/x /own/y; cat /code/file"), "bound");
+    assert_eq!(world.inside("store", "ls /data /own"), "/data:\nx\n\n/own:\ny");
     let script = "ls -A /data; ls /own; touch /own/z 2>/dev/null || echo locked; touch /data/z";
-    assert_eq!(sh(&world, "reader", script), "y\nlocked");
+    assert_eq!(world.inside("reader", script), "y\nlocked");
 
     let again = world.compose(&["up", "-d"]).ok();
     assert!(!again.stderr.contains("Recreated"), "{}", again.stderr);
@@ -151,8 +142,8 @@ volumes: {data: , mine: }
     let plan = world.compose(&["up", "--plan"]).ok();
     assert!(plan.stdout.contains("store, whose volumes it uses, is replaced"), "{}", plan.stdout);
     world.compose(&["up", "-d", "-t", "1"]).ok();
-    assert_eq!(sh(&world, "writer", "touch /more/x; ls /data"), "x");
-    down(&world);
+    assert_eq!(world.inside("writer", "touch /more/x; ls /data"), "x");
+    world.down();
 }
 
 #[test]
@@ -168,9 +159,9 @@ networks: {outside: {external: true, name: host}, nothing: {external: true, name
     );
     world.compose(&["up", "-d"]).ok();
     let namespace = world.shell("readlink /proc/self/ns/net").ok();
-    assert_eq!(sh(&world, "host", "readlink /proc/self/ns/net"), namespace.text());
-    assert_eq!(sh(&world, "alone", "ls /sys/class/net"), "lo");
-    down(&world);
+    assert_eq!(world.inside("host", "readlink /proc/self/ns/net"), namespace.text());
+    assert_eq!(world.inside("alone", "ls /sys/class/net"), "lo");
+    world.down();
 
     world.compose_yaml(
         "services: {it: {image: busybox, networks: [x]}}\nnetworks: {x: {driver: host}}",

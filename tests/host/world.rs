@@ -81,6 +81,26 @@ impl World {
         self.run(self.command(dir, COMPOSE).args(arguments))
     }
 
+    /// Brings the default project up from this compose file.
+    #[track_caller]
+    pub fn up(&self, yaml: &str) {
+        self.compose_yaml(yaml);
+        self.compose(&["up", "-d"]).ok();
+    }
+
+    /// What a shell prints inside of a service of the default project.
+    #[track_caller]
+    pub fn inside(&self, service: &str, script: &str) -> String {
+        self.compose(&["exec", "-T", service, "sh", "-c", script]).ok().text().to_owned()
+    }
+
+    /// Takes the default project down, and fails unless everything is gone.
+    #[track_caller]
+    pub fn down(&self) {
+        self.compose(&["down", "-v", "-t", "1"]).ok();
+        self.assert_clean();
+    }
+
     /// Runs any program inside the namespaces.
     pub fn shell(&self, script: &str) -> Done {
         self.run(self.command(self.path(), "sh").args(["-c", script]))

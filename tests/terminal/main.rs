@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod attached;
+#[path = "../host/hub.rs"]
+mod hub;
 mod picture;
 mod programs;
 mod progress;

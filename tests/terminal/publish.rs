@@ -1,61 +1,26 @@
 //! `publish`: a project in a real registry (Debian's).
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 
+use crate::hub::{PLACE, Registry};
 use crate::world::World;
-
-/// A registry inside of a world, on port 5000.
-struct Registry(Child);
-
-impl Registry {
-    fn start(world: &World) -> Registry {
-        let root = world.path().display();
-        let config = format!(
-            "version: 0.1\nstorage:\n  filesystem: {{rootdirectory: {root}/registry}}\n\
-             http:\n  addr: 127.0.0.1:5000\n"
-        );
-        fs::write(world.path().join("registry.yml"), config).unwrap();
-        let mut process = world
-            .command(world.path(), "docker-registry")
-            .args(["serve", &format!("{root}/registry.yml")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("docker-registry is installed");
-        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let listening =
-            log.by_ref().map_while(Result::ok).any(|line| line.contains("listening on"));
-        assert!(listening, "docker-registry did not start");
-        std::thread::spawn(move || log.for_each(drop));
-        Registry(process)
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 #[test]
 fn a_published_project_is_in_the_registry_as_docker_compose_writes_it() {
     let world = World::new();
-    let _registry = Registry::start(&world);
+    let _registry = Registry::start(&world, "", "http");
     let text =
         "name: shop\nservices:\n  web: {image: \"busybox:${TAG:-latest}\", env_file: web.env}\n";
     world.compose_yaml(text);
     fs::write(world.project().join("web.env"), "A=1\n").unwrap();
-    let name = "127.0.0.1:5000/team/shop:1.2";
+    let name = &format!("{PLACE}/team/shop:1.2");
     let refused = world.compose(&["publish", name]);
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("--with-env"), "{}", refused.stderr);
     let done = world.compose(&["publish", "--with-env", name]).ok();
     assert!(done.stderr.contains("team/shop:1.2  published sha256:"), "{}", done.stderr);
 
-    let base = "http://127.0.0.1:5000/v2/team/shop";
+    let base = format!("http://{PLACE}/v2/team/shop");
     let accept = "Accept: application/vnd.oci.image.manifest.v1+json";
     let manifest = world.shell(&format!("curl -sf -H '{accept}' {base}/manifests/1.2")).ok().stdout;
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();

@@ -4,7 +4,7 @@ use futures_util::stream::StreamExt;
 
 use crate::base;
 use crate::cli::follow::records;
-use crate::cli::options::log_options;
+use crate::cli::options::Reading;
 use crate::cli::output::Output;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, LogRecord, Stream};
@@ -28,31 +28,8 @@ pub struct Logs {
     #[arg(long, hide = true)]
     details: bool,
 
-    /// Go on with new lines until it has stopped
-    #[arg(short, long)]
-    follow: bool,
-
-    /// Only from this time on: 2026-01-31T12:00:00Z, or 10m for ten minutes ago
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-
-    /// Only the last lines, or `all`
-    #[arg(
-        short = 'n',
-        long,
-        value_name = "LINES",
-        default_value = "all",
-        allow_hyphen_values = true
-    )]
-    tail: String,
-
-    /// With the time of each line
-    #[arg(short, long)]
-    timestamps: bool,
-
-    /// Only up to this time
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 impl Logs {
@@ -60,9 +37,8 @@ impl Logs {
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let observed = everything(cx).await?;
         let container = find(&observed, &self.container)?;
-        let (since, until) = (self.since.as_deref(), self.until.as_deref());
-        let options = log_options(self.follow, &self.tail, since, until)?;
-        let mut printer = Printer { times: self.timestamps, inside: [false; 2] };
+        let options = self.reading.options()?;
+        let mut printer = Printer { times: self.reading.timestamps, inside: [false; 2] };
         let logs = cx.engine()?.logs(&container.id, &options).await?;
         let mut logs = std::pin::pin!(records(logs));
         while let Some(batch) = logs.next().await {

@@ -1,6 +1,6 @@
 //! `container prune`: remove containers that do not run.
 
-use crate::cli::ui::human;
+use crate::cli::single::Pruned;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, RemoveOptions};
 
@@ -26,29 +26,11 @@ pub struct Prune {
 impl Prune {
     /// Removes them, and prints their ids.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        if !self.force {
-            cx.output().say_line("WARNING! This will remove all stopped containers.")?;
-            if !cx.ask("Are you sure you want to continue?")? {
-                return Ok(Exit::Success);
-            }
+        if cx.agreed(self.force, "WARNING! This will remove all stopped containers.")? {
+            prune(cx, &self.filter).await?.print(cx.output(), "Deleted Containers")?;
         }
-        let pruned = prune(cx, &self.filter).await?;
-        if !pruned.ids.is_empty() {
-            cx.output().print(format!("Deleted Containers:\n{}\n\n", pruned.ids.join("\n")))?;
-        }
-        let bytes = human::size(pruned.bytes);
-        cx.output().print_line(format!("Total reclaimed space: {bytes}"))?;
         Ok(Exit::Success)
     }
-}
-
-/// What was removed.
-#[derive(Debug, Default)]
-pub struct Pruned {
-    /// Ids.
-    pub ids: Vec<String>,
-    /// Bytes that they had written.
-    pub bytes: u64,
 }
 
 /// Removes the containers that do not run and fulfil `filters`.
@@ -65,7 +47,7 @@ pub async fn prune(cx: &Context<impl Engine>, filters: &[String]) -> Result<Prun
         }
         let size = engine.inspect(&container.id, true).await?.size;
         engine.remove_container(&container.id, &RemoveOptions::default()).await?;
-        pruned.ids.push(container.id.to_string());
+        pruned.names.push(container.id.to_string());
         pruned.bytes += size.map_or(0, |size| size.writable);
     }
     Ok(pruned)

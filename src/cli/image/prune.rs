@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use crate::cli::options::moment;
 use crate::cli::single::Filters;
 use crate::cli::ui::human;
 use crate::cli::{Context, Exit, Result};
@@ -39,14 +38,12 @@ impl Prune {
     /// Removes them, and prints what went.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let which = PruneImages::parse(self.all, &self.filter)?;
-        if !self.force {
-            cx.output().say_line(match self.all {
-                true => "WARNING! This will remove all images that no container uses.",
-                false => "WARNING! This will remove all images without a name.",
-            })?;
-            if !cx.ask("Are you sure you want to continue?")? {
-                return Ok(Exit::Success);
-            }
+        let warning = match self.all {
+            true => "WARNING! This will remove all images that no container uses.",
+            false => "WARNING! This will remove all images without a name.",
+        };
+        if !cx.agreed(self.force, warning)? {
+            return Ok(Exit::Success);
         }
         let reclaimed = which.prune(cx, &cx.images()?).await?;
         if !reclaimed.removed.is_empty() {
@@ -72,8 +69,7 @@ impl PruneImages {
     /// A filter is wrong.
     pub fn parse(all: bool, filter: &[String]) -> Result<PruneImages> {
         let filters = Filters::parse(filter, &["label", "until"])?;
-        let until = filters.values("until").iter().map(|text| moment(text, Timestamp::now()));
-        let until = until.collect::<Result<Vec<Timestamp>>>()?.into_iter().min();
+        let until = filters.until()?;
         Ok(PruneImages { all, filters, until })
     }
 

@@ -1,9 +1,6 @@
 //! `network prune`: remove networks that no container uses.
 
-use jiff::Timestamp;
-
 use crate::cli::container::BRIDGE;
-use crate::cli::options::moment;
 use crate::cli::single::Filters;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -30,12 +27,9 @@ pub struct Prune {
 impl Prune {
     /// Removes them in one go, and prints their names.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        if !self.force {
-            let warning = "WARNING! This will remove all networks that no container uses.";
-            cx.output().say_line(warning)?;
-            if !cx.ask("Are you sure you want to continue?")? {
-                return Ok(Exit::Success);
-            }
+        let warning = "WARNING! This will remove all networks that no container uses.";
+        if !cx.agreed(self.force, warning)? {
+            return Ok(Exit::Success);
         }
         let names = unused(cx, &self.filter).await?;
         if !names.is_empty() {
@@ -51,8 +45,7 @@ impl Prune {
 /// A filter is wrong, or one cannot be removed.
 pub async fn unused(cx: &Context<impl Engine>, filter: &[String]) -> Result<Vec<String>> {
     let filters = Filters::parse(filter, &["label", "until"])?;
-    let until = filters.values("until").iter().map(|text| moment(text, Timestamp::now()));
-    let until = until.collect::<Result<Vec<Timestamp>>>()?.into_iter().min();
+    let until = filters.until()?;
     let engine = cx.engine()?;
     let observed = engine.observe(&Scope::default()).await?;
     let unused = observed.networks.values().filter(|network| {

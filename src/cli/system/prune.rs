@@ -39,11 +39,8 @@ pub struct Prune {
 impl Prune {
     /// Removes it, and prints what went.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        if !self.force {
-            cx.output().say(self.warning())?;
-            if !cx.ask("Are you sure you want to continue?")? {
-                return Ok(Exit::Success);
-            }
+        if !cx.agreed(self.force, &self.warning())? {
+            return Ok(Exit::Success);
         }
         let mut bytes = 0;
         let show = |heading: &str, text: String| match text.is_empty() {
@@ -53,7 +50,7 @@ impl Prune {
         let lines = |names: &[String]| names.iter().map(|it| format!("{it}\n")).collect::<String>();
         let gone = containers(cx, &self.filter).await?;
         bytes += gone.bytes;
-        show("Deleted Containers", lines(&gone.ids))?;
+        show("Deleted Containers", lines(&gone.names))?;
         show("Deleted Networks", lines(&networks(cx, &self.filter).await?))?;
         if self.volumes {
             let gone = volumes(cx, false, &self.filter).await?;
@@ -93,6 +90,6 @@ impl Prune {
                 self.filter.join("\n  - ")
             ));
         }
-        lines.join("\n") + "\n\n"
+        lines.join("\n") + "\n"
     }
 }

@@ -1,10 +1,6 @@
 //! `volume prune`: remove volumes that no container mounts.
 
-use jiff::Timestamp;
-
-use crate::cli::options::moment;
-use crate::cli::single::Filters;
-use crate::cli::ui::human;
+use crate::cli::single::{Filters, Pruned};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::engine::host::bytes_below;
@@ -39,30 +35,11 @@ impl Prune {
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let which = if self.all { "all volumes" } else { "all anonymous volumes" };
         let warning = format!("WARNING! This will remove {which} that no container mounts.");
-        if !self.force {
-            cx.output().say_line(&warning)?;
-            if !cx.ask("Are you sure you want to continue?")? {
-                return Ok(Exit::Success);
-            }
+        if cx.agreed(self.force, &warning)? {
+            unused(cx, self.all, &self.filter).await?.print(cx.output(), "Deleted Volumes")?;
         }
-        let removed = unused(cx, self.all, &self.filter).await?;
-        if !removed.names.is_empty() {
-            let names = removed.names.join("\n");
-            cx.output().print(format!("Deleted Volumes:\n{names}\n\n"))?;
-        }
-        let bytes = human::size(removed.bytes);
-        cx.output().print_line(format!("Total reclaimed space: {bytes}"))?;
         Ok(Exit::Success)
     }
-}
-
-/// Volumes that were removed.
-#[derive(Debug, Default)]
-pub struct Pruned {
-    /// Their names.
-    pub names: Vec<String>,
-    /// What they took.
-    pub bytes: u64,
 }
 
 /// Removes volumes that no container mounts and that match; named ones only if `all` are meant.
@@ -71,8 +48,7 @@ pub struct Pruned {
 /// A filter is wrong, or one cannot be removed.
 pub async fn unused(cx: &Context<impl Engine>, all: bool, filter: &[String]) -> Result<Pruned> {
     let filters = Filters::parse(filter, &["label", "until"])?;
-    let until = filters.values("until").iter().map(|text| moment(text, Timestamp::now()));
-    let until = until.collect::<Result<Vec<Timestamp>>>()?.into_iter().min();
+    let until = filters.until()?;
     let (engine, roots) = (cx.engine()?, cx.roots()?);
     let observed = engine.observe(&Scope::default()).await?;
     let unused = observed.volumes.values().filter(|volume| {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::base::{PortRange, Protocol};
+use crate::base::{PortRange, Protocol, capability};
 
 use super::super::model::Service;
 use super::Check;
@@ -92,61 +92,19 @@ fn signal(check: &mut Check, service: &Service) {
     }
 }
 
-/// Linux: capability.h. Names may have `CAP_` before them, in any case.
-const CAPABILITIES: [&str; 42] = [
-    "ALL",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-];
-
+/// Names may have `CAP_` before them, in any case.
 fn capabilities(check: &mut Check, service: &Service) {
     for (key, list) in [("cap_add", &service.cap_add), ("cap_drop", &service.cap_drop)] {
         for (index, name) in list.iter().enumerate() {
             let bare = name.to_ascii_uppercase();
             let bare = bare.strip_prefix("CAP_").unwrap_or(&bare);
-            if !CAPABILITIES.contains(&bare) {
+            if bare != "ALL" && capability::number(bare).is_none() {
                 let place = check.at(service, &[key, &index.to_string()]);
                 let message = format!("`{name}` is not a capability that Linux has");
-                check.out.warning("unknown-capability", place, message).suggest(bare, CAPABILITIES);
+                check
+                    .out
+                    .warning("unknown-capability", place, message)
+                    .suggest(bare, capability::NAMES.into_iter().chain(["ALL"]));
             }
         }
     }
