@@ -18,7 +18,7 @@ export COMPOSE_MIRRORS=docker.io=http://127.0.0.1:$COMPOSE_FIXTURE_PORT
 
 step 'packages'
 need cc:gcc,libc6-dev curl ip:iproute2 nft:nftables iptables strace mmdebstrap unshare:util-linux \
-    shellcheck busybox:busybox-static openssl python3 git xz:xz-utils bzip2 zstd ps:procps
+    shellcheck busybox:busybox-static crun script:bsdutils openssl python3 git xz:xz-utils bzip2 zstd ps:procps
 command -v cargo > /dev/null || { echo 'Rust is missing: https://rustup.rs' >&2; exit 1; }
 
 step 'format and lints'

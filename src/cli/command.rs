@@ -246,7 +246,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
 /// # Errors
 /// The arguments are wrong, or ask for help: see [`crate::cli::report::usage`].
 pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error> {
-    read(definition(), arguments)
+    read(definition_for(&arguments), arguments)
 }
 
 /// As [`parse`], for a program of another name, which help and errors show.
@@ -254,7 +254,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error>
 /// # Errors
 /// As [`parse`].
 pub fn parse_as(arguments: Vec<OsString>, name: &str) -> Result<(Global, Command), clap::Error> {
-    read(definition().bin_name(name), arguments)
+    read(definition_for(&arguments).bin_name(name), arguments)
 }
 
 fn read(
@@ -276,19 +276,50 @@ pub fn parse_global(words: &[OsString]) -> Global {
 /// The whole command line as clap knows it.
 #[must_use]
 pub fn definition() -> clap::Command {
+    define(&|_| true)
+}
+
+/// As [`definition`], but complete only in commands that a word names: to read these words, no
+/// other is needed, and making room in all of them takes longer than many a command.
+fn definition_for(words: &[OsString]) -> clap::Command {
+    define(&|command| {
+        let mut names = std::iter::once(command.get_name()).chain(command.get_all_aliases());
+        names.any(|name| words.iter().any(|word| word == name))
+    })
+}
+
+fn define(wanted: &dyn Fn(&clap::Command) -> bool) -> clap::Command {
     let root = Arguments::command();
     let global: Vec<_> = root.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
-    let names: Vec<_> = root.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    names.iter().fold(root, |root, name| root.mut_subcommand(name, |sub| make_room(sub, &global)))
+    make_room_below(root, &global, wanted)
+}
+
+/// Makes room in those commands below this one that are wanted.
+fn make_room_below(
+    command: clap::Command,
+    global: &[clap::Arg],
+    wanted: &dyn Fn(&clap::Command) -> bool,
+) -> clap::Command {
+    let names: Vec<_> = command
+        .get_subcommands()
+        .filter(|sub| wanted(sub))
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    names.iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |sub| make_room(sub, global, wanted))
+    })
 }
 
 /// Gives a command the global options, out of sight in its help, and without the short names that
 /// it has a use of its own for (`logs -f`, `run -p`).
-fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
+fn make_room(
+    command: clap::Command,
+    global: &[clap::Arg],
+    wanted: &dyn Fn(&clap::Command) -> bool,
+) -> clap::Command {
     let taken: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_short).collect();
     let long_names: std::collections::BTreeSet<String> =
         command.get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect();
-    let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     let own: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
     // One that a command has itself, under the same id, is the command's there.
     let foreign = global.iter().filter(|arg| !own.contains(arg.get_id()));
@@ -305,7 +336,5 @@ fn make_room(command: clap::Command, global: &[clap::Arg]) -> clap::Command {
         }
         command.arg(arg.hide(true))
     });
-    names
-        .iter()
-        .fold(command, |command, name| command.mut_subcommand(name, |sub| make_room(sub, global)))
+    make_room_below(command, global, wanted)
 }

@@ -24,6 +24,7 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
         "oci" if face == Face::Compose => Some(oci::main(&arguments[1..])),
         build::sandbox::ARGUMENT => Some(build::sandbox::main()),
         shim::ARGUMENT => Some(shim::main(&arguments[2..])),
+        shim::INIT => Some(shim::init(&arguments[2..])),
         shim::log::compress::ARGUMENT => Some(shim::log::compress::main(&arguments[2..])),
         "version" | "--version" | "-v" if arguments.len() == 2 => match face {
             Face::Compose => Some(version::print(&version::pretty())),

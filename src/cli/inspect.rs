@@ -53,7 +53,7 @@ impl Inspect {
         for name in &self.names {
             findings.add(self.first(cx, &observed, name).await?);
         }
-        findings.print(self.format.as_deref(), cx.output())
+        findings.print(self.format.as_deref(), cx)
     }
 
     /// The first thing that has the name.
@@ -86,10 +86,10 @@ impl Inspect {
         Ok(match kind {
             Thing::Container => container::inspect(cx.engine()?, observed, name, self.size).await,
             Thing::Image => cx.images()?.inspect(name),
-            Thing::Network => network::find(observed, name).map(|it| network::shape(it, observed)),
+            Thing::Network => return network::inspect(cx, name).await,
             Thing::Volume => match observed.volumes.get(name) {
                 Some(found) => Ok(volume::shape(found, &cx.roots()?)),
-                None => Err(Error::new(Kind::NotFound, format!("no such volume: {name}"))),
+                None => Err(Error::new(Kind::NotFound, format!("get {name}: no such volume"))),
             },
         })
     }

@@ -127,7 +127,7 @@ pub fn run<E: Engine + 'static>(
         output = output.with_ansi(Ansi::Never);
     }
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let face = arguments.first().map_or_else(Face::default, |program| Face::of(program));
+    let face = docker::face(&arguments);
     let (global, command) = match docker::parse(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => return report::usage(&error, &output, face),

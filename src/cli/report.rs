@@ -1,8 +1,6 @@
 //! How a command ends: its exit code, and the one place that reports errors.
 
-use std::fmt::Write as _;
-
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::base::{Error, Kind};
 use crate::cli::docker::Face;
@@ -76,6 +74,7 @@ pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle, face: F
     let text = match style {
         ProgressStyle::Json => json(error),
         _ if face == Face::Docker && matches!(failure, Failure::Coded(..)) => docker(error),
+        _ if face == Face::Docker => format!("{}\n{}", line(error, face), hints(error, ["", ""])),
         _ => plain(error, output.err_has_colour()),
     };
     // Nobody is left to tell that standard error is closed.
@@ -85,6 +84,11 @@ pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle, face: F
 
 /// Reports wrong arguments, or prints the help that was asked for. Returns the exit code.
 pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
+    if let (Face::Docker, Some(text)) = (face, misused(error)) {
+        // As below.
+        let _ = output.say(text);
+        return usage_code(error, face);
+    }
     let text = error.render();
     let shown = |colour: bool| match colour {
         true => text.ansi().to_string(),
@@ -95,6 +99,38 @@ pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
         true => output.say(shown(output.err_has_colour())),
         false => output.print(shown(output.out_has_colour())),
     };
+    usage_code(error, face)
+}
+
+/// What Docker says of an option that there is not, or of too few words.
+fn misused(error: &clap::Error) -> Option<String> {
+    let usage = match error.get(ContextKind::Usage)? {
+        ContextValue::StyledStr(usage) => usage.to_string(),
+        _ => return None,
+    };
+    let usage = usage.trim_start_matches("Usage:").trim();
+    let verb = usage.split([' ', '\n']).take_while(|word| !word.starts_with(['[', '<', '-']));
+    let verb = verb.collect::<Vec<_>>().join(" ");
+    let (what, word) = match (error.kind(), error.get(ContextKind::InvalidArg)?) {
+        (ErrorKind::UnknownArgument, ContextValue::String(option)) => {
+            match option.strip_prefix("--") {
+                Some(_) => (format!("unknown flag: {option}"), "Run"),
+                None => {
+                    let letter = option.trim_start_matches('-').chars().next()?;
+                    (format!("unknown shorthand flag: '{letter}' in {option}"), "Run")
+                }
+            }
+        }
+        (ErrorKind::MissingRequiredArgument, ContextValue::Strings(missing)) => {
+            let (count, plural) = (missing.len(), if missing.len() == 1 { "" } else { "s" });
+            (format!("docker: '{verb}' requires at least {count} argument{plural}"), "See")
+        }
+        _ => return None,
+    };
+    Some(format!("{what}\n\nUsage:  {usage}\n\n{word} '{verb} --help' for more information\n"))
+}
+
+fn usage_code(error: &clap::Error, face: Face) -> u8 {
     match (error.use_stderr(), face, error.kind()) {
         (false, ..) => 0,
         // Docker: 1 for a verb that there is not, or too few words behind it, 125 for options.
@@ -106,10 +142,31 @@ pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
     }
 }
 
+/// An error on one line. Scripts look for Docker's words: what its engine refuses is told apart
+/// from what its command line does not understand.
+#[must_use]
+pub fn line(error: &Error, face: Face) -> String {
+    match (face, error.kind()) {
+        (Face::Docker, _) if error.to_string().starts_with("No such object: ") => {
+            format!("Error: {error}")
+        }
+        (Face::Docker, Kind::NotFound | Kind::Conflict | Kind::Unauthorized) => {
+            format!("Error response from daemon: {error}")
+        }
+        (Face::Docker, _) => error.to_string(),
+        _ => format!("error: {error}"),
+    }
+}
+
 /// What `docker run` says when there is nothing to run.
 fn docker(error: &Error) -> String {
-    let hints: String = error.hints().iter().map(|hint| format!("  = hint: {hint}\n")).collect();
-    format!("docker: {error}\n{hints}\nRun 'docker run --help' for more information\n")
+    let (line, hints) = (line(error, Face::Docker), hints(error, ["", ""]));
+    format!("docker: {line}\n{hints}\nRun 'docker run --help' for more information\n")
+}
+
+/// A line for each thing that the user can do; the sign before it is in colour.
+fn hints(error: &Error, [colour, end]: [&str; 2]) -> String {
+    error.hints().iter().map(|hint| format!("  {colour}={end} hint: {hint}\n")).collect()
 }
 
 /// Exit codes that say what went wrong (Docker: 126 and 127 as shells; 130 as after Ctrl-C).
@@ -127,12 +184,7 @@ fn plain(error: &Error, colour: bool) -> String {
         true => ["\x1b[1;31m", "\x1b[36m", "\x1b[1m", "\x1b[0m"],
         false => [""; 4],
     };
-    let mut text = format!("{red}error{end}{bold}: {error}{end}\n");
-    for hint in error.hints() {
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(text, "  {cyan}={end} hint: {hint}");
-    }
-    text
+    format!("{red}error{end}{bold}: {error}{end}\n{}", hints(error, [cyan, end]))
 }
 
 fn json(error: &Error) -> String {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::base::{self, Error, Kind};
 use crate::cli::options::moment;
 use crate::cli::output::Output;
+use crate::cli::report::line;
 use crate::cli::ui::human;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -120,7 +121,7 @@ pub async fn each<E: Engine>(
         match work(name).await {
             Ok(()) => cx.output().print_line(name)?,
             Err(error) => {
-                cx.output().say_line(format!("error: {error}"))?;
+                cx.output().say_line(line(&error, cx.face()))?;
                 exit = Exit::Code(1);
             }
         }

@@ -11,11 +11,12 @@ use super::model::{MountKind, Project, Service};
 use super::node::{Node, Value};
 
 /// Every code, and what it is about.
-pub const RULES: [(&str, &str); 5] = [
+pub const RULES: [(&str, &str); 6] = [
     ("image-without-version", "an image without a version changes without notice"),
     ("unused", "a network, volume, secret or config that no service uses"),
     ("secret-in-file", "a password or key is written in the compose file"),
     ("whole-machine", "a service can do anything to the machine"),
+    ("key-as-variable", "a key of a service stands under its environment, where it has no effect"),
     ("no-restart", "a service that others need is not restarted when it fails"),
 ];
 
@@ -28,6 +29,9 @@ pub fn lint(project: &Project, allowed: &[String], out: &mut Diagnostics) {
         }
         if on("secret-in-file") {
             secrets(project, service, out);
+        }
+        if on("key-as-variable") {
+            keys(project, service, out);
         }
         if on("whole-machine") {
             privileges(project, service, out);
@@ -80,6 +84,31 @@ fn secrets(project: &Project, service: &Service, out: &mut Diagnostics) {
                 "take it from the environment, `{name}: ${{{name}:?}}`, or use `secrets`"
             ));
         }
+    }
+}
+
+/// Keys that are often written one level too deep, and that nobody calls a variable.
+const MISPLACED: [&str; 12] = [
+    "container_name",
+    "depends_on",
+    "entrypoint",
+    "healthcheck",
+    "image",
+    "network_mode",
+    "networks",
+    "platform",
+    "ports",
+    "privileged",
+    "restart",
+    "volumes",
+];
+
+/// What was meant for the service itself.
+fn keys(project: &Project, service: &Service, out: &mut Diagnostics) {
+    for name in service.environment.keys().filter(|name| MISPLACED.contains(&name.as_str())) {
+        let place = project.document.key_place(&["services", &service.name, "environment", name]);
+        out.warning("key-as-variable", place, format!("`{name}` is only a variable here"))
+            .hint("move it one level up, beside `environment`, to make it the service's");
     }
 }
 
@@ -163,7 +192,7 @@ mod tests {
 
     #[test]
     fn each_rule_finds_its_trouble_and_can_be_allowed() {
-        let text = "services:\n  web:\n    image: nginx\n    privileged: true\n    depends_on: [db]\n    environment: {DB_PASSWORD: hunter2, OTHER_PASSWORD: \"${P:-}\"}\n  db:\n    image: mysql:8.0\nvolumes: {old: }\n";
+        let text = "services:\n  web:\n    image: nginx\n    privileged: true\n    depends_on: [db]\n    environment: {platform: linux/x86_64, DB_PASSWORD: hunter2, OTHER_PASSWORD: \"${P:-}\"}\n  db:\n    image: mysql:8.0\nvolumes: {old: }\n";
         let files = Memory::new().with("/p/compose.yaml", text);
         let request = LoadRequest { working_dir: "/p".into(), ..LoadRequest::default() };
         let project = load(&request, &files).project.unwrap();
@@ -173,7 +202,14 @@ mod tests {
         codes.sort_unstable();
         assert_eq!(
             codes,
-            ["image-without-version", "no-restart", "secret-in-file", "unused", "whole-machine"]
+            [
+                "image-without-version",
+                "key-as-variable",
+                "no-restart",
+                "secret-in-file",
+                "unused",
+                "whole-machine"
+            ]
         );
         let (all, mut out) = (RULES.map(|it| it.0.to_owned()), Diagnostics::default());
         lint(&project, &all, &mut out);

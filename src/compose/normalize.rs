@@ -16,6 +16,11 @@ pub fn defaults(root: &mut Node) {
         if let Some(Value::Sequence(servers)) = service.get_mut("dns").map(|it| &mut it.value) {
             servers.retain(|server| server.as_str() != Some(""));
         }
+        if let Some(platform) = service.get_mut("platform")
+            && let Some(usual) = platform.as_str().and_then(usual_platform)
+        {
+            platform.value = Node::text(usual).value;
+        }
         list(service, "env_file", |file| put(file, "required", || boolean(true)));
         list(service, "secrets", |secret| secret_target(secret, "/run/secrets/"));
         list(service, "gpus", device_count);
@@ -37,6 +42,20 @@ pub fn defaults(root: &mut Node) {
             }
         }
     });
+}
+
+/// A platform by the name that images have for its processor; `None`: it has that already. People
+/// write what `uname -m` prints.
+fn usual_platform(written: &str) -> Option<String> {
+    let (os, rest) = written.split_once('/')?;
+    let (architecture, variant) = rest.split_once('/').unwrap_or((rest, ""));
+    let usual = match architecture {
+        "x86_64" | "x86-64" => "amd64",
+        "aarch64" => "arm64",
+        _ => return None,
+    };
+    let slash = if variant.is_empty() { "" } else { "/" };
+    Some(format!("{os}/{usual}{slash}{variant}"))
 }
 
 fn secret_target(secret: &mut Node, directory: &str) {

@@ -16,8 +16,6 @@ pub enum Reason {
     Documentation,
     /// The writable layer of a container has no quota here.
     Quota,
-    /// Its time has not come.
-    Later,
 }
 
 impl Reason {
@@ -30,14 +28,13 @@ impl Reason {
             Reason::Foreign => "it needs a program that is not part of this one",
             Reason::Documentation => "it is documentation",
             Reason::Quota => "a container's own layer has no quota here",
-            Reason::Later => "it has no effect yet",
         }
     }
 }
 
 /// Keys without effect. `*` stands for any name, `[]` for an item of a list; what is below such a
 /// key has none, either.
-pub const INERT: [(&str, Reason); 37] = [
+pub const INERT: [(&str, Reason); 36] = [
     ("services.*.cpu_count", Reason::Windows),
     ("services.*.cpu_percent", Reason::Windows),
     ("services.*.credential_spec", Reason::Windows),
@@ -73,7 +70,6 @@ pub const INERT: [(&str, Reason); 37] = [
     ("secrets.*.template_driver", Reason::Cluster),
     ("configs.*.labels", Reason::Cluster),
     ("configs.*.template_driver", Reason::Cluster),
-    ("services.*.runtime", Reason::Later),
     ("version", Reason::Documentation),
 ];
 

@@ -44,6 +44,8 @@ pub struct Host<'a> {
     pub volume: &'a dyn Fn(&str) -> VolumeContent,
     /// Layers of an image whose files are mounted, topmost first.
     pub image: &'a dyn Fn(&Digest) -> Vec<PathBuf>,
+    /// The program of the OCI runtime that runs it; `None`: ours does.
+    pub runtime: Option<PathBuf>,
     /// The device nodes at a path or below it; none: there are none.
     pub devices: &'a dyn Fn(&str) -> Vec<(PathBuf, HostDevice)>,
 }
@@ -109,6 +111,7 @@ pub fn bundle(spec: &ContainerSpec, host: &Host<'_>) -> Result<Bundle> {
             user: spec.process.user.clone(),
             groups: spec.process.groups.clone(),
         }),
+        runtime: host.runtime.clone(),
         init: spec.init,
         seccomp: match spec.security.privileged {
             true => Seccomp::Unconfined,

@@ -24,13 +24,13 @@ use crate::base::{ContainerId, Digest, Result};
 use crate::build;
 use crate::image::Reference;
 use crate::image::diff::Change;
-use crate::resource::container::{ContainerSpec, Status};
+use crate::resource::container::{ContainerSpec, Link, Status};
 use crate::resource::event::Event;
 use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
-    Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
+    Endpoint, Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
 };
 
 pub use crate::resource::log::{LogOptions, LogRecord, Stream};
@@ -68,6 +68,14 @@ pub trait Engine {
     /// Removes networks, all in one go; those that are gone already count as removed.
     /// `Kind::Conflict` if a container is attached to one of them.
     async fn remove_networks(&self, names: &[String]) -> Result<()>;
+
+    /// Connects a container to one more network, at once if it runs. `links` are names that only
+    /// this container resolves. `Kind::Conflict` if it is connected, or has no network of its own.
+    async fn connect(&self, id: &ContainerId, endpoint: &Endpoint, links: &[Link]) -> Result<()>;
+
+    /// Disconnects a container from a network, at once if it runs. `Kind::NotFound` if it is not
+    /// connected.
+    async fn disconnect(&self, id: &ContainerId, network: &str) -> Result<()>;
 
     /// Makes a volume.
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<Volume>;
@@ -140,6 +148,10 @@ pub trait Engine {
         archive: OwnedFd,
         options: &CopyOptions,
     ) -> Result<()>;
+
+    /// Removes what is at these paths of a container, directories with all that is in them. What is
+    /// gone already counts as removed.
+    async fn remove_files(&self, id: &ContainerId, paths: &[String]) -> Result<()>;
 
     /// What a container has changed of its image's files: absolute paths, sorted.
     async fn changes(&self, id: &ContainerId) -> Result<Vec<(Change, PathBuf)>>;

@@ -23,6 +23,20 @@ pub enum Change {
     Deleted,
 }
 
+/// A line for each change: a letter for how it differs, and the path (Docker: `docker diff`).
+#[must_use]
+pub fn lines(changes: &[(Change, PathBuf)]) -> String {
+    let line = |(change, path): &(Change, PathBuf)| {
+        let letter = match change {
+            Change::Added => 'A',
+            Change::Changed => 'C',
+            Change::Deleted => 'D',
+        };
+        format!("{letter} {}\n", path.display())
+    };
+    changes.iter().map(line).collect()
+}
+
 /// A file of an image: where its layer has it, and what it is.
 #[derive(Debug)]
 struct Found {

@@ -21,17 +21,82 @@ use super::{bridge, options, vlan};
 /// # Errors
 /// A bridge is missing ([`super::ensure`] makes it), or an interface name is taken.
 pub fn attach(leases: &[Lease], namespace: BorrowedFd<'_>) -> Result<Vec<AttachedEndpoint>> {
-    let mut inner = netns::inside(namespace, || {
-        settings(leases)?;
-        bridge::open()
+    let name = |number: usize, lease: &Lease| {
+        lease.endpoint.interface.clone().unwrap_or_else(|| format!("eth{number}"))
+    };
+    let named = leases.iter().enumerate().map(|(number, lease)| (lease, name(number, lease)));
+    let endpoints = named.map(|(lease, name)| describe(lease, name)).collect::<Result<Vec<_>>>()?;
+    connect(leases, &endpoints, 0, namespace)?;
+    Ok(endpoints)
+}
+
+/// Gives a namespace the interface of the last of `leases`; `endpoints` are those it has. The
+/// default route moves to it if it has the highest priority.
+///
+/// # Errors
+/// As [`attach`].
+pub fn join(
+    leases: &[Lease],
+    endpoints: &[AttachedEndpoint],
+    namespace: BorrowedFd<'_>,
+) -> Result<AttachedEndpoint> {
+    let Some(lease) = leases.last() else {
+        return Err(Error::other("there is no network to join"));
+    };
+    let taken = |name: &String| endpoints.iter().any(|endpoint| endpoint.interface == *name);
+    let free = (0..).map(|number| format!("eth{number}")).find(|name| !taken(name));
+    let name = lease.endpoint.interface.clone().or(free).unwrap_or_default();
+    let all = [endpoints, &[describe(lease, name)?]].concat();
+    connect(leases, &all, endpoints.len(), namespace)?;
+    all.last().cloned().ok_or_else(|| Error::other("there is no network to join"))
+}
+
+/// Takes an interface away from a namespace. The default route moves to the best of those that
+/// stay.
+///
+/// # Errors
+/// The kernel does not let the interface go.
+pub fn leave(
+    endpoint: &AttachedEndpoint,
+    (leases, endpoints): (&[Lease], &[AttachedEndpoint]),
+    namespace: BorrowedFd<'_>,
+) -> Result<()> {
+    let mut inner = inside(namespace, bridge::open)?;
+    let mut messages = Vec::new();
+    if let Some(link) = bridge::find(&mut inner, &endpoint.interface)? {
+        messages.push(route::delete(link.index));
+    }
+    if let Some(number) = default_route(leases) {
+        let index = index(&mut inner, &endpoints[number].interface)?;
+        messages.extend(default_routes(&leases[number], &endpoints[number], index));
+    }
+    inner.exchange(&messages).map(drop).map_err(|failure| {
+        Error::other(format!("cannot remove interface {}", endpoint.interface)).with_source(failure)
     })
-    .context(|| "cannot enter the container's network".to_owned())??;
+}
+
+/// Does `work` in the container's network namespace.
+fn inside<T>(namespace: BorrowedFd<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    netns::inside(namespace, work).context(|| "cannot enter the container's network".to_owned())?
+}
+
+/// Makes the interfaces from number `from` on.
+fn connect(
+    leases: &[Lease],
+    endpoints: &[AttachedEndpoint],
+    from: usize,
+    namespace: BorrowedFd<'_>,
+) -> Result<()> {
+    let new = &leases[from..];
+    let mut inner = inside(namespace, || {
+        settings(new)?;
+        bridge::open()
+    })?;
     let mut outer = bridge::open()?;
-    let endpoints = leases.iter().enumerate().map(describe).collect::<Result<Vec<_>>>()?;
     let mut messages = vec![route::up(LOOPBACK)];
     let mut outside = Vec::new();
     let first = default_route(leases);
-    for (number, (lease, endpoint)) in leases.iter().zip(&endpoints).enumerate() {
+    for (number, (lease, endpoint)) in leases.iter().zip(endpoints).enumerate().skip(from) {
         outside.extend(plug(&mut outer, lease, endpoint, namespace)?);
         let index = index(&mut inner, &endpoint.interface)?;
         messages.extend(addresses(lease, endpoint, index));
@@ -44,21 +109,19 @@ pub fn attach(leases: &[Lease], namespace: BorrowedFd<'_>) -> Result<Vec<Attache
     inner.exchange(&messages).map_err(|failure| {
         Error::other("cannot set up the container's interfaces").with_source(failure)
     })?;
-    if leases.iter().any(|lease| options::sysctls(&lease.endpoint).is_some()) {
-        netns::inside(namespace, || own_settings(leases, &endpoints))
-            .context(|| "cannot enter the container's network".to_owned())??;
+    if new.iter().any(|lease| options::sysctls(&lease.endpoint).is_some()) {
+        inside(namespace, || own_settings(new, &endpoints[from..]))?;
     }
     // Asking for a link, here and above, makes the kernel (6.8 and later) act on its new carrier
     // at once; else the container's first packets would be dropped until a work queue gets to it.
     // A bridge itself has a carrier only since its first port has one.
-    let bridged = leases.iter().filter(|lease| vlan::is_bridged(&lease.network.spec));
+    let bridged = new.iter().filter(|lease| vlan::is_bridged(&lease.network.spec));
     let bridges = bridged.map(|lease| &lease.network.bridge);
     let questions: Vec<Message> =
         outside.iter().chain(bridges).map(|name| route::get_link(name)).collect();
-    outer.exchange(&questions).map_err(|failure| {
+    outer.exchange(&questions).map(drop).map_err(|failure| {
         Error::other("cannot look at the container's interfaces").with_source(failure)
-    })?;
-    Ok(endpoints)
+    })
 }
 
 /// Number of the loopback device in every namespace.
@@ -90,13 +153,12 @@ fn own_settings(leases: &[Lease], endpoints: &[AttachedEndpoint]) -> Result<()> 
 }
 
 /// The endpoint as it will be, before anything is made.
-fn describe((number, lease): (usize, &Lease)) -> Result<AttachedEndpoint> {
+fn describe(lease: &Lease, interface: String) -> Result<AttachedEndpoint> {
     let prefix = |v4: bool| {
         let of = |(gateway, prefix): (IpAddr, u8)| (gateway.is_ipv4() == v4).then_some(prefix);
         bridge::gateways(&lease.network).find_map(of).unwrap_or_default()
     };
     let gateways = || bridge::gateways(&lease.network).map(|(gateway, _)| gateway);
-    let interface = lease.endpoint.interface.clone().unwrap_or_else(|| format!("eth{number}"));
     Ok(AttachedEndpoint {
         network: lease.network.spec.name.clone(),
         interface,

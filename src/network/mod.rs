@@ -29,7 +29,7 @@ mod tests;
 mod vlan;
 
 pub use address::{Lease, allocate};
-pub use attach::attach;
+pub use attach::{attach, join, leave};
 pub use bridge::ensure;
 pub use dns::Responder;
 pub use ports::Publisher;

@@ -40,7 +40,9 @@ pub use down::{DownOptions, RemoveImages, RemoveOptions, down, rm};
 pub use hooks::post_start;
 pub use images::{ImageOptions, image_names, images, needed_images};
 pub use lifecycle::{Selection, kill, pause, restart, start, stop};
-pub use lower::{LowerOptions, image_of, known_services, lower, signal_name, single, tmpfs};
+pub use lower::{
+    LowerOptions, image_of, known_services, lower, restart_policy, signal_name, single, tmpfs,
+};
 pub use run::{RunOptions, run};
 pub use step::{Action, Await, Fetch, Moment, Plan, Step, StepId, Target};
 pub use text::Words;

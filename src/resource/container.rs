@@ -64,6 +64,8 @@ pub struct ContainerSpec {
     pub security: Security,
     /// Namespaces that are not the container's own.
     pub namespaces: Namespaces,
+    /// Another OCI runtime that runs it, by path or name; `None`: ours.
+    pub runtime: Option<String>,
     /// Run our own init as process 1, which reaps and forwards signals.
     pub init: bool,
     /// Kernel parameters, keys with dots, as in `net.core.somaxconn`.

@@ -50,6 +50,9 @@ pub struct Endpoint {
     pub gateway_priority: i32,
     /// Options of this attachment, with Docker's names.
     pub driver_opts: BTreeMap<String, String>,
+    /// It was made after the container, by `network connect`: what made the container does not
+    /// miss it.
+    pub by_hand: bool,
 }
 
 /// Resolver settings of a container.

@@ -21,6 +21,8 @@ pub struct Update {
     pub cpu_rt_period: Option<u64>,
     /// CPUs to run on.
     pub cpuset: Option<String>,
+    /// Memory nodes to use.
+    pub cpuset_mems: Option<String>,
     /// Memory.
     pub memory: Option<Bytes>,
     /// Memory plus swap; -1: unlimited swap.
@@ -75,6 +77,7 @@ impl Update {
         set(&mut limits.cpu_rt_runtime, self.cpu_rt_runtime);
         set(&mut limits.cpu_rt_period, self.cpu_rt_period);
         set(&mut limits.cpuset, self.cpuset.clone());
+        set(&mut limits.cpuset_mems, self.cpuset_mems.clone());
         set(&mut limits.memory, self.memory);
         set(&mut limits.memory_swap, self.memory_swap);
         set(&mut limits.memory_reservation, self.memory_reservation);

@@ -20,6 +20,8 @@ pub struct Bundle {
     /// Who the program runs as, as written: resolved inside the image, by the child.
     /// `None`: `spec.process.user` holds numbers already (`compose oci`).
     pub user: Option<UserSpec>,
+    /// The program of another OCI runtime that runs the container; `None`: ours does.
+    pub runtime: Option<PathBuf>,
     /// Run our init as process 1: it reaps orphans and forwards signals.
     pub init: bool,
     /// The system call filter, unless `spec.linux.seccomp` names one.

@@ -78,6 +78,22 @@ impl Sets {
         Sets { bounding: all, effective: all, permitted: all, inheritable: 0, ambient: 0 }
     }
 
+    /// These sets as a specification says them.
+    #[must_use]
+    pub fn to_oci(&self) -> LinuxCapabilities {
+        let set = |bits: u64| -> Option<Capabilities> {
+            let numbers = (0..NAMES.len()).filter(|number| bits & (1 << number) != 0);
+            Some(numbers.filter_map(|number| named(NAMES[number])).collect())
+        };
+        let mut sets = LinuxCapabilities::default();
+        sets.set_bounding(set(self.bounding))
+            .set_effective(set(self.effective))
+            .set_permitted(set(self.permitted))
+            .set_inheritable(set(self.inheritable))
+            .set_ambient(set(self.ambient));
+        sets
+    }
+
     /// These sets without what this process does not have itself, and the names of what is
     /// missing: it cannot give that away.
     ///
@@ -136,7 +152,9 @@ impl Sets {
                 inheritable: set(self.inheritable),
             },
         )?;
-        for number in (0..64).filter(|number| self.ambient & (1 << number) != 0) {
+        // Others cannot be (capabilities(7)); crun's own configurations name some all the same.
+        let ambient = self.ambient & self.permitted & self.inheritable;
+        for number in (0..64).filter(|number| ambient & (1 << number) != 0) {
             rustix::thread::configure_capability_in_ambient_set(set(1 << number), true)?;
         }
         Ok(())

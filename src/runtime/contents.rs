@@ -20,7 +20,7 @@ pub fn mount(root: &Root, contents: &[Content]) -> Result<()> {
     if contents.is_empty() {
         return Ok(());
     }
-    let store = make_store(root).context(|| "cannot make a tmpfs for secrets".to_owned())?;
+    let store = attached(root).context(|| "cannot make a tmpfs for secrets".to_owned())?;
     for (index, content) in contents.iter().enumerate() {
         put(root, &store, index, content)
             .context(|| format!("cannot put a file on {}", content.target.display()))?;
@@ -30,29 +30,44 @@ pub fn mount(root: &Root, contents: &[Content]) -> Result<()> {
 
 /// A tmpfs, attached over the root directory while files of it are mounted elsewhere: before
 /// Linux 6.15 a mount can only be copied while it is attached.
-fn make_store(root: &Root) -> io::Result<OwnedFd> {
-    let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
-    let tmpfs = FileSystem::new("tmpfs")?;
-    tmpfs.set("mode", "700")?;
-    let store = match tmpfs.flag("noswap") {
-        Ok(()) => tmpfs.mount(attributes)?,
-        // Before Linux 6.4.
-        Err(_) => FileSystem::new("tmpfs")?.mount(attributes)?,
-    };
+fn attached(root: &Root) -> io::Result<OwnedFd> {
+    let store = store()?;
     mount::attach(store.as_fd(), root.as_fd())?;
     Ok(store)
 }
 
-fn put(root: &Root, store: &OwnedFd, index: usize, content: &Content) -> io::Result<()> {
-    let name = index.to_string();
+/// A tmpfs that is not written to disk, not attached yet.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn store() -> io::Result<OwnedFd> {
+    let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+    let tmpfs = FileSystem::new("tmpfs")?;
+    tmpfs.set("mode", "700")?;
+    match tmpfs.flag("noswap") {
+        Ok(()) => tmpfs.mount(attributes),
+        // Before Linux 6.4.
+        Err(_) => FileSystem::new("tmpfs")?.mount(attributes),
+    }
+}
+
+/// Writes a file of `store`, with its owner and mode.
+///
+/// # Errors
+/// The name is taken, or there is no room.
+pub fn write(store: &OwnedFd, name: &str, content: &Content) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(store, &name, flags, Mode::from_raw_mode(0o600))?;
+    let file = rustix::fs::openat(store, name, flags, Mode::from_raw_mode(0o600))?;
     let (uid, gid) = (Uid::from_raw(content.uid), Gid::from_raw(content.gid));
     let mut file = std::fs::File::from(file);
     file.write_all(&content.data)?;
     rustix::fs::fchown(&file, Some(uid), Some(gid))?;
-    rustix::fs::fchmod(&file, Mode::from_raw_mode(content.mode & 0o7777))?;
-    drop(file);
+    Ok(rustix::fs::fchmod(&file, Mode::from_raw_mode(content.mode & 0o7777))?)
+}
+
+fn put(root: &Root, store: &OwnedFd, index: usize, content: &Content) -> io::Result<()> {
+    let name = index.to_string();
+    write(store, &name, content)?;
     let one = mount::copy(store.as_fd(), &name, false)?;
     mount::change(one.as_fd(), false, Attributes::set(libc::MOUNT_ATTR_RDONLY))?;
     let target = root.make(&Path::new("/").join(&content.target), Make::File)?;

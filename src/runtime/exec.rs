@@ -115,7 +115,7 @@ impl Other {
 }
 
 /// `base` with `more` in place of entries with the same name.
-fn merged(base: &[String], more: &[String]) -> Vec<String> {
+pub(super) fn merged(base: &[String], more: &[String]) -> Vec<String> {
     let name = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();
     let replaced = |entry: &&String| !more.iter().any(|other| name(other) == name(entry));
     base.iter().filter(replaced).chain(more).cloned().collect()

@@ -23,6 +23,7 @@ mod copyup;
 mod dev;
 mod exec;
 mod first;
+pub mod foreign;
 pub mod hooks;
 mod idmap;
 pub mod label;
@@ -32,7 +33,7 @@ mod mounts;
 mod namespaces;
 pub mod options;
 mod program;
-mod reaper;
+pub mod reaper;
 pub mod root;
 pub mod rootfs;
 mod schedule;
@@ -47,6 +48,7 @@ pub mod view;
 pub use bundle::{Bundle, Content, Rootfs, Seccomp, UserSpec};
 pub use cgroup::Cgroup;
 pub use exec::exec;
+pub use foreign::Foreign;
 pub use start::{
     Alone, ExecSpec, Namespace, Setup, Size, Started, Stdio, hear, start, start_alone,
 };

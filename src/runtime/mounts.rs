@@ -239,6 +239,12 @@ pub fn has(prepared: &[Prepared], target: &str) -> bool {
 }
 
 impl Prepared {
+    /// The detached mount, its attributes not set yet; `None`: control groups, which are several.
+    #[must_use]
+    pub fn into_mount(self) -> Option<OwnedFd> {
+        self.mount
+    }
+
     /// The place it is attached to.
     fn target(&self, root: &Root) -> Result<OwnedFd> {
         let failed = || format!("cannot make mount point {}", self.target.display());

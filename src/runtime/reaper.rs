@@ -6,14 +6,64 @@
 //! dumpable, so that a process without `CAP_SYS_PTRACE` can neither trace it, nor read its memory,
 //! nor follow `/proc/1/exe`; and that leads to a read-only mount (`sys::selfexe`).
 
+use std::convert::Infallible;
+use std::ffi::{CString, OsString};
+use std::io::Write;
+use std::process::ExitCode;
+
 use rustix::process::{DumpableBehavior, Pid, WaitOptions};
 
-use crate::base::{Context, Result};
+use crate::base::{Context, Error, Kind, Result};
 use crate::sys::process;
 use crate::sys::signal::{Received, Signals};
 
+use super::search;
+
 /// What process listings in the container show.
 const TITLE: &str = "compose-init";
+
+/// First argument of our executable as process 1 of a container that another runtime started;
+/// the program and its arguments follow.
+pub const ARGUMENT: &str = "__init";
+
+/// Runs the program that `arguments` name, as process 1 (see [`fork`]); the exit code is what is
+/// left to say.
+#[must_use]
+pub fn main(arguments: &[OsString]) -> ExitCode {
+    let Err(error) = become_parent(arguments);
+    eprint_failure(&error)
+}
+
+fn become_parent(arguments: &[OsString]) -> Result<Infallible> {
+    let text = |word: &OsString| word.to_string_lossy().into_owned();
+    let argv: Vec<String> = arguments.iter().map(text).collect();
+    let strings = |words: Vec<OsString>| -> Result<Vec<CString>> {
+        let convert = |word: OsString| CString::new(word.into_encoded_bytes());
+        let converted = words.into_iter().map(convert).collect::<Result<_, _>>();
+        converted.map_err(|error| Error::other("an argument has a NUL byte").with_source(error))
+    };
+    let environment = std::env::vars_os().map(|(mut name, value)| {
+        name.push("=");
+        name.push(value);
+        name
+    });
+    let (arguments, environment) = (strings(arguments.to_vec())?, strings(environment.collect())?);
+    // Before there is a child, so that a missing program is told by the first process's end.
+    search::check(argv.first().map_or("", String::as_str), &environment)?;
+    fork(rustix::termios::isatty(rustix::stdio::stdin()))?;
+    process::reset_signals();
+    Err(search::execute(&argv, &arguments, &environment))
+}
+
+/// Docker's exit codes for a program that could not be executed.
+fn eprint_failure(error: &Error) -> ExitCode {
+    // There is nobody but the container's log to tell it to.
+    let _ = writeln!(std::io::stderr(), "[compose-init] {error}");
+    match error.kind() {
+        Kind::NoSuchProgram => ExitCode::from(127),
+        _ => ExitCode::from(126),
+    }
+}
 
 /// Forks: returns in the child, which is to execute the program. The caller stays behind as
 /// process 1 and never returns; it ends when the program ends, with its exit code.

@@ -339,7 +339,7 @@ pub(super) fn listener(
 }
 
 /// Major and minor version; newest imaginable when it cannot be read.
-fn kernel_version() -> (u32, u32) {
+pub(super) fn kernel_version() -> (u32, u32) {
     let name = rustix::system::uname();
     let release = name.release().to_string_lossy();
     let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);

@@ -73,6 +73,27 @@ impl Announcer {
         }
     }
 
+    /// It has joined a network, or left one.
+    pub(super) fn rewired(&mut self, spec: &ContainerSpec, action: &str, network: &str) {
+        self.spec.network.clone_from(&spec.network);
+        if let Some(event) = self.about(action, network) {
+            // As in `tell`.
+            let _ = journal::append(&self.roots, &event);
+        }
+    }
+
+    /// What is told of a network; `None` if it is gone.
+    fn about(&self, action: &str, name: &str) -> Option<Event> {
+        let found = network::get(&self.roots, name).ok()?;
+        let driver = match found.spec.driver.as_str() {
+            "" => "bridge",
+            driver => driver,
+        };
+        let event = Event::now(EventKind::Network, action, found.id.as_str());
+        let event = event.with("container", self.id.as_str()).with("name", name);
+        Some(event.with("type", driver))
+    }
+
     /// Its networks and volumes are in use from now on, or no longer.
     pub(super) fn surroundings(&self, in_use: bool) {
         let (network, volume) = match in_use {
@@ -81,15 +102,7 @@ impl Announcer {
         };
         let mut events = Vec::new();
         if let NetworkMode::Networks(endpoints) = &self.spec.network {
-            for endpoint in endpoints {
-                let Ok(found) = network::get(&self.roots, &endpoint.network) else { continue };
-                events.push(
-                    Event::now(EventKind::Network, network, found.id)
-                        .with("container", self.id.as_str())
-                        .with("name", endpoint.network.as_str())
-                        .with("type", "bridge"),
-                );
-            }
+            events.extend(endpoints.iter().filter_map(|it| self.about(network, &it.network)));
         }
         for mount in self.spec.all_mounts() {
             let MountSource::Volume { name, .. } = &mount.source else { continue };

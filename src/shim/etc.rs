@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use crate::base::{Error, Kind, Result};
+use crate::resource::ContainerSpec;
 use crate::resource::container::AttachedEndpoint;
 use crate::resource::network::Dns;
 
@@ -33,7 +34,18 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 ";
 
-impl Hosts<'_> {
+impl<'a> Hosts<'a> {
+    /// What a container's specification says of it, without its addresses.
+    #[must_use]
+    pub fn own(hostname: &'a str, spec: &'a ContainerSpec) -> Hosts<'a> {
+        Hosts {
+            hostname,
+            domain: spec.domainname.as_deref().unwrap_or_default(),
+            extra: &spec.extra_hosts,
+            ..Hosts::default()
+        }
+    }
+
     /// The file's text.
     ///
     /// # Errors
@@ -44,18 +56,19 @@ impl Hosts<'_> {
             text += LOCALHOST_V6;
         }
         text += &self.extra_lines()?;
+        text.extend(self.endpoints.iter().map(|endpoint| self.lines_of(endpoint)));
+        Ok(text)
+    }
+
+    /// The lines about the container's own addresses in one network.
+    #[must_use]
+    pub fn lines_of(&self, endpoint: &AttachedEndpoint) -> String {
         let names = match self.domain {
             "" => self.hostname.to_owned(),
             domain => format!("{}.{domain} {}", self.hostname, self.hostname),
         };
-        for endpoint in self.endpoints {
-            let addresses = [endpoint.ipv4.map(IpAddr::V4), endpoint.ipv6.map(IpAddr::V6)];
-            for address in addresses.into_iter().flatten() {
-                // Writing to a string does not fail.
-                let _ = writeln!(text, "{address}\t{names}");
-            }
-        }
-        Ok(text)
+        let addresses = [endpoint.ipv4.map(IpAddr::V4), endpoint.ipv6.map(IpAddr::V6)];
+        addresses.into_iter().flatten().map(|address| format!("{address}\t{names}\n")).collect()
     }
 
     /// The lines of `extra_hosts` alone, as they are added to the host's file too.
@@ -75,6 +88,7 @@ impl Hosts<'_> {
                 }
                 (address, _) => address.to_owned(),
             };
+            // Writing to a string does not fail.
             let _ = writeln!(text, "{address}\t{name}");
         }
         Ok(text)

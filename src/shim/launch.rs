@@ -5,11 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use oci_spec::runtime::LinuxNamespaceType;
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::resource::container::{ContainerSpec, Sharing};
 use crate::resource::process::ExecSpec;
-use crate::runtime::{self, Bundle, Cgroup, Namespace, Setup, Size, Started, Stdio};
+use crate::runtime::{self, Bundle, Cgroup, Foreign, Namespace, Setup, Size, Started, Stdio};
 use crate::state::{self, ContainerDir, Roots};
 use crate::sys::pidfd;
 
@@ -21,6 +22,9 @@ use super::poller::Poller;
 #[derive(Debug)]
 pub(super) struct Payload {
     bundle: Bundle,
+    /// Another runtime, if it runs the container. The cgroup is its affair then: there while the
+    /// container runs.
+    foreign: Option<Foreign>,
     cgroup: Option<Cgroup>,
     /// Namespaces that exist before the container does.
     joined: Vec<(LinuxNamespaceType, OwnedFd)>,
@@ -65,11 +69,16 @@ impl Payload {
             Sharing::Container(other) => Some(Neighbour::find(roots, other)?.namespace("mnt")?),
             _ => None,
         };
-        let cgroup = Cgroup::create(&bundle.cgroup(), &bundle.resources())?;
+        let foreign = foreign(&bundle, dir);
+        let cgroup = match &foreign {
+            Some(_) => None,
+            None => Some(Cgroup::create(&bundle.cgroup(), &bundle.resources())?),
+        };
         let stdin_open = spec.process.stdin_open;
         Ok(Payload {
             bundle,
-            cgroup: Some(cgroup),
+            foreign,
+            cgroup,
             joined,
             shared_memory,
             init: None,
@@ -88,8 +97,27 @@ impl Payload {
         poller: &Poller,
         size: Option<Size>,
     ) -> Result<i32> {
-        let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
-        self.oom_before = cgroup.oom_kills();
+        let process = self.bundle.spec.process().as_ref();
+        let terminal = process.is_some_and(|process| process.terminal() == Some(true));
+        let mut init = if terminal {
+            self.begin(Stdio::Terminal { size })?
+        } else {
+            let theirs = output.pipes(poller, self.stdin_open)?;
+            self.begin(Stdio::Pipes {
+                stdin: theirs.stdin.as_fd(),
+                stdout: theirs.stdout.as_fd(),
+                stderr: theirs.stderr.as_fd(),
+            })?
+        };
+        if let Some(master) = init.terminal.take() {
+            output.terminal(poller, master)?;
+        }
+        let pid = init.pid.as_raw_pid();
+        self.init = Some(init);
+        Ok(pid)
+    }
+
+    fn begin(&mut self, stdio: Stdio<'_>) -> Result<Started> {
         let joined: Vec<Namespace<'_>> = self
             .joined
             .iter()
@@ -99,32 +127,16 @@ impl Payload {
             self.shared_memory.as_ref().map(neighbour::shared_memory).transpose()?;
         let mounts: Vec<_> =
             shared_memory.iter().map(|mount| (Path::new("/dev/shm"), mount.as_fd())).collect();
-        let process = self.bundle.spec.process().as_ref();
-        let terminal = process.is_some_and(|process| process.terminal() == Some(true));
-        let mut init = if terminal {
-            let stdio = Stdio::Terminal { size };
-            runtime::start(
-                &self.bundle,
-                &Setup { cgroup, namespaces: &joined, mounts: &mounts, stdio },
-            )?
-        } else {
-            let theirs = output.pipes(poller, self.stdin_open)?;
-            let stdio = Stdio::Pipes {
-                stdin: theirs.stdin.as_fd(),
-                stdout: theirs.stdout.as_fd(),
-                stderr: theirs.stderr.as_fd(),
-            };
-            runtime::start(
-                &self.bundle,
-                &Setup { cgroup, namespaces: &joined, mounts: &mounts, stdio },
-            )?
-        };
-        if let Some(master) = init.terminal.take() {
-            output.terminal(poller, master)?;
+        if let Some(foreign) = &self.foreign {
+            let started = foreign.start(&self.bundle, &joined, &mounts, &stdio)?;
+            self.cgroup = Cgroup::open(&self.bundle.cgroup())?;
+            self.oom_before = 0;
+            return Ok(started);
         }
-        let pid = init.pid.as_raw_pid();
-        self.init = Some(init);
-        Ok(pid)
+        let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
+        self.oom_before = cgroup.oom_kills();
+        let (namespaces, mounts) = (&joined[..], &mounts[..]);
+        runtime::start(&self.bundle, &Setup { cgroup, namespaces, mounts, stdio })
     }
 
     /// What could not be done as asked, but was no reason to stop.
@@ -140,7 +152,6 @@ impl Payload {
     /// As [`runtime::exec`]; [`Kind::NotFound`] when the container does not run.
     pub(super) fn exec(&self, spec: &ExecSpec, stdio: &Stdio<'_>) -> Result<Started> {
         let init = self.init.as_ref().ok_or_else(not_running)?;
-        let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
         let mut env = spec.env.clone();
         let names_terminal = |entry: &String| entry.starts_with("TERM=");
         let inherited = self.bundle.spec.process().as_ref();
@@ -157,6 +168,10 @@ impl Payload {
             privileged: spec.privileged,
             ..runtime::ExecSpec::default()
         };
+        if let Some(foreign) = &self.foreign {
+            return foreign.exec(&self.bundle, init.pid, &exec, stdio);
+        }
+        let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
         runtime::exec(init.pidfd.as_fd(), &self.bundle, &exec, cgroup, stdio)
     }
 
@@ -172,6 +187,13 @@ impl Payload {
     pub(super) fn signal(&self, name: &str) -> Result<()> {
         let number = signal_number(name)?;
         let Some(init) = &self.init else { return Ok(()) };
+        if let Some(foreign) = &self.foreign {
+            match foreign.signal(number) {
+                // It has just ended, or nothing but the kernel can end it.
+                Err(_) if number == libc::SIGKILL || has_ended(init) => {}
+                result => return result,
+            }
+        }
         match pidfd::send_signal(init.pidfd.as_fd(), number) {
             Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
                 Err(error).context(|| format!("cannot send {name}"))
@@ -185,6 +207,9 @@ impl Payload {
     /// # Errors
     /// As [`Cgroup::freeze`].
     pub(super) fn freeze(&self, frozen: bool) -> Result<()> {
+        if let Some(foreign) = &self.foreign {
+            return foreign.freeze(frozen);
+        }
         let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
         if frozen { cgroup.freeze() } else { cgroup.thaw() }
     }
@@ -207,7 +232,13 @@ impl Payload {
     /// The run is over. Whether a process of it was killed for lack of memory.
     pub(super) fn end_run(&mut self) -> bool {
         self.init = None;
-        self.cgroup.as_ref().is_some_and(|cgroup| cgroup.oom_kills() > self.oom_before)
+        let killed = self.cgroup.as_ref().is_some_and(|it| it.oom_kills() > self.oom_before);
+        if let Some(foreign) = &self.foreign {
+            self.cgroup = None;
+            // What is left shows when it is started again, or removed.
+            let _ = foreign.delete(&self.bundle);
+        }
+        killed
     }
 
     /// Removes the cgroup.
@@ -216,8 +247,24 @@ impl Payload {
     /// Processes are left in it.
     pub(super) fn remove(&mut self) -> Result<()> {
         self.init = None;
+        if let Some(foreign) = &self.foreign {
+            foreign.delete(&self.bundle)?;
+        }
         self.cgroup.take().map_or(Ok(()), Cgroup::remove)
     }
+}
+
+/// The container as another runtime knows it; `None`: ours runs it.
+pub(super) fn foreign(bundle: &Bundle, dir: &ContainerDir) -> Option<Foreign> {
+    let id = dir.data().file_name().unwrap_or_default().to_string_lossy();
+    Foreign::of(bundle, &id, dir.foreign())
+}
+
+/// Whether the process is gone, reaped or not.
+fn has_ended(started: &Started) -> bool {
+    let mut process = [PollFd::new(&started.pidfd, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut process, Some(&now)).is_ok_and(|count| count > 0)
 }
 
 /// The number of a signal.

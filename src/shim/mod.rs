@@ -20,6 +20,7 @@ pub mod protocol;
 mod records;
 mod recover;
 mod remove;
+mod rewire;
 mod run;
 mod serve;
 mod socket;
@@ -28,6 +29,7 @@ mod start;
 pub mod supervisor;
 mod wiring;
 
+pub use crate::runtime::reaper::{ARGUMENT as INIT, main as init};
 pub use recover::recover;
 pub use spawn::{ARGUMENT, spawn, spawn_from};
 pub use start::main;

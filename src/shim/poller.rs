@@ -120,6 +120,8 @@ pub(super) struct Poller {
     epoll: OwnedFd,
     timer: OwnedFd,
     alarms: Vec<(Alarm, Duration)>,
+    /// What the timer is set to. It is never read: it stays readable until it is set again.
+    armed: Option<Duration>,
 }
 
 impl Poller {
@@ -132,7 +134,7 @@ impl Poller {
         // Boot time goes on while the machine sleeps, and no one can set it.
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer = rustix::time::timerfd_create(TimerfdClockId::Boottime, flags)?;
-        let poller = Poller { epoll, timer, alarms: Vec::new() };
+        let poller = Poller { epoll, timer, alarms: Vec::new(), armed: None };
         poller.watch(poller.timer.as_fd(), Source::Alarm, Interest::READ)?;
         Ok(poller)
     }
@@ -203,8 +205,13 @@ impl Poller {
     }
 
     /// Sets the timer to the earliest alarm. A time in the past rings at once.
-    fn arm(&self) {
+    fn arm(&mut self) {
         let next = self.alarms.iter().map(|(_, at)| (*at).max(Duration::from_nanos(1))).min();
+        // Alarms are set after each waking; most of the time to what they are.
+        if next == self.armed {
+            return;
+        }
+        self.armed = next;
         let value = Itimerspec {
             it_interval: timespec(Duration::ZERO),
             it_value: timespec(next.unwrap_or(Duration::ZERO)),

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `Status` | one `Reply::Status`, end |
 //! | `Watch` | `Reply::Status` now and on each change, `Reply::Output` when log records were written; end when the shim ends |
-//! | `Stop`, `Kill`, `Pause`, `Resume`, `Update`, `Resize` | `Reply::Done` when it is done, end |
+//! | `Stop`, `Kill`, `Pause`, `Resume`, `Update`, `Connect`, `Disconnect`, `Resize` | `Reply::Done` when it is done, end |
 //! | `Exec` | `Reply::Started` (with the terminal's master), later `Reply::Exited`, end |
 //! | `Attach` | [`Frame`]s in both directions |
 //!
@@ -17,7 +17,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Error, Kind};
-use crate::resource::container::{RestartPolicy, Status};
+use crate::resource::Endpoint;
+use crate::resource::container::{Link, RestartPolicy, Status};
 use crate::resource::process::ExecSpec;
 
 /// Largest packet either side sends.
@@ -66,6 +67,18 @@ pub enum Request {
     Update {
         /// The policy.
         restart: RestartPolicy,
+    },
+    /// Connect the container to one more network, which is up.
+    Connect {
+        /// How.
+        endpoint: Endpoint,
+        /// Names that only this container resolves.
+        links: Vec<Link>,
+    },
+    /// Disconnect the container from a network.
+    Disconnect {
+        /// Its name.
+        network: String,
     },
     /// The attached terminal's size in lines and columns.
     Resize {

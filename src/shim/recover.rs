@@ -14,7 +14,7 @@ use crate::resource::container::{State, Status};
 use crate::runtime::{Bundle, Cgroup};
 use crate::state::{self, ContainerDir, Durability};
 
-use super::{alive, remove};
+use super::{alive, launch, remove};
 
 /// How long killed processes may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,11 +33,14 @@ pub fn recover(dir: &ContainerDir, id: &ContainerId) -> Result<()> {
         return Ok(());
     }
     let Some(_lock) = alive::take(dir)? else { return Ok(()) };
-    if let Some(bundle) = state::read::<Bundle>(&dir.bundle())?
-        && let Some(cgroup) = Cgroup::open(&bundle.cgroup())?
-    {
-        kill(&cgroup, id)?;
-        cgroup.remove()?;
+    if let Some(bundle) = state::read::<Bundle>(&dir.bundle())? {
+        if let Some(cgroup) = Cgroup::open(&bundle.cgroup())? {
+            kill(&cgroup, id)?;
+            cgroup.remove()?;
+        }
+        if let Some(foreign) = launch::foreign(&bundle, dir) {
+            foreign.delete(&bundle)?;
+        }
     }
     let spec: Option<ContainerSpec> = state::read(&dir.spec())?;
     if spec.is_some_and(|spec| spec.auto_remove) {

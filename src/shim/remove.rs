@@ -2,19 +2,28 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::{ContainerId, Context, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::mount::MountSource;
 use crate::state::{self, ContainerDir, Lock, Roots};
 
-/// Removes the container and its anonymous volumes. One rename makes it vanish; what is deleted
-/// after that is found by the next reconciliation if it is cut short.
+/// Removes the container and its anonymous volumes: all of it at once.
 ///
 /// # Errors
-/// The container cannot be renamed, or a file cannot be deleted.
+/// As [`vanish`], or a file cannot be deleted.
 pub(super) fn container(dir: &ContainerDir, roots: &Roots, id: &ContainerId) -> Result<()> {
+    rest(&vanish(dir, roots, id)?)
+}
+
+/// Makes the container vanish with one rename, and removes its anonymous volumes. Returns where its
+/// files are now, the [rest] to be deleted when nobody waits for it: if that is cut short, the next
+/// reconciliation finds it.
+///
+/// # Errors
+/// The container cannot be renamed, or a volume cannot be deleted.
+pub(super) fn vanish(dir: &ContainerDir, roots: &Roots, id: &ContainerId) -> Result<PathBuf> {
     // The name may have changed since the start.
     let spec: Option<ContainerSpec> = state::read(&dir.spec())?;
     let spec = spec.unwrap_or_default();
@@ -30,7 +39,15 @@ pub(super) fn container(dir: &ContainerDir, roots: &Roots, id: &ContainerId) -> 
             volume(roots, name)?;
         }
     }
-    delete(fs::remove_dir_all(&gone), &gone)
+    Ok(gone)
+}
+
+/// Deletes what is left of a container that vanished.
+///
+/// # Errors
+/// A file cannot be deleted.
+pub(super) fn rest(gone: &Path) -> Result<()> {
+    delete(fs::remove_dir_all(gone), gone)
 }
 
 /// Removes an anonymous volume, unless another container has inherited it.

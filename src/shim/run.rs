@@ -296,7 +296,10 @@ impl Shim {
             self.peers.tell_output(&self.poller);
         }
         let oom = self.payload.end_run();
-        self.peers.end_attached(code, &self.poller);
+        // Who is attached to a container that removes itself hears of its end once it is gone.
+        if !self.spec.auto_remove {
+            self.peers.end_attached(code, &self.poller);
+        }
         self.apply(Event::Exited(Exit { code, oom }));
     }
 

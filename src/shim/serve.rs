@@ -65,6 +65,8 @@ impl Shim {
                 self.peers.answer(id, &Reply::Done, &self.poller);
                 Ok(())
             }
+            Request::Connect { endpoint, links } => self.connect(id, &endpoint, links),
+            Request::Disconnect { network } => self.disconnect(id, &network),
             Request::Resize { rows, columns } => {
                 self.resize(TerminalSize { rows, columns });
                 self.peers.answer(id, &Reply::Done, &self.poller);

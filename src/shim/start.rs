@@ -149,8 +149,10 @@ impl Shim {
         // Addresses and ports are free from here on.
         self.wiring = Wiring::default();
         // With a process that does not die, what is left is found again by `recover`.
-        match self.payload.remove() {
-            Ok(()) => problems.extend(self.put_away(removed).err()),
+        let mut rest = None;
+        match self.payload.remove().map(|()| self.put_away(removed)) {
+            Ok(Ok(gone)) => rest = gone,
+            Ok(Err(error)) => problems.push(error),
             Err(error) => {
                 problems.push(error);
                 problems.extend(self.records.ended(&self.dir, self.supervisor.status()).err());
@@ -167,19 +169,21 @@ impl Shim {
             self.peers.answer(stopper, &Reply::Done, &self.poller);
         }
         self.peers.end_attached(self.supervisor.status().exit_code.unwrap_or(255), &self.poller);
+        // Now that nobody waits for it. What cannot be deleted the next command finds.
+        drop(rest.map(|gone| remove::rest(&gone)));
         self.peers.close(&self.poller);
     }
 
-    /// Leaves the records as they shall be without a shim.
-    fn put_away(&mut self, removed: bool) -> Result<()> {
+    /// Leaves the records as they shall be without a shim. Returns what is left to be deleted.
+    fn put_away(&mut self, removed: bool) -> Result<Option<PathBuf>> {
         // Also of a container that goes away at once: a watcher may look before it is gone.
         let written = self.records.ended(&self.dir, self.supervisor.status());
         if removed {
             self.announcer.destroyed();
-            return remove::container(&self.dir, &self.roots, &self.id);
+            return remove::vanish(&self.dir, &self.roots, &self.id).map(Some);
         }
         remove_run_dir(&self.dir)?;
-        written
+        written.map(|()| None)
     }
 
     /// Sends what peers have not taken yet. Who came with the start is waited for: nothing of

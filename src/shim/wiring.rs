@@ -1,5 +1,7 @@
 //! The container's network: the one place where a shim uses `network`.
 
+mod live;
+
 use std::fs;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -172,12 +174,10 @@ impl Wiring {
             endpoint.gateway_v4.map(IpAddr::V4).or(endpoint.gateway_v6.map(IpAddr::V6))
         });
         let hosts = Hosts {
-            hostname: &hostname,
-            domain: spec.domainname.as_deref().unwrap_or_default(),
             endpoints: &self.endpoints,
-            extra: &spec.extra_hosts,
             gateway: gateway.or(host_mode.then_some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))),
             ipv6: self.endpoints.iter().any(|endpoint| endpoint.ipv6.is_some()),
+            ..Hosts::own(&hostname, spec)
         };
         let text = match host_mode {
             true => read(Path::new("/etc/hosts")) + &hosts.extra_lines()?,

@@ -294,6 +294,12 @@ impl ContainerDir {
         self.run.join("alive.lock")
     }
 
+    /// What another OCI runtime is told, and what it remembers.
+    #[must_use]
+    pub fn foreign(&self) -> PathBuf {
+        self.run.join("oci")
+    }
+
     /// The shim's control socket.
     #[must_use]
     pub fn control(&self) -> PathBuf {

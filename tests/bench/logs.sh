@@ -2,6 +2,9 @@
 # What logging costs: one gigabyte of short lines through a container beside `cat` to a file on the
 # same disk, and `logs` of a million lines. These machines are noisy: compare ratios of one run.
 #
+# What cannot be had cheaper is shown, too: the same bytes through a pipe into a file, as every log
+# must take them, and as many bytes as Docker's format makes of them written to a file.
+#
 # usage: tests/bench/logs.sh [ROUNDS]     COMPOSE=path/to/compose (default: a release build)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -44,6 +47,18 @@ least() { sort -n | head -1; }
 
 through_a_container() { "$compose" start && "$compose" wait it; }
 to_a_file() { cat big >copy; }
+through_a_pipe() { busybox cat big | cat >copy; }
+# Each line of 46 bytes is one record of 111.
+as_many_records() { head -c $((1073741824 / 46 * 111)) /dev/zero >copy; }
+
+for floor in to_a_file through_a_pipe as_many_records; do
+    : >"$work/floor"
+    for _ in $(seq "$rounds"); do
+        seconds "$floor" >>"$work/floor"
+        rm copy
+    done
+    printf 'floor: %-16s %s s\n' "$floor" "$(least <"$work/floor")"
+done
 
 for driver in json-file local none; do
     : >"$work/file"; : >"$work/container"

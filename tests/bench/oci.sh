@@ -93,8 +93,11 @@ row exec 0.8 exec-ours exec-theirs
 if "$compose" image inspect busybox > /dev/null 2>&1; then
     for _ in $(seq "$rounds"); do
         micros "$compose" container run --rm busybox true >> "$work/container"
+        micros "$compose" container run --rm --network none busybox true >> "$work/alone"
+        micros "${theirs[@]}" run --bundle "$work/short" bench >> "$work/bundle"
     done
-    row 'container run --rm' 1.2 container run-theirs
+    row 'container run --rm' 1.2 container bundle
+    row '  without a network' 1.2 alone bundle
 else
     echo 'container run --rm: the image busybox is not present'
 fi

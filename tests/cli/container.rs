@@ -1,5 +1,6 @@
 //! `container …`: single containers, from options to what is printed.
 
+use compose::resource::container::RestartPolicy;
 use compose::resource::mount::MountSource;
 use compose::resource::network::NetworkMode;
 
@@ -230,6 +231,78 @@ fn ports_are_shown_as_docker_shows_them() {
 }
 
 #[test]
+fn a_container_becomes_an_image_an_archive_or_a_list_of_changes() {
+    let machine = Machine::empty();
+    machine.out("container run -d --name web nginx");
+    machine.write("page", "hello");
+    machine.err("container cp page web:/tmp/page");
+    assert_eq!(machine.out("container diff web"), "A /tmp/page\n");
+    let id = machine.out("container commit -m fixed -a me -c USER=7 web site:2");
+    assert!(id.starts_with("sha256:") && id.len() == 72, "{id}");
+    machine.out("container commit --pause=false web");
+    let calls = machine.engine.calls();
+    assert!(calls.iter().any(|it| it.contains("commit site:2")), "{calls:?}");
+    assert_eq!(machine.out("container export -o all.tar web"), "");
+    assert!(machine.read("all.tar").contains("hello"));
+    for line in ["commit nobody", "diff nobody", "export nobody"] {
+        let err = machine.fails(&format!("container {line}"));
+        assert_eq!(err, "error: No such container: nobody\n");
+    }
+    assert!(machine.fails("container commit web Site").contains("must be lowercase"));
+}
+
+#[test]
+fn limits_and_the_restart_policy_can_be_changed() {
+    let machine = Machine::empty();
+    machine.out("container run -d --name web nginx");
+    let line = "container update -m 64m --memory-swap -1 --cpus 1.5 --cpuset-mems 0 --pids-limit 9 \
+                --restart on-failure:3 web nobody";
+    let ran = machine.run(line);
+    assert_eq!((ran.code, ran.out.as_str()), (1, "web\n"));
+    assert_eq!(ran.err, "error: No such container: nobody\n");
+    let spec = spec(&machine);
+    assert_eq!((spec.limits.memory.unwrap().0, spec.limits.memory_swap), (64 << 20, Some(-1)));
+    assert_eq!((spec.limits.cpus, spec.limits.pids), (Some(1.5), Some(9)));
+    assert_eq!(spec.limits.cpuset_mems.as_deref(), Some("0"));
+    assert_eq!(spec.restart, RestartPolicy::OnFailure { max_retries: 3 });
+    let err = machine.fails("container update web");
+    assert!(err.contains("you must provide one or more flags when using this command"), "{err}");
+    let err = machine.fails("container update -m 1m web");
+    assert!(err.contains("Minimum memory limit allowed is 6MB"), "{err}");
+}
+
+#[test]
+fn containers_join_and_leave_networks() {
+    let machine = Machine::empty();
+    machine.out("network create back");
+    machine.out("container run -d --name db nginx");
+    machine.out("container run -d --name web nginx");
+    let line = "network connect --alias api --ip 10.1.0.9 --gw-priority -2 --driver-opt a=b \
+                --link db:store back web";
+    assert_eq!(machine.out(line), "");
+    let web = machine.engine.snapshot().containers.into_iter().find(|it| it.spec.name == "web");
+    let web = web.unwrap().spec;
+    let NetworkMode::Networks(endpoints) = &web.network else { panic!() };
+    assert_eq!((endpoints[1].network.as_str(), endpoints[1].gateway_priority), ("back", -2));
+    assert_eq!((&endpoints[1].aliases[..], endpoints[1].by_hand), (&["api".into()][..], true));
+    assert_eq!(endpoints[1].driver_opts["a"], "b");
+    assert_eq!((web.links[0].target.as_str(), web.links[0].alias.as_str()), ("db", "store"));
+    assert_eq!(machine.out("network disconnect back web"), "");
+    assert_eq!(machine.out("network disconnect -f back nobody"), "");
+    for (line, part) in [
+        ("network disconnect back web", "is not connected to network back"),
+        ("network disconnect back nobody", "No such container: nobody"),
+        ("network connect nowhere web", "network nowhere not found"),
+        ("network connect --ip 10.1.0.9 bridge web", "user defined networks only"),
+        ("network connect host web", "connected to host network"),
+        ("network connect none web", "private (none) mode"),
+    ] {
+        let err = machine.fails(line);
+        assert!(err.contains(part), "{line}: {err}");
+    }
+}
+
+#[test]
 fn prune_removes_what_does_not_run() {
     let mut machine = Machine::empty();
     machine.out("container run -d --name a nginx");
@@ -267,9 +340,9 @@ fn the_id_goes_to_a_file_that_must_not_exist() {
 fn every_command_explains_itself_with_examples() {
     let machine = Machine::empty();
     for name in [
-        "attach", "cp", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port",
-        "prune", "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause",
-        "wait",
+        "attach", "commit", "cp", "create", "diff", "exec", "export", "inspect", "kill", "logs",
+        "ls", "pause", "port", "prune", "rename", "restart", "rm", "run", "start", "stats", "stop",
+        "top", "unpause", "update", "wait",
     ] {
         let help = machine.out(&format!("container {name} --help"));
         assert!(help.contains("\nExamples:\n  compose container"), "{name}: {help}");

@@ -24,7 +24,9 @@ fn verbs_are_about_single_things() {
     assert_eq!(out(&machine, "docker rm web"), "web\n");
     let ran = typed(&machine, "docker inspect web");
     assert_eq!((ran.code, ran.out.as_str()), (1, "[]\n"));
-    assert_eq!(ran.err, "error: No such object: web\n");
+    assert_eq!(ran.err, "Error: No such object: web\n");
+    let ran = typed(&machine, "docker stop web");
+    assert_eq!(ran.err, "Error response from daemon: No such container: web\n");
 }
 
 #[test]
@@ -58,11 +60,25 @@ fn errors_have_dockers_exit_codes() {
         "docker: unknown command: docker fly\n\nRun 'docker --help' for more information\n"
     );
     assert!(typed(&machine, "docker swarm init").err.contains("this is one machine"));
-    assert_eq!(typed(&machine, "docker run --no-such-option x").code, 125);
-    assert_eq!(typed(&machine, "docker rm").code, 1);
+    let ran = typed(&machine, "docker run --no-such-option x");
+    assert_eq!(ran.code, 125);
+    assert!(
+        ran.err.starts_with("unknown flag: --no-such-option\n\nUsage:  docker run "),
+        "{ran:?}"
+    );
+    let ran = typed(&machine, "docker ps -z");
+    assert!(ran.err.starts_with("unknown shorthand flag: 'z' in -z\n"), "{ran:?}");
+    let ran = typed(&machine, "docker rm");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.starts_with("docker: 'docker rm' requires at least 1 argument\n"), "{ran:?}");
+    assert!(ran.err.ends_with("\nSee 'docker rm --help' for more information\n"), "{ran:?}");
     let ran = typed(&machine, "docker run --network nowhere nginx");
     assert_eq!(ran.code, 125);
-    assert!(ran.err.contains("docker: network nowhere not found\n"), "{}", ran.err);
+    assert!(
+        ran.err.contains("docker: Error response from daemon: network nowhere not found\n"),
+        "{}",
+        ran.err
+    );
     assert!(ran.err.ends_with("\nRun 'docker run --help' for more information\n"), "{}", ran.err);
 }
 
@@ -203,5 +219,5 @@ fn a_volume_goes_through_an_archive() {
     std::fs::create_dir_all(machine.path(".state/data/volumes/copy/_data")).unwrap();
     assert_eq!(machine.out("volume restore copy data.tar"), "copy\n");
     assert_eq!(machine.read(".state/data/volumes/copy/_data/x"), "42");
-    assert!(machine.fails("volume backup nothing").contains("no such volume: nothing"));
+    assert!(machine.fails("volume backup nothing").contains("get nothing: no such volume"));
 }

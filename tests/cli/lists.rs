@@ -151,3 +151,27 @@ fn version_in_three_forms() {
     assert_eq!(machine.out("version --short"), format!("{number}\n"));
     assert_eq!(machine.out("version -f json"), format!("{{\"version\":\"v{number}\"}}\n"));
 }
+
+#[test]
+fn the_networks_that_are_always_there_are_listed_and_described() {
+    let machine = Machine::empty();
+    machine.out("network create back");
+    let list = machine.out("network ls --format {{.Name}}:{{.Driver}}:{{.Scope}}");
+    assert_eq!(list, "back:bridge:local\nbridge:bridge:local\nhost:host:local\nnone:null:local\n");
+    assert_eq!(machine.out("network ls -f type=custom --format {{.Name}}"), "back\n");
+    assert_eq!(
+        machine.out("network ls -f type=builtin -f driver=null --format {{.Name}}"),
+        "none\n"
+    );
+    assert_eq!(machine.out("network ls -f dangling=true --format {{.Name}}"), "back\n");
+    for id in machine.out("network ls -q").lines() {
+        let shape = machine.out(&format!("network inspect {id}"));
+        let shape: serde_json::Value = serde_json::from_str(&shape).unwrap();
+        assert_eq!(shape[0]["Scope"], "local", "{shape}");
+    }
+    machine.out("container run -d --name web --network host nginx");
+    let host = "{{.Driver}} {{json .IPAM.Config}} {{range .Containers}}{{.Name}}{{end}}";
+    let ran = machine.run_words(&["network", "inspect", "-f", host, "host"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "host null web\n"));
+    assert!(machine.fails("network rm host").contains("cannot be removed"));
+}

@@ -1,4 +1,4 @@
-//! Every command and option of Docker Compose is one of ours, or is listed here with the reason.
+//! Every command and option of Docker Compose and of Docker is one of ours, or is listed here with the reason.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,10 @@ use clap::{Arg, ArgAction, Command};
 use compose::cli::definition;
 
 const TABLE: &str = include_str!("../../fixtures/command-line/docker-compose.txt");
+const DOCKER: &str = include_str!("../../fixtures/command-line/docker.txt");
 
 /// Commands, or options of them, that we do not have, and why.
-const NOT_OURS: [(&str, &str); 15] = [
+const NOT_OURS: [(&str, &str); 30] = [
     ("alpha", "experiments, which change without notice"),
     ("alpha dry-run", "`--dry-run` does it for every command"),
     ("alpha generate", "reads containers of a Docker daemon"),
@@ -24,10 +25,22 @@ const NOT_OURS: [(&str, &str); 15] = [
     ("publish --app", "`push` sends the images of a project"),
     ("pull --parallel", "was a switch without effect; `--parallel NUMBER` is for every command"),
     ("build --parallel", "was a switch without effect; `--parallel NUMBER` is for every command"),
+    ("container create --isolation", "is for Windows"),
+    ("container run --isolation", "is for Windows"),
+    ("image history --platform", "an image is kept for one platform here"),
+    ("image inspect --platform", "an image is kept for one platform here"),
+    ("image push --platform", "an image is kept for one platform here"),
+    ("image rm --platform", "an image is kept for one platform here"),
+    ("image save --platform", "an image is kept for one platform here"),
+    ("image ls --tree", "an image is kept for one platform here, so there are no branches"),
+    ("image rm --no-prune", "parents of images are kept by the build cache alone"),
+    ("image pull --disable-content-trust", "signatures of Docker's old kind are not checked"),
+    ("image push --disable-content-trust", "signatures of Docker's old kind are not made"),
+    ("network create --config-from", "is for clusters, and this is one machine"),
+    ("network create --config-only", "is for clusters, and this is one machine"),
+    ("network create --ingress", "is for clusters, and this is one machine"),
+    ("volume ls --cluster", "is for clusters, and this is one machine"),
 ];
-
-/// Commands, or options of them, whose time has not come.
-const NOT_YET: [&str; 4] = ["commit", "cp", "events", "export"];
 
 /// One line of the table.
 #[derive(Debug)]
@@ -47,7 +60,7 @@ impl Line<'_> {
 }
 
 fn lines() -> impl Iterator<Item = Line<'static>> {
-    TABLE.lines().filter(|line| !line.starts_with('#')).map(|line| {
+    TABLE.lines().chain(DOCKER.lines()).filter(|line| !line.starts_with('#')).map(|line| {
         let (command, option) = line.split_once(" -").unwrap_or((line, ""));
         if option.is_empty() {
             return Line { command, option: None };
@@ -94,17 +107,15 @@ fn difference(root: &Command, line: &Line<'_>) -> Option<String> {
 }
 
 #[test]
-fn each_command_and_option_of_docker_compose_is_here_or_is_listed_with_the_reason() {
+fn each_command_and_option_of_docker_is_here_or_is_listed_with_the_reason() {
     let root = definition();
     let known: BTreeSet<&str> = NOT_OURS.iter().map(|(name, _)| *name).collect();
     let mut wrong = Vec::new();
     for line in lines() {
         let name = line.name();
         // What belongs to a listed command is as absent as it.
-        if NOT_YET.contains(&name.as_str()) || NOT_YET.contains(&line.command) {
-            continue;
-        }
-        let listed = known.contains(name.as_str()) || known.contains(line.command);
+        let has = |it: &str| known.contains(it);
+        let listed = has(&name) || has(line.command);
         match (difference(&root, &line), listed) {
             (Some(what), false) => wrong.push(format!("{name}: {what}")),
             (None, true) => wrong.push(format!("{name}: is listed as missing, and is there")),
@@ -118,7 +129,7 @@ fn each_command_and_option_of_docker_compose_is_here_or_is_listed_with_the_reaso
 fn what_is_listed_is_in_the_table() {
     let names: BTreeSet<String> = lines().map(|line| line.name()).collect();
     for (name, reason) in NOT_OURS {
-        assert!(names.contains(name), "{name} is no command or option of Docker Compose");
+        assert!(names.contains(name), "{name} is no command or option of Docker");
         assert!(reason.len() > 10, "{name}: {reason}");
     }
 }

@@ -13,6 +13,7 @@ services:
     ports: ['${PORT:-8080}:80']
     volumes: ['data:/data']
 volumes: {data: }
+networks: {default: {ipam: {config: [{subnet: 10.9.0.0/24, gateway: 10.9.0.1}]}}}
 ";
 
 /// Commands with one output of each.
@@ -32,6 +33,11 @@ fn shapes() -> Vec<(&'static str, String)> {
 /// Says where two values differ in more than their values.
 fn differ(path: &str, one: &Value, other: &Value) -> Option<String> {
     match (one, other) {
+        (Value::Object(one), Value::Object(other)) if one.contains_key("*") => {
+            let (shape, any) = (&one["*"], one["*"].is_null());
+            let each = |(key, value)| differ(&format!("{path}.{key}"), shape, value);
+            if any { None } else { other.iter().find_map(each) }
+        }
         (Value::Object(one), Value::Object(other)) => {
             let keys = |it: &serde_json::Map<String, Value>| it.keys().cloned().collect::<Vec<_>>();
             let (mut left, mut right) = (keys(one), keys(other));
@@ -75,7 +81,9 @@ fn outputs_for_scripts_have_docker_composes_shapes() {
         let line = out.lines().next().unwrap_or_default();
         match serde_json::from_str::<Value>(&sample) {
             Ok(sample) => {
-                let ours: Value = serde_json::from_str(&out).unwrap();
+                // An object is one line of many.
+                let text = if sample.is_object() { line } else { &out };
+                let ours: Value = serde_json::from_str(text).unwrap();
                 wrong.extend(differ(command, &sample, &ours));
             }
             Err(_) if out.lines().any(|line| fits(&sample, line)) => {}
@@ -92,5 +100,8 @@ fn a_difference_is_found() {
     assert_eq!(differ("x", &one, &value(r#"{"a":[{"b":2}]}"#)), None);
     assert!(differ("x", &one, &value(r#"{"a":[{"b":"2"}]}"#)).unwrap().starts_with("x.a[].b"));
     assert!(differ("x", &one, &value(r#"{"a":[{"c":1}]}"#)).is_some());
+    let any = value(r#"{"*":{"b":1}}"#);
+    assert_eq!(differ("x", &any, &value(r#"{"k":{"b":2},"l":{"b":3}}"#)), None);
+    assert!(differ("x", &any, &value(r#"{"k":{"b":2},"l":{"c":3}}"#)).unwrap().starts_with("x.l"));
     assert!(fits("web <hash>", "web 3b1f") && !fits("web <hash>", "web a b"));
 }

@@ -34,6 +34,8 @@ fn the_wordpress_tutorial_works_word_for_word() {
     let world = world_with_registry();
     let dir = example(&world, "wordpress");
     let whole = fs::read_to_string(dir.join("docker-compose.yml")).unwrap();
+    // The traps of the text: nothing says what waits for what, or which database is meant.
+    assert!(!whole.contains("depends_on") && !whole.contains("WORDPRESS_DB_NAME"));
     let first = whole.split("\n  wordpress:").next().unwrap();
     fs::write(dir.join("docker-compose.yml"), first).unwrap();
 
@@ -45,6 +47,12 @@ fn the_wordpress_tutorial_works_word_for_word() {
     assert_eq!(world.compose_in(&dir, &["ps", "-q", "mysql-db"]).ok().stdout, database);
     let installer = || page(&world, "127.0.0.1:3000").contains("install.php?step=");
     eventually("WordPress shows its installation page", LIMIT, installer);
+    let restarts = ["inspect", "-f", "{{.HostConfig.RestartPolicy.Name}} {{.RestartCount}}"];
+    let restarts = world.compose(&[&restarts[..], &["wordpress-wordpress-1"]].concat()).ok();
+    assert!(
+        restarts.text().starts_with("always "),
+        "it may have waited by restarting: {restarts:?}"
+    );
 
     let write = "CREATE TABLE wordpress.kept (n INT); INSERT INTO wordpress.kept VALUES (42)";
     sql(&world, &dir, write);

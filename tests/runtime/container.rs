@@ -73,6 +73,7 @@ impl Container {
             cgroup: PathBuf::from(format!("compose-test/{}", self.name())),
             volume: &|name| VolumeContent::Directory(self.directory.path().join(name)),
             image: &|_| Vec::new(),
+            runtime: None,
             devices: &devices,
         };
         let mut bundle = bundle(&self.spec, &host).expect("a bundle");

@@ -81,6 +81,15 @@ fn networks_keep_strangers_apart() {
     assert_ne!(ask("two").code, 0);
     t.write("p", "compose.yaml", "services:\n  a: {image: busybox, platform: linux/x86_64}\n");
     // The kernel's name of the processor means the same as Go's.
+    let config = t.types_in("p", "docker compose config").ok();
+    assert!(config.stdout.contains("platform: linux/amd64\n"), "{}", config.stdout);
+    t.write(
+        "wrong",
+        "compose.yaml",
+        "services:\n  a:\n    image: busybox:1\n    environment: {platform: linux/x86_64}\n",
+    );
+    let hint = t.types_in("wrong", "docker compose lint");
+    assert!(format!("{hint:?}").contains("only a variable here"), "{hint:?}");
     t.types_in("p", "docker compose run --rm a true").ok();
     t.types_in("p", "docker compose down").ok();
     t.types("docker rm -f web && docker network rm one two").ok();

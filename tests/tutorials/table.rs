@@ -176,7 +176,9 @@ const ROWS: [(u32, &str, Held); 83] = [
     (
         62,
         "options, image, command, arguments",
-        By("cli::container::options_decide_what_a_container_is"),
+        By(
+            "cli::option_table::each_command_and_option_of_docker_is_here_or_is_listed_with_the_reason",
+        ),
     ),
     (63, "options of every verb", By("compose::a_second_service_joins_the_first_one")),
     (64, "docker-compose version", By("compose::a_second_service_joins_the_first_one")),
@@ -241,7 +243,7 @@ const SOURCES: [(&str, &str); 7] = [
     ("build", include_str!("build.rs")),
     ("compose", include_str!("compose.rs")),
     ("host::stacks", include_str!("../host/stacks.rs")),
-    ("cli::container", include_str!("../cli/container.rs")),
+    ("cli::option_table", include_str!("../cli/option_table.rs")),
 ];
 
 #[test]

@@ -70,7 +70,7 @@ fn every_rule_is_found_where_it_is_broken() {
         ("FROM a\nCMD x y\n", "JSONArgsRecommended"),
         ("FROM a\nENTRYPOINT x y\n", "JSONArgsRecommended"),
         ("FROM a\nMAINTAINER me\n", "MaintainerDeprecated"),
-        ("FROM a:${T:-1}$U\n", "InvalidDefaultArgInFrom UndefinedArgInFrom"),
+        ("FROM a:${T:-1}$U\n", "UndefinedArgInFrom"),
         ("ARG T\nFROM a:${T}\n", "InvalidDefaultArgInFrom"),
         ("FROM a\nWORKDIR b\n", "WorkdirRelativePath"),
         ("FROM a\nCOPY $nope b\n", "UndefinedVar"),

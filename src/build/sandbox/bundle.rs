@@ -93,6 +93,7 @@ pub fn bundle(wanted: Wanted<'_>) -> Bundle {
         spec,
         rootfs: wanted.rootfs,
         user: Some(UserSpec { user: wanted.user.to_owned(), groups: Vec::new() }),
+        runtime: None,
         init: false,
         seccomp: if wanted.insecure { Seccomp::Unconfined } else { Seccomp::Default },
         contents: wanted.contents,

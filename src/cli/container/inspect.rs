@@ -39,7 +39,7 @@ impl Inspect {
         for name in &self.containers {
             findings.add(inspect(cx.engine()?, &observed, name, self.size).await);
         }
-        findings.print(self.format.as_deref(), cx.output())
+        findings.print(self.format.as_deref(), cx)
     }
 }
 

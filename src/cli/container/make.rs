@@ -100,7 +100,10 @@ async fn surroundings<E: Engine>(
 }
 
 /// The network of those who ask for none is made when first needed.
-async fn default_network<E: Engine>(engine: &E) -> base::Result<()> {
+///
+/// # Errors
+/// No subnet is free.
+pub async fn default_network<E: Engine>(engine: &E) -> base::Result<()> {
     let spec = NetworkSpec {
         name: BRIDGE.to_owned(),
         ipv4: true,

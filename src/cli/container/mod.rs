@@ -1,9 +1,12 @@
 //! `container …`: single containers, whatever project they belong to.
 
 mod attach;
+mod commit;
 mod cp;
 mod create;
+mod diff;
 mod exec;
+mod export;
 mod fetch;
 mod filter;
 mod find;
@@ -24,6 +27,7 @@ mod start;
 mod stats;
 mod stop;
 mod top;
+mod update;
 mod wait;
 
 use crate::cli::{Context, Exit, Result};
@@ -32,15 +36,19 @@ use crate::resource::Observed;
 use crate::resource::observed::Scope;
 
 pub use attach::Attach;
+pub use commit::Commit;
 pub use cp::Cp;
 pub use create::Create;
+pub use diff::Diff;
 pub use exec::Exec;
+pub use export::Export;
 pub use find::find;
 pub use inspect::{Inspect, inspect};
 pub use kill::Kill;
 pub use logs::Logs;
 pub use ls::Ls;
-pub use options::BRIDGE;
+pub use make::default_network;
+pub use options::{BRIDGE, check_bridge};
 pub use pause::{Pause, Unpause};
 pub use port::Port;
 pub use prune::{Prune, prune};
@@ -51,15 +59,19 @@ pub use start::Start;
 pub use stats::Stats;
 pub use stop::{Restart, Stop};
 pub use top::Top;
+pub use update::Update;
 pub use wait::Wait;
 
 /// Manage single containers
 #[derive(clap::Subcommand, Debug)]
 pub enum Container {
     Attach(Attach),
+    Commit(Commit),
     Cp(Cp),
     Create(Box<Create>),
+    Diff(Diff),
     Exec(Exec),
+    Export(Export),
     Inspect(Inspect),
     Kill(Kill),
     Logs(Logs),
@@ -78,6 +90,7 @@ pub enum Container {
     Stop(Stop),
     Top(Top),
     Unpause(Unpause),
+    Update(Update),
     Wait(Wait),
 }
 
@@ -89,9 +102,12 @@ impl Container {
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         match self {
             Container::Attach(command) => command.run(cx).await,
+            Container::Commit(command) => command.run(cx).await,
             Container::Cp(command) => command.run(cx).await,
             Container::Create(command) => command.run(cx).await,
+            Container::Diff(command) => command.run(cx).await,
             Container::Exec(command) => command.run(cx).await,
+            Container::Export(command) => command.run(cx).await,
             Container::Inspect(command) => command.run(cx).await,
             Container::Kill(command) => command.run(cx).await,
             Container::Logs(command) => command.run(cx).await,
@@ -108,6 +124,7 @@ impl Container {
             Container::Stop(command) => command.run(cx).await,
             Container::Top(command) => command.run(cx).await,
             Container::Unpause(command) => command.run(cx).await,
+            Container::Update(command) => command.run(cx).await,
             Container::Wait(command) => command.run(cx).await,
         }
     }

@@ -1,6 +1,7 @@
 //! `container rm`: remove containers.
 
 use crate::base::{Error, Kind};
+use crate::cli::report::line;
 use crate::cli::single::each_at_once;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, RemoveOptions};
@@ -47,7 +48,8 @@ impl Rm {
             .partition(|name| !self.force || find(&observed, name).is_ok());
         for name in missing {
             // Docker: said, but no mistake.
-            cx.output().say_line(format!("error: No such container: {name}"))?;
+            let error = Error::new(Kind::NotFound, format!("No such container: {name}"));
+            cx.output().say_line(line(&error, cx.face()))?;
         }
         each_at_once(cx, &known, async |name| {
             engine.remove_container(&find(&observed, name)?.id, &options).await

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 
 use crate::cli::follow::end_once;
+use crate::cli::report::line;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 
@@ -34,7 +35,7 @@ impl Wait {
             match life {
                 Ok(code) => cx.output().print_line(code.to_string())?,
                 Err(crate::cli::Failure::Error(error)) => {
-                    cx.output().say_line(format!("error: {error}"))?;
+                    cx.output().say_line(line(&error, cx.face()))?;
                     exit = Exit::Code(1);
                 }
                 Err(failure) => return Err(failure),

@@ -61,7 +61,7 @@ impl Contexts {
                 findings.add(known(name.as_deref().unwrap_or(DEFAULT)).map(|()| {
                     json!({ "Name": DEFAULT, "Metadata": {}, "Endpoints": {}, "TLSMaterial": {} })
                 }));
-                return findings.print(format.as_deref(), cx.output());
+                return findings.print(format.as_deref(), cx);
             }
         }
         Ok(Exit::Success)

@@ -51,6 +51,13 @@ impl Face {
     }
 }
 
+/// Who speaks: `docker compose` is `docker-compose`.
+pub fn face(arguments: &[OsString]) -> Face {
+    let face = arguments.first().map_or_else(Face::default, |program| Face::of(program));
+    let compose = || plugin::first_word(arguments).is_some_and(|at| arguments[at] == "compose");
+    if face == Face::Docker && compose() { Face::DockerCompose } else { face }
+}
+
 /// Reads a command line, the program's name first.
 ///
 /// # Errors
@@ -65,9 +72,8 @@ pub fn parse(arguments: &[OsString]) -> Result<(Global, Command), clap::Error> {
 
 /// Docker's options come first; then a verb, or `compose` and all of ours.
 fn docker(arguments: &[OsString]) -> Result<(Global, Command), clap::Error> {
-    let verb = plugin::first_word(arguments);
-    match verb.and_then(|at| arguments.get(at)).and_then(|word| word.to_str()) {
-        Some("compose") => compose(arguments, "docker compose"),
+    match face(arguments) {
+        Face::DockerCompose => compose(arguments, "docker compose"),
         _ => lenient(arguments.to_vec(), verbs::parse),
     }
 }

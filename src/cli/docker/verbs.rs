@@ -68,10 +68,13 @@ enum Verb {
     Container(Container),
     #[command(subcommand)]
     Context(Contexts),
+    Commit(container::Commit),
     Cp(container::Cp),
     Create(Box<container::Create>),
+    Diff(container::Diff),
     Events(Events),
     Exec(container::Exec),
+    Export(container::Export),
     History(image::History),
     #[command(subcommand)]
     Image(Image),
@@ -106,6 +109,7 @@ enum Verb {
     Tag(image::Tag),
     Top(container::Top),
     Unpause(container::Unpause),
+    Update(container::Update),
     Version(DockerVersion),
     #[command(subcommand)]
     Volume(Volume),
@@ -206,9 +210,12 @@ fn on_images(verb: Verb) -> Result<Image, Box<Verb>> {
 fn on_containers(verb: Verb) -> Option<Container> {
     Some(match verb {
         Verb::Attach(command) => Container::Attach(command),
+        Verb::Commit(command) => Container::Commit(command),
         Verb::Cp(command) => Container::Cp(command),
         Verb::Create(command) => Container::Create(command),
+        Verb::Diff(command) => Container::Diff(command),
         Verb::Exec(command) => Container::Exec(command),
+        Verb::Export(command) => Container::Export(command),
         Verb::Kill(command) => Container::Kill(command),
         Verb::Logs(command) => Container::Logs(command),
         Verb::Pause(command) => Container::Pause(command),
@@ -223,6 +230,7 @@ fn on_containers(verb: Verb) -> Option<Container> {
         Verb::Stop(command) => Container::Stop(command),
         Verb::Top(command) => Container::Top(command),
         Verb::Unpause(command) => Container::Unpause(command),
+        Verb::Update(command) => Container::Update(command),
         Verb::Wait(command) => Container::Wait(command),
         _ => return None,
     })

@@ -2,7 +2,7 @@
 
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
-use crate::image::diff::{Change, diff};
+use crate::image::diff::{diff, lines};
 
 /// Show what differs between the files of two images
 ///
@@ -25,16 +25,7 @@ impl Diff {
         let store = cx.images()?;
         let _pin = store.pin()?;
         let (one, other) = (store.get(&self.one)?, store.get(&self.other)?);
-        let mut text = String::new();
-        for (change, path) in diff(&store, &one, &other)? {
-            let letter = match change {
-                Change::Added => 'A',
-                Change::Changed => 'C',
-                Change::Deleted => 'D',
-            };
-            text += &format!("{letter} {}\n", path.display());
-        }
-        cx.output().print(text)?;
+        cx.output().print(lines(&diff(&store, &one, &other)?))?;
         Ok(Exit::Success)
     }
 }

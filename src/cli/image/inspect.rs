@@ -28,6 +28,6 @@ impl Inspect {
         for name in &self.names {
             findings.add(store.inspect(name));
         }
-        findings.print(self.format.as_deref(), cx.output())
+        findings.print(self.format.as_deref(), cx)
     }
 }

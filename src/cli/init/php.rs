@@ -126,7 +126,8 @@ pub fn dockerfile(choices: &Choices) -> String {
     }
     if choices.stack == Stack::Lamp {
         text += "\nRUN a2enmod rewrite \\\n \
-                 && sed -i 's#/var/www/html#/app/public#' /etc/apache2/sites-available/000-default.conf\n";
+                 && sed -i 's#/var/www/html#/app/public#' /etc/apache2/sites-available/000-default.conf \\\n \
+                 && sed -i 's#<Directory /var/www/>#<Directory /app/public>#' /etc/apache2/apache2.conf\n";
     }
     text += "\nCOPY docker/php/php.ini /usr/local/etc/php/conf.d/app.ini\n";
     if choices.stack != Stack::Wordpress {

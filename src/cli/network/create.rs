@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::base::{Error, Kind};
+use crate::cli::options::Switch;
 use crate::cli::single::pairs;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -38,9 +40,32 @@ pub struct Create {
     #[arg(long)]
     internal: bool,
 
+    /// Keep an address of the first subnet for something else, as in `router=10.9.0.2`
+    #[arg(long, value_name = "NAME=ADDRESS", requires = "subnet")]
+    aux_address: Vec<String>,
+
+    /// Give IPv4 addresses
+    #[arg(long, value_name = "BOOL", default_value = "true", default_missing_value = "true",
+        num_args = 0..=1, require_equals = true, hide_default_value = true)]
+    ipv4: Switch,
+
     /// Give IPv6 addresses too
     #[arg(long)]
     ipv6: bool,
+
+    /// Accepted for old scripts: addresses are given by one driver here
+    #[arg(long, value_name = "DRIVER", default_value = "default", hide = true,
+        value_parser = ["default"])]
+    ipam_driver: String,
+
+    /// Accepted for old scripts: that driver has no options
+    #[arg(long, value_name = "KEY=VALUE", hide = true)]
+    ipam_opt: Vec<String>,
+
+    /// Accepted for old scripts: networks are those of this machine
+    #[arg(long, value_name = "SCOPE", default_value = "local", hide = true,
+        value_parser = ["local"])]
+    scope: String,
 
     /// Accepted for old scripts: single containers may attach to every network
     #[arg(long)]
@@ -62,6 +87,17 @@ impl Create {
             self.subnet.into_iter().map(|subnet| Subnet { subnet, ..Subnet::default() }).collect();
         if let Some(first) = subnets.first_mut() {
             (first.gateway, first.ip_range) = (self.gateway, self.ip_range);
+            for (name, address) in pairs(&self.aux_address) {
+                let address = address.parse().map_err(|_| {
+                    Error::new(Kind::Invalid, format!("`{address}` is not an address"))
+                        .hint("write --aux-address NAME=ADDRESS")
+                })?;
+                first.aux_addresses.insert(name, address);
+            }
+        }
+        if let Some(option) = self.ipam_opt.first() {
+            let message = format!("--ipam-opt {option}: the driver `default` has no options");
+            return Err(Error::new(Kind::Invalid, message).into());
         }
         let spec = NetworkSpec {
             name: self.name,
@@ -69,7 +105,7 @@ impl Create {
             driver_opts: pairs(&self.options),
             internal: self.internal,
             attachable: self.attachable,
-            ipv4: true,
+            ipv4: self.ipv4.0,
             ipv6: self.ipv6,
             subnets,
             labels: pairs(&self.label),

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::resource::observed::Scope;
 use crate::resource::{Network, Observed};
 
+use super::builtin::{is_builtin, with_builtin};
 use super::users;
 
 /// List networks
@@ -17,7 +18,7 @@ Examples:
   compose network ls                          All of them
   compose network ls -qf name=shared          Ids of those with this in their name")]
 pub struct Ls {
-    /// Only networks that match: dangling=true, driver=bridge, id=…, label=KEY[=VALUE] or name=PART
+    /// Only networks that match: dangling=true, driver=bridge, id=…, label=KEY[=VALUE], name=PART or type=custom|builtin
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
 
@@ -37,9 +38,9 @@ pub struct Ls {
 impl Ls {
     /// Lists them.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let known = ["dangling", "driver", "id", "label", "name"];
+        let known = ["dangling", "driver", "id", "label", "name", "scope", "type"];
         let filters = Filters::parse(&self.filter, &known)?;
-        let observed = cx.engine()?.observe(&Scope::default()).await?;
+        let observed = with_builtin(cx.engine()?.observe(&Scope::default()).await?);
         let networks = observed.networks.values().filter(|it| shows(&filters, it, &observed));
         if self.quiet {
             let ids: String = networks.map(|network| format!("{}\n", self.id(network))).collect();
@@ -78,10 +79,14 @@ impl Ls {
 }
 
 fn shows(filters: &Filters, network: &Network, observed: &Observed) -> bool {
-    let dangling = users(observed, &network.spec.name).next().is_none();
+    // What is always there is never left over (Docker: the same).
+    let builtin = is_builtin(&network.spec.name);
+    let dangling = !builtin && users(observed, &network.spec.name).next().is_none();
     filters.any("name", |part| network.spec.name.contains(part))
         && filters.any("id", |start| network.id.starts_with(start))
         && filters.any("driver", |driver| driver == super::inspect::driver(&network.spec))
         && filters.any("dangling", |wanted| matches!(wanted, "true" | "1") == dangling)
+        && filters.any("scope", |scope| scope == "local")
+        && filters.any("type", |wanted| matches!(wanted, "builtin") == builtin)
         && filters.labels(&network.spec.labels)
 }

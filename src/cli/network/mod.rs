@@ -1,5 +1,7 @@
 //! `network …`: single networks, whatever project they belong to.
 
+pub mod builtin;
+mod connect;
 mod create;
 mod inspect;
 mod ls;
@@ -12,13 +14,15 @@ use crate::engine::Engine;
 use crate::resource::network::NetworkMode;
 use crate::resource::{self, Container, Observed};
 
-pub use inspect::shape;
+pub use inspect::inspect;
 pub use prune::unused;
 
 /// Manage networks
 #[derive(clap::Subcommand, Debug)]
 pub enum Network {
+    Connect(connect::Connect),
     Create(create::Create),
+    Disconnect(connect::Disconnect),
     Inspect(inspect::Inspect),
     #[command(visible_alias = "list")]
     Ls(ls::Ls),
@@ -34,7 +38,9 @@ impl Network {
     /// Whatever went wrong; not reported yet.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         match self {
+            Network::Connect(command) => command.run(cx).await,
             Network::Create(command) => command.run(cx).await,
+            Network::Disconnect(command) => command.run(cx).await,
             Network::Inspect(command) => command.run(cx).await,
             Network::Ls(command) => command.run(cx).await,
             Network::Prune(command) => command.run(cx).await,
@@ -65,6 +71,8 @@ pub fn find<'a>(observed: &'a Observed, text: &str) -> base::Result<&'a resource
 fn users<'a>(observed: &'a Observed, name: &str) -> impl Iterator<Item = &'a Container> {
     observed.containers.iter().filter(move |container| match &container.spec.network {
         NetworkMode::Networks(endpoints) => endpoints.iter().any(|it| it.network == name),
-        _ => false,
+        NetworkMode::Host => name == builtin::HOST,
+        NetworkMode::None => name == builtin::NONE,
+        NetworkMode::Container(_) => false,
     })
 }

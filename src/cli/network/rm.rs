@@ -1,11 +1,12 @@
 //! `network rm`: remove networks.
 
-use crate::base::Kind;
+use crate::base::{Error, Kind};
 use crate::cli::single::each;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::observed::Scope;
 
+use super::builtin::is_builtin;
 use super::find;
 
 /// Remove networks
@@ -30,6 +31,11 @@ impl Rm {
         let observed = engine.observe(&Scope::default()).await?;
         let force = self.force;
         each(cx, &self.names, async |name: &str| match find(&observed, name) {
+            // Docker: the same words.
+            Err(_) if is_builtin(name) => {
+                let message = format!("{name} is a pre-defined network and cannot be removed");
+                Err(Error::new(Kind::Conflict, message))
+            }
             Ok(network) => engine.remove_networks(std::slice::from_ref(&network.spec.name)).await,
             Err(error) if force && error.kind() == Kind::NotFound => Ok(()),
             Err(error) => Err(error),

@@ -14,8 +14,9 @@ pub fn docker_line(event: &Event, zone: &TimeZone) -> String {
     let time = event.time.to_zoned(zone.clone());
     let attributes = pairs(event.attributes.iter().map(|(key, value)| (key.as_str(), value)));
     format!(
-        "{} {} {} {} ({attributes})",
-        time.strftime("%Y-%m-%dT%H:%M:%S%.9f%:z"),
+        "{}{} {} {} {} ({attributes})",
+        time.strftime("%Y-%m-%dT%H:%M:%S%.9f"),
+        offset(&time),
         event.kind.as_str(),
         event.action,
         event.id
@@ -61,9 +62,17 @@ pub fn compose_json(event: &Event, zone: &TimeZone) -> String {
         "attributes": attributes,
         "id": event.id,
         "service": event.attributes.get(labels::SERVICE).map_or("", String::as_str),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%.9f%:z").to_string(),
+        "time": format!("{}{}", time.strftime("%Y-%m-%dT%H:%M:%S%.f"), offset(&time)),
         "type": event.kind.as_str(),
     }))
+}
+
+/// How far a zone is from Greenwich (Go: `Z07:00`).
+fn offset(time: &jiff::Zoned) -> String {
+    match time.offset().seconds() {
+        0 => "Z".to_owned(),
+        _ => time.strftime("%:z").to_string(),
+    }
 }
 
 /// Attributes without the labels that tie a container to its project.
@@ -104,6 +113,8 @@ mod tests {
             compose_json(&event(), &zone),
             r#"{"action":"start","attributes":{"image":"nginx","name":"demo-web-1"},"id":"4f","service":"web","time":"2026-08-20T12:00:00.123456789+02:00","type":"container"}"#
         );
+        let utc = compose_json(&event(), &TimeZone::UTC);
+        assert!(utc.contains("\"time\":\"2026-08-20T10:00:00.123456789Z\""), "{utc}");
         let json = docker_json(&event());
         let fields: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(

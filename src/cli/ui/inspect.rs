@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::base;
-use crate::cli::output::Output;
-use crate::cli::report::{Exit, Result};
+use crate::cli::Context;
+use crate::cli::report::{Exit, Result, line};
 use crate::cli::ui::template::Format;
+use crate::engine::Engine;
 
 /// Things that were looked up, in the order they were asked for.
 #[derive(Debug, Default)]
@@ -29,7 +30,8 @@ impl Findings {
     ///
     /// # Errors
     /// The template is wrong, or nobody reads the output any more.
-    pub fn print(self, format: Option<&str>, output: &Output) -> Result<Exit> {
+    pub fn print(self, format: Option<&str>, cx: &Context<impl Engine>) -> Result<Exit> {
+        let output = cx.output();
         match format {
             None | Some("json") => output.print(pretty(&Json::Array(self.found)))?,
             Some(template) => {
@@ -40,7 +42,7 @@ impl Findings {
             }
         }
         for error in &self.missing {
-            output.say_line(format!("error: {error}"))?;
+            output.say_line(line(error, cx.face()))?;
         }
         Ok(if self.missing.is_empty() { Exit::Success } else { Exit::Code(1) })
     }

@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod listing;
 pub mod ports;
 pub mod prefix;
+pub mod processes;
 pub mod progress;
 pub mod stats;
 pub mod status;

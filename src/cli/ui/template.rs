@@ -43,7 +43,11 @@ impl Format {
 }
 
 fn invalid(cause: &str) -> Error {
-    Error::new(Kind::Invalid, format!("template parsing error: {cause}"))
+    // Behind the name of a field that there is not stand all those that there are, with values.
+    let cause = cause.to_string();
+    let short = cause.split_once("` in map[").map_or(cause.as_str(), |(start, _)| start);
+    let tick = if short.len() < cause.len() { "`" } else { "" };
+    Error::new(Kind::Invalid, format!("template parsing error: {short}{tick}"))
         .hint("--format takes `table`, `json` or a Go template such as '{{.Name}}'")
 }
 

@@ -113,7 +113,7 @@ impl Restore {
 /// The volume's directory, open.
 fn directory(cx: &Context<impl Engine>, observed: &Observed, name: &str) -> Result<OwnedFd> {
     if !observed.volumes.contains_key(name) {
-        let error = Error::new(Kind::NotFound, format!("no such volume: {name}"));
+        let error = Error::new(Kind::NotFound, format!("get {name}: no such volume"));
         return Err(error.hint("`volume ls` lists them").into());
     }
     Ok(open(&cx.roots()?.volume_data(name))?)

@@ -35,10 +35,10 @@ impl Inspect {
         for name in &self.names {
             findings.add(match observed.volumes.get(name) {
                 Some(volume) => Ok(shape(volume, &roots)),
-                None => Err(Error::new(Kind::NotFound, format!("no such volume: {name}"))),
+                None => Err(Error::new(Kind::NotFound, format!("get {name}: no such volume"))),
             });
         }
-        findings.print(self.format.as_deref(), cx.output())
+        findings.print(self.format.as_deref(), cx)
     }
 }
 

@@ -30,7 +30,7 @@ impl Rm {
         let force = self.force;
         each(cx, &self.names, async |name: &str| {
             if !observed.volumes.contains_key(name) && !force {
-                return Err(Error::new(Kind::NotFound, format!("no such volume: {name}")));
+                return Err(Error::new(Kind::NotFound, format!("get {name}: no such volume")));
             }
             engine.remove_volume(name).await
         })

@@ -12,7 +12,7 @@ use crate::cli::watch::archive;
 use crate::cli::watch::work::Work;
 use crate::cli::{Context, Result};
 use crate::compose::model::Hook;
-use crate::engine::{Engine, Exec as _, ExecStdio};
+use crate::engine::{CopyOptions, Engine, Exec as _, ExecStdio};
 use crate::plan::{self, Selection};
 use crate::resource::container::State;
 use crate::resource::process::ExecSpec;
@@ -124,19 +124,17 @@ async fn restart<E: Engine>(cx: &Context<E>, service: &str, how: Acting) -> Resu
 async fn copy<E: Engine>(cx: &Context<E>, id: &ContainerId, work: &Work) -> Result<()> {
     let (there, gone): (Vec<_>, Vec<_>) =
         work.copies.iter().partition(|(_, path)| path.symlink_metadata().is_ok());
+    let engine = cx.engine()?;
     if !gone.is_empty() {
-        let names = gone.iter().map(|(target, _)| (*target).clone());
-        let argv = ["rm", "-rf", "--"].map(str::to_owned).into_iter().chain(names).collect();
-        must_work(run(cx, id, ExecSpec { argv, ..ExecSpec::default() }, null()?).await?, "rm")?;
+        let paths: Vec<String> = gone.into_iter().map(|(target, _)| target.clone()).collect();
+        engine.remove_files(id, &paths).await?;
     }
     if !there.is_empty() {
         let archive = archive::pack(&there)?;
         let mut file = memory("archive")?;
         file.write_all(&archive).context(|| "cannot keep an archive in memory".to_owned())?;
         file.seek(SeekFrom::Start(0)).context(|| "cannot read an archive".to_owned())?;
-        let argv = ["tar", "-xf", "-", "-C", "/"].map(str::to_owned).to_vec();
-        let spec = ExecSpec { argv, user: Some("0".to_owned()), ..ExecSpec::default() };
-        must_work(run(cx, id, spec, file.into()).await?, "tar")?;
+        engine.copy_in(id, "/", file.into(), &CopyOptions::default()).await?;
     }
     Ok(())
 }
@@ -161,11 +159,14 @@ async fn command<E: Engine>(
         tty: false,
     };
     let name = spec.argv.join(" ");
-    let (code, text) = run(cx, id, spec, null()?).await?;
+    let (code, text) = run(cx, id, spec).await?;
     for line in text.lines() {
         say(cx, &format!("{service}: {line}"))?;
     }
-    must_work((code, String::new()), &name)
+    match code {
+        0 => Ok(()),
+        code => Err(Error::other(format!("`{name}` in the container ended with {code}")).into()),
+    }
 }
 
 /// Runs a program in a container; its exit code, and all it printed.
@@ -173,30 +174,17 @@ async fn run<E: Engine>(
     cx: &Context<E>,
     id: &ContainerId,
     spec: ExecSpec,
-    input: OwnedFd,
 ) -> Result<(i32, String)> {
     let mut said = memory("output")?;
     let copy =
         || said.try_clone().map(OwnedFd::from).context(|| "cannot copy a descriptor".to_owned());
-    let stdio = ExecStdio::Pipes([input, copy()?, copy()?]);
+    let stdio = ExecStdio::Pipes([null()?, copy()?, copy()?]);
     let mut exec = cx.engine()?.exec(id, &spec, stdio).await?;
     let code = exec.wait().await?;
     let mut text = Vec::new();
     said.seek(SeekFrom::Start(0)).context(|| "cannot read what a program printed".to_owned())?;
     said.read_to_end(&mut text).context(|| "cannot read what a program printed".to_owned())?;
     Ok((code, String::from_utf8_lossy(&text).into_owned()))
-}
-
-fn must_work((code, text): (i32, String), program: &str) -> Result<()> {
-    if code == 0 {
-        return Ok(());
-    }
-    let error = Error::other(format!("`{program}` in the container ended with {code}"));
-    Err(match text.trim() {
-        "" => error,
-        text => error.hint(text),
-    }
-    .into())
 }
 
 /// A file without a name.

@@ -24,6 +24,7 @@ fn of(spec: &ContainerSpec) -> Result<Bundle> {
             volatile: false,
             files: vec![("/etc/hosts".to_owned(), "/c/etc/hosts".into())],
             cgroup: "compose/1".into(),
+            runtime: None,
             volume: &|name| VolumeContent::Directory(format!("/volumes/{name}/_data").into()),
             image: &|_| vec!["/layers/other-top".into(), "/layers/other".into()],
             devices: &nodes,

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::image::diff::Change;
+use crate::resource::Endpoint;
+use crate::resource::container::Link;
 use crate::resource::file::{FileKind, FileStat};
-
 use crate::resource::inspection::{DiskUse, GeneratedFiles, Inspection, LayerDirs};
 use crate::resource::mount::MountSource;
+use crate::resource::network::NetworkMode;
 use crate::resource::stats::{Stats, Traffic};
 use crate::state::ContainerDir;
 
@@ -123,10 +125,48 @@ impl World {
         Ok(())
     }
 
+    pub(super) fn remove_files(&mut self, index: usize, paths: &[String]) {
+        let container = self.name(index);
+        let gone = |path: &String| {
+            let inside = |at: &String| *path == *at || path.starts_with(&format!("{at}/"));
+            paths.iter().any(inside)
+        };
+        self.files.retain(|(name, path), _| *name != container || !gone(path));
+    }
+
     /// Every file is one that was added.
     pub(super) fn changes(&self, index: usize) -> Vec<(Change, PathBuf)> {
         let files = self.files_below(index, "");
         files.map(|(path, _)| (Change::Added, PathBuf::from("/").join(path))).collect()
+    }
+
+    pub(super) fn connect(&mut self, index: usize, to: &Endpoint, links: &[Link]) -> Result<()> {
+        let spec = &mut self.observed.containers[index].spec;
+        let conflict = |message| Err(Error::new(Kind::Conflict, message));
+        let NetworkMode::Networks(endpoints) = &mut spec.network else {
+            return conflict("the container has no network of its own".to_owned());
+        };
+        if endpoints.iter().any(|endpoint| endpoint.network == to.network) {
+            let (name, network) = (&spec.name, &to.network);
+            return conflict(format!(
+                "endpoint with name {name} already exists in network {network}"
+            ));
+        }
+        endpoints.push(to.clone());
+        spec.links.extend(links.iter().cloned());
+        Ok(())
+    }
+
+    pub(super) fn disconnect(&mut self, index: usize, network: &str) -> Result<()> {
+        let container = &mut self.observed.containers[index];
+        if let NetworkMode::Networks(endpoints) = &mut container.spec.network
+            && let Some(at) = endpoints.iter().position(|endpoint| endpoint.network == network)
+        {
+            endpoints.remove(at);
+            return Ok(());
+        }
+        let message = format!("container {} is not connected to network {network}", container.id);
+        Err(Error::new(Kind::NotFound, message))
     }
 
     fn name(&self, index: usize) -> String {

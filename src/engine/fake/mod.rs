@@ -5,6 +5,7 @@
 //! `["false"]`. Ids, times and addresses are counted, so that every run is the same.
 
 mod actions;
+mod registry;
 mod streams;
 mod world;
 
@@ -12,7 +13,6 @@ mod world;
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -22,12 +22,13 @@ use crate::base::{ContainerId, Digest, Error, Kind, Result};
 use crate::build;
 use crate::image::Reference;
 use crate::image::diff::Change;
-use crate::resource::container::{ContainerSpec, Health, HealthStatus, Status};
+use crate::resource::container::{ContainerSpec, Health, HealthStatus, Link, Status};
 use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
-    Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec, labels,
+    Endpoint, Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
+    labels,
 };
 
 use super::{
@@ -35,6 +36,7 @@ use super::{
     LogRecord, Phase, Progress, ProgressUpdate, PullOptions, PullPolicy, RemoveOptions,
     StopOptions,
 };
+pub use registry::{image, images};
 use streams::{FakeAttachment, FakeEvents, FakeExec, FakeLogs, FakeWatch};
 use world::World;
 
@@ -198,6 +200,18 @@ impl Engine for Fake {
         self.call(&call, |world| world.remove_networks(names))
     }
 
+    async fn connect(&self, id: &ContainerId, endpoint: &Endpoint, links: &[Link]) -> Result<()> {
+        self.on(&format!("connect to {}", endpoint.network), id, |world, index| {
+            world.connect(index, endpoint, links)
+        })
+    }
+
+    async fn disconnect(&self, id: &ContainerId, network: &str) -> Result<()> {
+        self.on(&format!("disconnect from {network}"), id, |world, index| {
+            world.disconnect(index, network)
+        })
+    }
+
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<Volume> {
         self.call(&format!("create volume {}", spec.name), |world| Ok(world.create_volume(spec)))
     }
@@ -324,6 +338,13 @@ impl Engine for Fake {
         })
     }
 
+    async fn remove_files(&self, id: &ContainerId, paths: &[String]) -> Result<()> {
+        self.on(&format!("remove {} in", paths.join(" ")), id, |world, index| {
+            world.remove_files(index, paths);
+            Ok(())
+        })
+    }
+
     async fn changes(&self, id: &ContainerId) -> Result<Vec<(Change, PathBuf)>> {
         self.on("changes of", id, |world, index| Ok(world.changes(index)))
     }
@@ -357,49 +378,4 @@ impl Engine for Fake {
     type Exec = FakeExec;
     type Attachment = FakeAttachment;
     type Logs = FakeLogs;
-}
-
-/// An image as a registry would have it, with an id that its name decides.
-#[must_use]
-pub fn image(name: &str) -> Image {
-    use sha2::{Digest as _, Sha256};
-    let id = crate::base::Digest::from_sha256(&Sha256::digest(name.as_bytes()));
-    let config = crate::resource::ImageConfig {
-        cmd: vec!["serve".to_owned()],
-        ..crate::resource::ImageConfig::default()
-    };
-    Image {
-        id,
-        tags: vec![name.to_owned()],
-        digests: Vec::new(),
-        created_at: None,
-        size: 1 << 20,
-        tagged_at: None,
-        diff_ids: Vec::new(),
-        architecture: "amd64".to_owned(),
-        os: "linux".to_owned(),
-        config,
-    }
-}
-
-/// Images by name, each as of [`image`].
-#[must_use]
-pub fn images<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, Image> {
-    names.into_iter().map(|name| (name.to_owned(), image(name))).collect()
-}
-
-impl World {
-    fn pull(&mut self, name: &str, policy: PullPolicy) -> Result<Image> {
-        match (self.observed.images.get(name), policy) {
-            (Some(found), PullPolicy::Missing | PullPolicy::Never) => Ok(found.clone()),
-            (None, PullPolicy::Never) => {
-                Err(Error::new(Kind::NotFound, format!("no such image: {name}")))
-            }
-            _ => {
-                let found = self.registry.get(name).cloned().unwrap_or_else(|| image(name));
-                self.observed.images.insert(name.to_owned(), found.clone());
-                Ok(found)
-            }
-        }
-    }
 }

@@ -20,7 +20,7 @@ use crate::state::{self, ContainerDir, Durability, Lock, roots::make_dir};
 
 use super::observe::{self, FORMAT, Record};
 use super::resolve::resolve;
-use super::{Host, inherit, names, networks, volumes};
+use super::{Host, foreign, inherit, names, networks, volumes};
 
 /// How long a killed container may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +34,7 @@ pub(super) fn create(host: &Host, mut spec: ContainerSpec) -> Result<ContainerId
     // Cleaning up after dead processes waits while containers are being made.
     let _lock = Lock::wait_shared(&roots.lock("containers"))?;
     log::Options::parse(&spec.log)?;
+    foreign::program(&spec)?;
     let id = random_id()?;
     names::take(roots, &spec.name, &id)?;
     let result = inherit::mounts(host, &mut spec)
@@ -243,7 +244,7 @@ pub(super) fn delete(path: &Path) -> Result<()> {
 }
 
 /// A container that does not run counts as stopped.
-fn ignore_stopped(result: Result<()>) -> Result<()> {
+pub(super) fn ignore_stopped(result: Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() == Kind::NotFound => Ok(()),
         result => result,

@@ -7,11 +7,12 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::engine::CopyOptions;
@@ -128,6 +129,38 @@ pub(super) fn copy_in(
         };
         unpack_into(File::from(archive), copy, &placement).map(drop)
     })
+}
+
+/// Removes what is at `paths`.
+pub(super) fn remove(host: &Host, id: &ContainerId, paths: &[String]) -> Result<()> {
+    within(host, id, true, |root| {
+        for path in paths {
+            match remove_path(root, Path::new(path)) {
+                Err(error)
+                    if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+                {
+                    return Err(error).context(|| format!("cannot remove {path}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    })
+}
+
+fn remove_path(root: &Root, path: &Path) -> io::Result<()> {
+    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let parent = root.open(parent, OFlags::PATH | OFlags::DIRECTORY)?;
+    match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
+        Err(Errno::ISDIR) => {
+            // Through the descriptor, whatever happens to its path. Below it, the standard library
+            // removes by descriptor and follows no link.
+            let parent = Path::new("/proc/self/fd").join(parent.as_raw_fd().to_string());
+            std::fs::remove_dir_all(parent.join(name))
+        }
+        removed => Ok(removed?),
+    }
 }
 
 /// Docker: the same words.

@@ -10,10 +10,12 @@ mod check;
 mod containers;
 mod events;
 mod files;
+mod foreign;
 mod images;
 mod inherit;
 mod inspect;
 mod layer;
+mod membership;
 mod names;
 mod networks;
 mod observe;
@@ -30,12 +32,12 @@ use std::sync::Arc;
 use crate::base::{ContainerId, Digest, Error, Result};
 use crate::image::Store;
 use crate::image::diff::Change;
-use crate::resource::container::{ContainerSpec, Status};
+use crate::resource::container::{ContainerSpec, Link, Status};
 use crate::resource::file::FileStat;
 use crate::resource::observed::Scope;
 use crate::resource::process::ExecSpec;
 use crate::resource::{
-    Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
+    Endpoint, Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
 };
 use crate::state::Roots;
 
@@ -146,6 +148,16 @@ impl Engine for Host {
         self.blocking(move |host| networks::remove(host, &names)).await
     }
 
+    async fn connect(&self, id: &ContainerId, endpoint: &Endpoint, links: &[Link]) -> Result<()> {
+        let (id, endpoint, links) = (id.clone(), endpoint.clone(), links.to_vec());
+        self.blocking(move |host| membership::connect(host, &id, endpoint, links)).await
+    }
+
+    async fn disconnect(&self, id: &ContainerId, network: &str) -> Result<()> {
+        let (id, network) = (id.clone(), network.to_owned());
+        self.blocking(move |host| membership::disconnect(host, &id, &network)).await
+    }
+
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<Volume> {
         let spec = spec.clone();
         self.blocking(move |host| volumes::create(host, &spec)).await
@@ -246,6 +258,11 @@ impl Engine for Host {
     ) -> Result<()> {
         let (id, into, options) = (id.clone(), into.to_owned(), *options);
         self.blocking(move |host| files::copy_in(host, &id, &into, archive, options)).await
+    }
+
+    async fn remove_files(&self, id: &ContainerId, paths: &[String]) -> Result<()> {
+        let (id, paths) = (id.clone(), paths.to_vec());
+        self.blocking(move |host| files::remove(host, &id, &paths)).await
     }
 
     async fn changes(&self, id: &ContainerId) -> Result<Vec<(Change, PathBuf)>> {

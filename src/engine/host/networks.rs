@@ -55,14 +55,16 @@ pub(super) fn register_names(host: &Host, id: &ContainerId, spec: &ContainerSpec
 
 /// Takes a removed container's names out of its networks, as far as those still exist.
 pub(super) fn forget_names(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<()> {
-    for endpoint in endpoints(spec) {
-        match network::get(host.roots(), &endpoint.network) {
-            Ok(network) => names::forget(host.roots(), &network, id)?,
-            Err(error) if error.kind() == Kind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+    endpoints(spec).iter().try_for_each(|endpoint| forget_name(host, id, endpoint))
+}
+
+/// Takes a container's names out of one network.
+pub(super) fn forget_name(host: &Host, id: &ContainerId, endpoint: &Endpoint) -> Result<()> {
+    match network::get(host.roots(), &endpoint.network) {
+        Ok(network) => names::forget(host.roots(), &network, id),
+        Err(error) if error.kind() == Kind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
-    Ok(())
 }
 
 fn endpoints(spec: &ContainerSpec) -> &[Endpoint] {

@@ -12,7 +12,7 @@ use crate::resource::mount::{Mount, MountSource, Origin, Submounts};
 use crate::resource::{ContainerSpec, Image};
 use crate::runtime::Bundle;
 
-use super::{Host, volumes};
+use super::{Host, foreign, volumes};
 
 /// Files that the shim writes for each start.
 const GENERATED: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
@@ -48,6 +48,7 @@ pub(super) fn resolve(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Re
             files: files.to_vec(),
             cgroup: cgroup(&spec, id)?,
             volume: &|name| volumes[name].clone(),
+            runtime: foreign::program(&spec)?,
             image: &|id| images.get(id).cloned().unwrap_or_default(),
             devices: &|path| devices(Path::new(path)),
         },

@@ -128,14 +128,13 @@ impl Store {
     /// # Errors
     /// The disk is full or gone.
     pub fn settle<'a>(&self, layers: impl IntoIterator<Item = &'a Digest>) -> Result<bool> {
-        let mut fresh = Vec::new();
-        for diff_id in layers {
-            let mark = self.mark(diff_id)?.filter(|mark| mark.boot.is_some());
-            fresh.extend(mark.map(|mark| (diff_id, mark)));
-        }
-        if fresh.is_empty() {
+        let layers: Vec<&Digest> = layers.into_iter().collect();
+        if self.fresh(&layers)?.is_empty() {
             return Ok(false);
         }
+        // Others may be settling the same: one writer a mark.
+        let _alone = self.marking()?;
+        let fresh = self.fresh(&layers)?;
         let dir = self.paths.layers();
         sync_file_system(&dir)?;
         for (diff_id, mark) in fresh {
@@ -147,11 +146,27 @@ impl Store {
         Ok(true)
     }
 
+    /// Those that are whole for this boot only.
+    fn fresh<'a>(&self, layers: &[&'a Digest]) -> Result<Vec<(&'a Digest, Mark)>> {
+        let mut fresh = Vec::new();
+        for diff_id in layers {
+            let mark = self.mark(diff_id)?.filter(|mark| mark.boot.is_some());
+            fresh.extend(mark.map(|mark| (*diff_id, mark)));
+        }
+        Ok(fresh)
+    }
+
+    /// Held by whoever changes the marks of layers that others can see.
+    fn marking(&self) -> Result<Lock> {
+        Lock::wait(&self.roots.lock("image-marks"))
+    }
+
     /// Notes where the archive of a layer is that is there already.
     ///
     /// # Errors
     /// The disk is full.
     pub(in crate::image) fn note_archive(&self, diff_id: &Digest, blob: &LayerBlob) -> Result<()> {
+        let _alone = self.marking()?;
         let Some(mark) = self.mark(diff_id)? else { return Ok(()) };
         let record = LayerRecord { blob: Some(blob.clone()), ..mark.record };
         let mark = Mark { record, ..mark };

@@ -109,7 +109,7 @@ impl Store {
     /// # Errors
     /// There is no such image, or the store cannot be read.
     pub fn get(&self, text: &str) -> Result<Image> {
-        let missing = || Error::new(Kind::NotFound, format!("No such image: {text}"));
+        let missing = || refs::missing(text);
         self.find(text)?.ok_or_else(missing)
     }
 
@@ -137,7 +137,7 @@ impl Store {
             ));
         }
         self.change(|refs| {
-            let missing = || Error::new(Kind::NotFound, format!("No such image: {text}"));
+            let missing = || refs::missing(text);
             let id = refs.find(text)?.cloned().ok_or_else(missing)?;
             refs.point(name, &id, Timestamp::now());
             self.announce("tag", &id.to_string(), &name.familiar());

@@ -24,15 +24,19 @@ const UDP: u8 = 17;
 pub fn install(udp: u16, tcp: u16) -> Result<(), Failure> {
     let table = Table { family: TableFamily::Ip, name: "compose-dns".to_owned() };
     let mut socket = Socket::open(Family::Netfilter)?;
-    socket.exchange(&nft::batch(&table, &rules(udp, tcp))).map(drop)
+    let mut changes = rules(udp, tcp);
+    // What somebody else has put there is replaced; a new namespace has nothing, and deleting
+    // what is not there would still keep us waiting for all CPUs.
+    if socket.exchange(&[nft::get_table(&table)]).is_ok() {
+        changes.insert(0, Change::DeleteTable);
+    }
+    socket.exchange(&nft::batch(&table, &changes)).map(drop)
 }
 
-/// Pure: two rules for each protocol, one for each way.
+/// Pure: a table with two rules for each protocol, one for each way.
 fn rules(udp: u16, tcp: u16) -> Vec<Change> {
     let base = Base { nat: false, hook: Hook::Output, priority: -150 };
-    let table = || Change::AddTable(String::new());
-    // Whatever an earlier shim of this namespace has put there is replaced.
-    let mut changes = vec![table(), Change::DeleteTable, table()];
+    let mut changes = vec![Change::AddTable(String::new())];
     changes.push(Change::AddChain("output", Some(base)));
     for (protocol, port) in [(UDP, udp), (TCP, tcp)] {
         let matches = |address: E, loaded: E, is: u16| {

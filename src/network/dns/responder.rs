@@ -73,9 +73,12 @@ impl Responder {
                 Servers::Fixed(fixed.iter().map(server).collect())
             }
         };
-        let networks: Vec<&Network> = leases.iter().map(|lease| &lease.network).collect();
-        let zone = Zone::new(roots, &networks).with_links(links);
-        Responder::with(zone, servers, namespace)
+        Responder::with(zone(roots, leases, links), servers, namespace)
+    }
+
+    /// From now on the container is in these networks.
+    pub fn move_to(&mut self, roots: &Roots, leases: &[Lease], links: &[Link]) {
+        self.zone = zone(roots, leases, links);
     }
 
     /// As [`open`](Responder::open), with these resolvers.
@@ -217,6 +220,11 @@ impl Responder {
             self.streams.remove(&number);
         }
     }
+}
+
+fn zone(roots: &Roots, leases: &[Lease], links: &[Link]) -> Zone {
+    let networks: Vec<&Network> = leases.iter().map(|lease| &lease.network).collect();
+    Zone::new(roots, &networks).with_links(links)
 }
 
 fn watch_server(ready: &Readiness, socket: &UdpSocket, server: usize) -> io::Result<()> {

@@ -75,9 +75,7 @@ impl Publisher {
         wanted: &[PublishedPort],
         leases: &[Lease],
     ) -> Result<Publisher> {
-        let open =
-            |lease: &&Lease| !lease.network.spec.internal && vlan::is_bridged(&lease.network.spec);
-        let open = leases.iter().find(open);
+        let open = Publisher::way(leases);
         let mut publisher = Publisher::empty(roots)?;
         let (Some(lease), false) = (open, wanted.is_empty()) else { return Ok(publisher) };
         let default = options::host_binding(&lease.network.spec);
@@ -90,6 +88,14 @@ impl Publisher {
         }
         publisher.forward()?;
         Ok(publisher)
+    }
+
+    /// The network that ports lead to: the first one with a way to the outside.
+    #[must_use]
+    pub fn way(leases: &[Lease]) -> Option<&Lease> {
+        let open =
+            |lease: &&Lease| !lease.network.spec.internal && vlan::is_bridged(&lease.network.spec);
+        leases.iter().find(open)
     }
 
     fn empty(roots: &Roots) -> Result<Publisher> {

@@ -66,9 +66,13 @@ impl Differences {
                 let by_name = |endpoints: &[Endpoint]| -> BTreeMap<_, _> {
                     endpoints.iter().map(|e| (e.network.clone(), e.clone())).collect()
                 };
-                if old != new {
+                // As in Docker Compose: what was connected by hand stays so.
+                let own =
+                    |it: &&Endpoint| !it.by_hand || new.iter().any(|e| e.network == it.network);
+                let old: Vec<Endpoint> = old.iter().filter(own).cloned().collect();
+                if old != *new {
                     let before = self.0.len();
-                    self.keyed("network", &by_name(old), &by_name(new), |old, new| old == new);
+                    self.keyed("network", &by_name(&old), &by_name(new), |old, new| old == new);
                     if self.0.len() == before {
                         self.0.push("order of networks changed".to_owned());
                     }

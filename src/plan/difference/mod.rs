@@ -47,6 +47,7 @@ pub fn differences(old: &ContainerSpec, new: &ContainerSpec) -> Vec<String> {
         cgroup_parent,
         security,
         namespaces,
+        runtime,
         init,
         sysctls,
         stop,
@@ -77,6 +78,7 @@ pub fn differences(old: &ContainerSpec, new: &ContainerSpec) -> Vec<String> {
     out.value("cgroup_parent", &old.cgroup_parent, cgroup_parent);
     out.fields(&old.security, security);
     out.fields(&old.namespaces, namespaces);
+    out.value("runtime", &old.runtime, runtime);
     out.value("init", &old.init, init);
     out.value("sysctls", &old.sysctls, sysctls);
     out.value("stop_signal", &old.stop.signal, &stop.signal);

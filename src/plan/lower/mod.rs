@@ -149,6 +149,7 @@ fn container(
         cgroup_parent: service.cgroup_parent.clone().filter(|parent| !parent.is_empty()),
         security: limits::security(project, service),
         namespaces: shared::namespaces(project, service)?,
+        runtime: service.runtime.clone().filter(|name| !name.is_empty()),
         init: service.init.unwrap_or(false),
         sysctls: service.sysctls.clone(),
         stop: stop(service, config)?,
@@ -195,7 +196,13 @@ fn stop(service: &Service, config: &ImageConfig) -> Result<Stop> {
 }
 
 fn restart(service: &Service) -> RestartPolicy {
-    match service.restart_policy() {
+    restart_policy(service.restart_policy())
+}
+
+/// What a service's policy means to its containers.
+#[must_use]
+pub fn restart_policy(written: Restart) -> RestartPolicy {
+    match written {
         Restart::No => RestartPolicy::No,
         Restart::Always => RestartPolicy::Always,
         Restart::UnlessStopped => RestartPolicy::UnlessStopped,

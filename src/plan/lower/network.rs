@@ -112,6 +112,7 @@ fn endpoints(project: &Project, service: &Service) -> Result<Vec<Endpoint>> {
                 .or_else(|| attachment.driver_opts.get(INTERFACE_OPTION).cloned()),
             gateway_priority: i32::try_from(attachment.gw_priority).unwrap_or_default(),
             driver_opts: attachment.driver_opts.clone(),
+            by_hand: false,
         })
     };
     attached.into_iter().enumerate().map(endpoint).collect()

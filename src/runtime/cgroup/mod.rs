@@ -6,6 +6,7 @@
 
 mod devices;
 mod hierarchy;
+mod hurry;
 mod limits;
 mod signal;
 mod stats;
@@ -23,6 +24,7 @@ use crate::base::{Context, Error, Kind, Result};
 
 use devices::Access;
 use hierarchy::Hierarchy;
+pub use hurry::{Beside, hurry, hurry_beside};
 use limits::Write;
 pub use stats::Stats;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use oci_spec::runtime::{
-    Arch, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompFilterFlag,
-    LinuxSeccompOperator,
+    Arch, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompArgBuilder,
+    LinuxSeccompFilterFlag, LinuxSeccompOperator, LinuxSyscall,
 };
 use serde::Deserialize;
 
@@ -129,10 +129,7 @@ impl Profile {
     /// Applies the conditions (Docker: `setupSeccomp` in `profiles/seccomp`).
     #[must_use]
     pub fn resolve(&self, facts: &Facts) -> Filter {
-        let mut arches = self.architectures.clone().unwrap_or_default();
-        for entry in self.arch_map.iter().flatten().filter(|entry| entry.architecture == NATIVE) {
-            arches.extend(entry.sub_architectures.iter().flatten());
-        }
+        let arches = self.arches();
         let rules = self.syscalls.iter().flatten().filter(|rule| rule.applies(facts));
         Filter {
             default: self.default_action.as_u32(self.default_errno_ret),
@@ -141,9 +138,55 @@ impl Profile {
             flags: flag_bits(self.flags.as_deref()),
         }
     }
+
+    /// The same in the specification's words, which have no conditions.
+    #[must_use]
+    pub fn to_oci(&self, facts: &Facts) -> LinuxSeccomp {
+        let rules = self.syscalls.iter().flatten().filter(|rule| rule.applies(facts));
+        let mut arches = self.arches();
+        if !arches.is_empty() && !arches.contains(&NATIVE) {
+            arches.insert(0, NATIVE);
+        }
+        let mut seccomp = LinuxSeccomp::default();
+        seccomp
+            .set_default_action(self.default_action)
+            .set_default_errno_ret(self.default_errno_ret)
+            .set_architectures(Some(arches))
+            .set_flags(self.flags.clone())
+            .set_syscalls(Some(rules.map(ProfileRule::to_oci).collect()));
+        seccomp
+    }
+
+    /// What is filtered besides what the kernel calls its own.
+    fn arches(&self) -> Vec<Arch> {
+        let mut arches = self.architectures.clone().unwrap_or_default();
+        for entry in self.arch_map.iter().flatten().filter(|entry| entry.architecture == NATIVE) {
+            arches.extend(entry.sub_architectures.iter().flatten());
+        }
+        arches
+    }
 }
 
 impl ProfileRule {
+    fn to_oci(&self) -> LinuxSyscall {
+        let argument = |comparison: &Comparison| {
+            LinuxSeccompArgBuilder::default()
+                .index(comparison.index)
+                .value(comparison.value)
+                .value_two(comparison.value_two.unwrap_or(0))
+                .op(comparison.op)
+                .build()
+                .ok()
+        };
+        let arguments = self.args.iter().flatten().filter_map(argument);
+        let mut call = LinuxSyscall::default();
+        call.set_names(self.names.iter().chain(&self.name).cloned().collect())
+            .set_action(self.action)
+            .set_errno_ret(self.errno_ret)
+            .set_args(Some(arguments.collect()));
+        call
+    }
+
     fn applies(&self, facts: &Facts) -> bool {
         let included = self.includes.as_ref().is_none_or(|needs| needs.all_hold(facts));
         let excluded = self.excludes.as_ref().is_some_and(|bans| bans.any_holds(facts));

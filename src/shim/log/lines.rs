@@ -10,9 +10,12 @@ use super::encode;
 /// Longest text of one record; a longer line becomes several (Docker).
 const MAX_TEXT: usize = 16 * 1024;
 
-/// So much at once is a flood: then one record has as many lines as fit, since what surrounds the
-/// text of short lines would be more than the text.
-const FLOOD: usize = 64 * 1024;
+/// More than this in one second is a flood: then one record has as many lines as fit, since what
+/// surrounds the text of short lines is more than the text, and the container would wait for it.
+const FLOOD: usize = 64 << 20;
+
+/// In a flood so much is read at once that it is worth it.
+const MUCH: usize = 32 * 1024;
 
 /// A record of several lines has at least so many bytes: readers need not look for lines in others.
 pub(super) const MANY_LINES: usize = 8 * 1024;
@@ -37,20 +40,46 @@ pub struct Lines {
     first_part: Option<Timestamp>,
     /// Reused for what follows the text of records.
     tail: Vec<u8>,
+    pace: Pace,
+}
+
+/// How much comes in a second.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Seconds since 1970.
+    second: i64,
+    /// Bytes in this second.
+    bytes: usize,
+    /// It was too much in the last second.
+    flooded: bool,
+}
+
+impl Pace {
+    /// Counts bytes, and says whether they are of a flood.
+    fn is_flood(&mut self, bytes: usize, time: Timestamp) -> bool {
+        let second = time.as_second();
+        if second != self.second {
+            self.flooded = self.bytes > FLOOD && second == self.second + 1;
+            (self.second, self.bytes) = (second, 0);
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.flooded || self.bytes > FLOOD
+    }
 }
 
 impl Lines {
     /// For one stream; `attributes` from [`super::Options::attributes`].
     #[must_use]
     pub fn new(stream: Stream, attributes: String) -> Lines {
-        Lines { stream, attributes, pending: Vec::new(), first_part: None, tail: Vec::new() }
+        let (pending, tail) = (Vec::new(), Vec::new());
+        Lines { stream, attributes, pending, first_part: None, tail, pace: Pace::default() }
     }
 
     /// Takes what was read at `time`.
     pub fn push(&mut self, mut bytes: &[u8], time: Timestamp, sink: &mut impl Sink) {
         encode::tail(&mut self.tail, self.stream, &self.attributes, time);
         let plain = encode::all_plain(bytes);
-        if bytes.len() >= FLOOD {
+        if self.pace.is_flood(bytes.len(), time) && bytes.len() >= MUCH {
             bytes = self.flood(bytes, plain, time, sink);
         }
         while let Some(end) = memchr(b'\n', bytes) {
@@ -151,6 +180,14 @@ impl Lines {
 mod tests {
     use super::*;
 
+    impl Lines {
+        /// Whatever comes in this second is of a flood.
+        pub(in crate::shim::log) fn flooded(mut self, second: i64) -> Lines {
+            self.pace = Pace { second, bytes: FLOOD, flooded: true };
+            self
+        }
+    }
+
     impl Sink for Vec<u8> {
         fn buffer(&mut self) -> &mut Vec<u8> {
             self
@@ -161,7 +198,10 @@ mod tests {
 
     /// The texts of all records, decoded, with their seconds.
     fn records(reads: &[(&[u8], i64)]) -> Vec<(String, i64)> {
-        let mut lines = Lines::new(Stream::Stdout, String::new());
+        records_of(&mut Lines::new(Stream::Stdout, String::new()), reads)
+    }
+
+    fn records_of(lines: &mut Lines, reads: &[(&[u8], i64)]) -> Vec<(String, i64)> {
         let mut out = Vec::new();
         for (bytes, second) in reads {
             let time = Timestamp::from_second(*second).unwrap();
@@ -204,6 +244,12 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_of_short_lines_has_one_in_a_record() {
+        let text = "line\n".repeat(1_000_000);
+        assert_eq!(records(&[(text.as_bytes(), 1)]).len(), 1_000_000);
+    }
+
+    #[test]
     fn a_flood_of_short_lines_has_many_in_a_record_and_loses_none() {
         let line = |number: usize| match number % 3 {
             0 => format!("line {number} \"quoted\" \\n\n"),
@@ -211,12 +257,26 @@ mod tests {
         };
         let text: String = (0..20_000).map(line).collect();
         for text in [text.replace(['"', '\\'], ""), text] {
+            let mut lines = Lines::new(Stream::Stdout, String::new()).flooded(1);
             let (begin, rest) = text.split_at(7);
-            let found = records(&[(begin.as_bytes(), 1), (rest.as_bytes(), 2), (b"end", 3)]);
+            let found =
+                records_of(&mut lines, &[(begin.as_bytes(), 1), (rest.as_bytes(), 2), (b"end", 3)]);
             assert!(found.len() < 800, "{}", found.len());
             let all: String = found.iter().map(|(text, _)| text.as_str()).collect();
             assert_eq!(all, text + "end");
             assert!(found.iter().all(|(text, _)| text.len() <= MAX_TEXT));
         }
+    }
+
+    #[test]
+    fn a_flood_is_over_after_a_second_with_less() {
+        let mut pace = Pace::default();
+        let mut at = |bytes, second| pace.is_flood(bytes, Timestamp::from_second(second).unwrap());
+        assert!(!at(FLOOD, 1));
+        assert!(at(1, 1));
+        assert!(at(FLOOD, 2));
+        assert!(!at(1, 3));
+        assert!(at(FLOOD, 3));
+        assert!(!at(1, 5));
     }
 }

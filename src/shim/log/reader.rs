@@ -443,6 +443,7 @@ mod tests {
     fn the_tail_counts_lines_of_a_flood_too() {
         let mut log = Log::new(None, 1);
         log.print(1..=3);
+        log.lines = log.lines.flooded(9);
         let flood: String = (4..=20_000).map(|number| format!("{number}\n")).collect();
         log.lines.push(flood.as_bytes(), Timestamp::from_second(9).unwrap(), &mut log.file);
         log.print(20_001..=20_002);

@@ -218,6 +218,12 @@ pub fn set_group(index: u32, group: u32) -> Message {
     link(libc::RTM_NEWLINK, 0, index, 0).u32(IFLA_GROUP, group)
 }
 
+/// Deletes a link, and its other end if it has one; the kernel waits (about 16 ms).
+#[must_use]
+pub fn delete(index: u32) -> Message {
+    link(libc::RTM_DELLINK, 0, index, 0)
+}
+
 /// Deletes all links of a group: one wait of the kernel (about 40 ms) for all of them.
 #[must_use]
 pub fn delete_group(group: u32) -> Message {

@@ -2,23 +2,16 @@
 
 use crate::base::{Bytes, Error, Kind, Result};
 use crate::compose::Service;
-use crate::compose::model::{BlkioConfig, BlkioRate, BlkioWeight, SwapLimit, Ulimit};
+use crate::compose::model::{BlkioConfig, BlkioRate, BlkioWeight, Ulimit};
 use crate::resource::ContainerSpec;
+
+use super::changeable::Changeable;
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
-    /// Memory, as in `512m`
-    #[arg(short, long, value_name = "BYTES")]
-    memory: Option<Bytes>,
-
-    /// Memory and swap together; -1: unlimited swap
-    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
-    memory_swap: Option<SwapLimit>,
-
-    /// Memory that it keeps when there is little
-    #[arg(long, value_name = "BYTES")]
-    memory_reservation: Option<Bytes>,
+    #[command(flatten)]
+    changeable: Changeable,
 
     /// How readily its memory is swapped out, 0 to 100; -1: as the host does
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
@@ -32,42 +25,6 @@ pub struct Limits {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     oom_score_adj: Option<i64>,
 
-    /// Processors, as in `1.5`
-    #[arg(long, value_name = "NUMBER")]
-    cpus: Option<f64>,
-
-    /// Share of the processors, relative to 1024
-    #[arg(short = 'c', long, value_name = "NUMBER")]
-    cpu_shares: Option<i64>,
-
-    /// Processor time in each period, in microseconds
-    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true)]
-    cpu_quota: Option<i64>,
-
-    /// Length of that period
-    #[arg(long, value_name = "MICROSECONDS")]
-    cpu_period: Option<i64>,
-
-    /// Real-time processor time in each period
-    #[arg(long, value_name = "MICROSECONDS")]
-    cpu_rt_runtime: Option<i64>,
-
-    /// Length of that period
-    #[arg(long, value_name = "MICROSECONDS")]
-    cpu_rt_period: Option<i64>,
-
-    /// Processors to run on, as in `0-2,4`
-    #[arg(long, value_name = "LIST")]
-    cpuset_cpus: Option<String>,
-
-    /// Memory nodes to use, as in `0`
-    #[arg(long, value_name = "LIST")]
-    cpuset_mems: Option<String>,
-
-    /// Processes and threads; -1: unlimited
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    pids_limit: Option<i64>,
-
     /// Limit of its processes, as in `nofile=1024:2048`
     #[arg(long, value_name = "NAME=SOFT[:HARD]")]
     ulimit: Vec<String>,
@@ -75,10 +32,6 @@ pub struct Limits {
     /// Size of /dev/shm
     #[arg(long, value_name = "BYTES")]
     shm_size: Option<Bytes>,
-
-    /// Share of block devices, 10 to 1000
-    #[arg(long, value_name = "NUMBER")]
-    blkio_weight: Option<u16>,
 
     /// Share of one device, as in `/dev/sda:200`
     #[arg(long, value_name = "DEVICE:NUMBER")]
@@ -105,33 +58,13 @@ pub struct Limits {
     cgroup_parent: Option<String>,
 }
 
-/// Less than that no program starts (Docker: the same).
-const LEAST_MEMORY: Bytes = Bytes(6 << 20);
-
 impl Limits {
     pub fn apply(&self, service: &mut Service) -> Result<()> {
-        if self.memory.is_some_and(|memory| memory.0 > 0 && memory.0 < LEAST_MEMORY.0) {
-            return Err(Error::new(Kind::Invalid, "Minimum memory limit allowed is 6MB"));
-        }
-        if self.cpus.is_some() && (self.cpu_quota.is_some() || self.cpu_period.is_some()) {
-            let message = "Conflicting options: CPUs and CPU quota or period cannot both be set";
-            return Err(Error::new(Kind::Invalid, message));
-        }
-        service.mem_limit = self.memory;
-        service.memswap_limit = self.memory_swap;
-        service.mem_reservation = self.memory_reservation;
+        self.changeable.apply(service)?;
         let swappiness = self.memory_swappiness.and_then(|it| u64::try_from(it).ok());
         service.mem_swappiness = swappiness.map(Bytes);
         service.oom_kill_disable = self.oom_kill_disable;
         service.oom_score_adj = self.oom_score_adj;
-        service.cpus = self.cpus;
-        service.cpu_shares = self.cpu_shares;
-        service.cpu_quota = self.cpu_quota;
-        service.cpu_period = self.cpu_period;
-        service.cpu_rt_runtime = self.cpu_rt_runtime;
-        service.cpu_rt_period = self.cpu_rt_period;
-        service.cpuset.clone_from(&self.cpuset_cpus);
-        service.pids_limit = self.pids_limit;
         for text in &self.ulimit {
             let (name, limit) = ulimit(text)?;
             service.ulimits.insert(name, limit);
@@ -144,7 +77,7 @@ impl Limits {
 
     /// What no service can say.
     pub fn finish(&self, spec: &mut ContainerSpec) {
-        spec.limits.cpuset_mems.clone_from(&self.cpuset_mems);
+        spec.limits.cpuset_mems = self.changeable.memory_nodes();
     }
 
     fn block_devices(&self) -> Result<Option<BlkioConfig>> {
@@ -161,7 +94,7 @@ impl Limits {
             Ok(BlkioWeight { path: path.to_owned(), weight })
         };
         let config = BlkioConfig {
-            weight: self.blkio_weight.filter(|weight| *weight > 0),
+            weight: self.changeable.block_weight(),
             weight_device: self.blkio_weight_device.iter().map(weight).collect::<Result<_>>()?,
             device_read_bps: rates(&self.device_read_bps)?,
             device_read_iops: rates(&self.device_read_iops)?,

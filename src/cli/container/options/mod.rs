@@ -1,6 +1,7 @@
 //! What `run` and `create` take: Docker's options, one file for each topic, and how they become the
 //! description of a container.
 
+mod changeable;
 mod devices;
 mod health;
 mod life;
@@ -21,7 +22,8 @@ use crate::compose::support::{Reason, inert};
 use crate::engine::Engine;
 use crate::resource::{ContainerSpec, Image, VolumeSpec};
 
-pub use network::BRIDGE;
+pub use changeable::Changeable;
+pub use network::{BRIDGE, check_bridge};
 
 /// Everything that decides what a new container is.
 #[derive(clap::Args, Debug)]
@@ -133,13 +135,12 @@ fn refuse_inert(service: &Service) -> Result<()> {
         ("external_links", "--link", !service.external_links.is_empty()),
         ("gpus", "--gpus", !service.gpus.is_empty()),
         ("mem_reservation", "--memory-reservation", service.mem_reservation.is_some()),
-        ("runtime", "--runtime", service.runtime.is_some()),
         ("storage_opt", "--storage-opt", !service.storage_opt.is_empty()),
         ("userns_mode", "--userns", service.userns_mode.is_some()),
         ("volumes_from", "--volumes-from", !service.volumes_from.is_empty()),
     ];
     for (key, option, _) in asked.into_iter().filter(|(.., asked)| *asked) {
-        if let Some(reason @ (Reason::Later | Reason::Foreign | Reason::Quota)) =
+        if let Some(reason @ (Reason::Foreign | Reason::Quota)) =
             inert(&format!("services.*.{key}"))
         {
             let message = format!("{option} cannot be used: {}", reason.as_str());

@@ -111,7 +111,8 @@ impl Network {
         own.ipv4_address = own.ipv4_address.or(self.ip);
         own.ipv6_address = own.ipv6_address.or(self.ip6);
         own.link_local_ips.extend(self.link_local_ip.iter().map(ToString::to_string));
-        check_bridge(first, own)?;
+        let fixed = own.ipv4_address.is_some() || own.ipv6_address.is_some();
+        check_bridge(first, !own.aliases.is_empty(), fixed)?;
         if let Some(mode) = alone(first) {
             if parsed.len() > 1 {
                 let message =
@@ -213,12 +214,15 @@ fn attachment(text: &str) -> Result<(String, ServiceNetwork)> {
 }
 
 /// The default network gives addresses as they come, and knows no aliases (Docker: the same).
-fn check_bridge(name: &str, own: &ServiceNetwork) -> Result<()> {
+///
+/// # Errors
+/// [`Kind::Invalid`].
+pub fn check_bridge(name: &str, aliases: bool, fixed_address: bool) -> Result<()> {
     let refused = if name != BRIDGE {
         None
-    } else if !own.aliases.is_empty() {
+    } else if aliases {
         Some("network-scoped aliases are only supported for user-defined networks")
-    } else if own.ipv4_address.is_some() || own.ipv6_address.is_some() {
+    } else if fixed_address {
         Some("user specified IP address is supported on user defined networks only")
     } else {
         None

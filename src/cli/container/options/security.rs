@@ -49,7 +49,7 @@ pub struct Privileges {
     #[arg(long, value_name = "MODE")]
     cgroupns: Option<String>,
 
-    /// Another OCI runtime
+    /// Another OCI runtime: a path, or a name on PATH as in runc, crun
     #[arg(long, value_name = "PROGRAM")]
     runtime: Option<String>,
 }

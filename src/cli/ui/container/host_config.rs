@@ -25,7 +25,7 @@ pub(super) fn shape(inspection: &Inspection) -> Json {
     if !spec.sysctls.is_empty() {
         set("Sysctls", json!(spec.sysctls));
     }
-    set("Runtime", json!("compose"));
+    set("Runtime", json!(spec.runtime.as_deref().unwrap_or("compose")));
     set("Isolation", json!(""));
     shape.extend(resources(spec));
     let mut set = |field: &str, value: Json| drop(shape.insert(field.to_owned(), value));

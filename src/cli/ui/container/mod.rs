@@ -6,6 +6,8 @@
 mod host_config;
 mod network;
 
+pub use network::endpoint_id;
+
 use serde_json::{Map, Value as Json, json};
 
 use jiff::Timestamp;

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
+use crate::base::{ContainerId, id::hex};
+use crate::cli::network::builtin;
 use crate::resource::container::{AttachedEndpoint, ContainerSpec};
 use crate::resource::inspection::Inspection;
 use crate::resource::network::{Endpoint, NetworkMode};
@@ -19,12 +22,15 @@ pub(super) fn settings(inspection: &Inspection) -> Json {
             for endpoint in endpoints {
                 let name = endpoint.network.as_str();
                 let id = inspection.networks.get(name).map_or("", |network| network.id.as_str());
-                networks.insert(name.to_owned(), network(endpoint, attached(name), id));
+                let end =
+                    attached(name).map(|_| endpoint_id(id, &container.id)).unwrap_or_default();
+                networks.insert(name.to_owned(), network(endpoint, attached(name), (id, &end)));
             }
         }
         NetworkMode::None | NetworkMode::Host => {
             let name = mode(&container.spec.network);
-            networks.insert(name, network(&Endpoint::default(), None, ""));
+            let id = builtin::id(&name);
+            networks.insert(name, network(&Endpoint::default(), None, (&id, "")));
         }
         NetworkMode::Container(_) => {}
     }
@@ -41,7 +47,7 @@ pub(super) fn settings(inspection: &Inspection) -> Json {
         "LinkLocalIPv6PrefixLen": 0,
         "SecondaryIPAddresses": null,
         "SecondaryIPv6Addresses": null,
-        "EndpointID": "",
+        "EndpointID": networks.get("bridge").map_or(json!(""), |it| it["EndpointID"].clone()),
         "Gateway": top["Gateway"],
         "GlobalIPv6Address": top["GlobalIPv6Address"],
         "GlobalIPv6PrefixLen": top["GlobalIPv6PrefixLen"],
@@ -51,6 +57,12 @@ pub(super) fn settings(inspection: &Inspection) -> Json {
         "MacAddress": first.map_or("", |it| it.mac.as_str()),
         "Networks": networks,
     })
+}
+
+/// The id of a container's end in a network: the same as long as both are.
+#[must_use]
+pub fn endpoint_id(network: &str, container: &ContainerId) -> String {
+    hex(&Sha256::digest(format!("{network} {container}")))
 }
 
 /// `bridge`, a network's name, `host`, `none`, `container:NAME`.
@@ -66,7 +78,11 @@ pub(super) fn mode(mode: &NetworkMode) -> String {
     }
 }
 
-fn network(wanted: &Endpoint, attached: Option<&AttachedEndpoint>, id: &str) -> Json {
+fn network(
+    wanted: &Endpoint,
+    attached: Option<&AttachedEndpoint>,
+    (id, end): (&str, &str),
+) -> Json {
     let or_null = |words: &[String]| if words.is_empty() { Json::Null } else { json!(words) };
     let fixed = match (wanted.ipv4, wanted.ipv6) {
         (None, None) => Json::Null,
@@ -77,15 +93,19 @@ fn network(wanted: &Endpoint, attached: Option<&AttachedEndpoint>, id: &str) -> 
             Json::Object(config)
         }
     };
+    let options = match wanted.driver_opts.is_empty() {
+        true => Json::Null,
+        false => json!(wanted.driver_opts),
+    };
     let mut shape = json!({
         "IPAMConfig": fixed,
         "Links": null,
         "Aliases": or_null(&wanted.aliases),
         "MacAddress": attached.map_or("", |it| it.mac.as_str()),
-        "DriverOpts": null,
+        "DriverOpts": options,
         "GwPriority": wanted.gateway_priority,
         "NetworkID": id,
-        "EndpointID": "",
+        "EndpointID": end,
     });
     if let (Json::Object(fields), Json::Object(addresses)) = (&mut shape, address(attached)) {
         fields.extend(addresses);
