@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::base::{Error, Result};
+use crate::base::Result;
 
 use super::Store;
 use crate::image::config::container_config;
