@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::base::Result;
+use crate::base::{Context, Result};
 
 use super::Store;
 use crate::image::config::container_config;
