@@ -165,6 +165,9 @@ pub trait Engine {
     /// Changes limits and the restart policy of a container, at once if it runs.
     async fn update_container(&self, id: &ContainerId, update: &Update) -> Result<()>;
 
+    /// Tells those who follow events what several calls together were, as in `restart`.
+    async fn tell(&self, id: &ContainerId, action: &str) -> Result<()>;
+
     /// What happens to things on this machine.
     async fn events(&self, options: &EventOptions) -> Result<Self::Events>;
 

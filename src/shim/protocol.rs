@@ -7,6 +7,7 @@
 //! | request | then |
 //! |---|---|
 //! | `Status` | one `Reply::Status`, end |
+//! | `Commands` | one `Reply::Commands`, end |
 //! | `Watch` | `Reply::Status` now and on each change, `Reply::Output` when log records were written; end when the shim ends |
 //! | `Stop`, `Kill`, `Pause`, `Resume`, `Update`, `Connect`, `Disconnect`, `Resize` | `Reply::Done` when it is done, end |
 //! | `Exec` | `Reply::Started` (with the terminal's master), later `Reply::Exited`, end |
@@ -33,6 +34,8 @@ pub const VERSION: u32 = 1;
 pub enum Request {
     /// How is the container?
     Status,
+    /// Which commands run in it?
+    Commands,
     /// Tell me of every change, until you end.
     Watch,
     /// End the container, and do not restart it.
@@ -95,6 +98,8 @@ pub enum Request {
 pub enum Reply {
     /// The container's status.
     Status(Box<Status>),
+    /// Ids of the commands that run in it besides its own program.
+    Commands(Vec<String>),
     /// Log records were written since the last such message.
     Output,
     /// Done as asked.

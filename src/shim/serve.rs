@@ -47,6 +47,11 @@ impl Shim {
                 self.peers.answer(id, &Reply::Status(status), &self.poller);
                 Ok(())
             }
+            Request::Commands => {
+                let ids = self.commands.values().map(|command| command.id.clone()).collect();
+                self.peers.answer(id, &Reply::Commands(ids), &self.poller);
+                Ok(())
+            }
             Request::Watch => {
                 self.peers.set_role(id, Role::Watcher);
                 let status = Box::new(self.supervisor.status().clone());

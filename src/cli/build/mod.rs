@@ -70,7 +70,7 @@ pub struct Build {
 impl Build {
     /// Builds them.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let project = cx.project()?;
+        let project = cx.project_for(&self.services)?;
         let project = match self.services.is_empty() {
             true => project.clone(),
             false => project.select(&self.services, self.with_dependencies)?,

@@ -89,7 +89,8 @@ impl Restart {
         each_at_once(cx, &self.containers, async |name| {
             let id = &find(&observed, name)?.id;
             engine.stop_container(id, &options).await?;
-            engine.start_container(id).await.map(drop)
+            engine.start_container(id).await?;
+            engine.tell(id, "restart").await
         })
         .await
     }

@@ -266,6 +266,10 @@ impl Engine for Fake {
         self.on("rename", id, |world, index| world.rename(index, name))
     }
 
+    async fn tell(&self, id: &ContainerId, action: &str) -> Result<()> {
+        self.on("tell of", id, |world, index| world.told(index, action))
+    }
+
     async fn watch(&self, id: &ContainerId) -> Result<FakeWatch> {
         let status = |world: &mut World, index: usize| {
             Ok(FakeWatch::new(world.observed.containers[index].status.clone()))

@@ -221,6 +221,13 @@ fn remove_anonymous_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
     Ok(())
 }
 
+/// Tells those who follow events what was done with a container.
+pub(super) fn tell(host: &Host, id: &ContainerId, action: &str) -> Result<()> {
+    let record: Option<Record> = state::read(&host.roots().container(id).spec())?;
+    host.tell(action, id, &record.ok_or_else(|| missing(id))?.spec);
+    Ok(())
+}
+
 /// Processes of a running container, by their ids on the host.
 pub(super) fn processes(host: &Host, id: &ContainerId) -> Result<Vec<i32>> {
     let status = observe::status(&host.roots().container(id))?;
@@ -230,6 +237,7 @@ pub(super) fn processes(host: &Host, id: &ContainerId) -> Result<Vec<i32>> {
     let bundle: Option<Bundle> = state::read(&host.roots().container(id).bundle())?;
     let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup())).transpose()?.flatten();
     let pids = cgroup.map(|cgroup| cgroup.processes()).transpose()?.unwrap_or_default();
+    tell(host, id, "top")?;
     Ok(pids.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect())
 }
 

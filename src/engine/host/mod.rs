@@ -208,6 +208,11 @@ impl Engine for Host {
         self.blocking(move |host| containers::rename(host, &id, &name)).await
     }
 
+    async fn tell(&self, id: &ContainerId, action: &str) -> Result<()> {
+        let (id, action) = (id.clone(), action.to_owned());
+        self.blocking(move |host| containers::tell(host, &id, &action)).await
+    }
+
     async fn watch(&self, id: &ContainerId) -> Result<HostWatch> {
         streams::watch(self, id)
     }
