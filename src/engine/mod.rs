@@ -59,6 +59,9 @@ pub trait Engine {
         progress: Arc<dyn build::Progress>,
     ) -> Result<build::Outcome, build::Failure>;
 
+    /// Looks at a Dockerfile without building it.
+    async fn survey(&self, request: &build::Request) -> Result<build::Survey, build::Failure>;
+
     /// Makes the record of a network.
     async fn create_network(&self, spec: &NetworkSpec) -> Result<Network>;
 

@@ -163,7 +163,7 @@ fn file_system(kind: &str, source: &Path, options: &Options) -> io::Result<Owned
             None => system.flag(key)?,
         }
     }
-    let made = system.mount(options.attributes.set | options.recursive.set)?;
+    let made = system.mount(initial(kind, options))?;
     if options.propagation != 0 {
         let propagation = Attributes { propagation: options.propagation, ..Attributes::default() };
         mount::change(made.as_fd(), false, propagation)?;
@@ -207,6 +207,28 @@ pub fn attach(
                 one.attach(source.as_fd(), target.as_fd())?;
             }
             None => super::cgroupfs::mount(root, &one.target, &one.options, cgroup, groups)?,
+        }
+    }
+    Ok(())
+}
+
+/// Attributes that a file system begins with. A tmpfs is empty: `/dev` gets its nodes and mount
+/// points before [`lock`] makes it read-only.
+fn initial(kind: &str, options: &Options) -> u64 {
+    let asked = options.attributes.set | options.recursive.set;
+    if kind == "tmpfs" { asked & !libc::MOUNT_ATTR_RDONLY } else { asked }
+}
+
+/// Makes those read-only that were to be and had to be filled first.
+///
+/// # Errors
+/// Those of `mount_setattr(2)`.
+pub fn lock(prepared: &[Prepared]) -> Result<()> {
+    for one in prepared.iter().filter(|one| one.kind == "tmpfs") {
+        let asked = one.options.attributes.set | one.options.recursive.set;
+        if let (Some(mount), true) = (&one.mount, asked & libc::MOUNT_ATTR_RDONLY != 0) {
+            mount::change(mount.as_fd(), false, Attributes::set(libc::MOUNT_ATTR_RDONLY))
+                .context(|| format!("cannot make {} read-only", one.target.display()))?;
         }
     }
     Ok(())

@@ -182,7 +182,7 @@ pub fn reset_signals() {
 }
 
 /// Unblocks all signals.
-fn unblock_signals() {
+pub fn unblock_signals() {
     let none = nix::sys::signal::SigSet::empty();
     // Fails only for an invalid `how`.
     let _ = none.thread_set_mask();

@@ -13,6 +13,7 @@ mod build_contexts;
 mod build_keys;
 mod build_language;
 mod build_network;
+mod changes;
 mod connect;
 mod container;
 mod control;

@@ -81,6 +81,34 @@ fn devices_are_made_also_where_none_may_be_used() {
 }
 
 #[test]
+fn a_read_only_dev_has_its_nodes_and_a_ptmx_of_its_own() {
+    let mut world = World::sh("touch /dev/x || echo no; ls /dev/null; readlink /dev/ptmx");
+    let mounts = world.config["mounts"].as_array_mut().unwrap();
+    let dev = mounts.iter_mut().find(|mount| mount["destination"] == "/dev").unwrap();
+    dev["options"].as_array_mut().unwrap().push(json!("ro"));
+    let ptmx = json!([{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]);
+    world.config["linux"]["devices"] = ptmx;
+    let said = world.run();
+    assert_eq!((said.out.as_str(), said.code), ("no\n/dev/null\npts/ptmx\n", 0), "{said:?}");
+}
+
+#[test]
+fn a_filter_need_not_allow_what_only_the_runtime_does() {
+    let mut world = World::sh("echo in");
+    world.config["linux"]["seccomp"] = json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{
+            "names": ["close_range", "faccessat", "faccessat2", "newfstatat", "statx"],
+            "action": "SCMP_ACT_ERRNO",
+        }],
+    });
+    for no_new_privileges in [true, false] {
+        world.config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+        assert_eq!(world.out(), "in\n");
+    }
+}
+
+#[test]
 fn mounts_have_their_options() {
     let mut world = World::sh(
         "grep ' /mnt' /proc/self/mountinfo | cut -d' ' -f5,6,7 ; \

@@ -131,6 +131,13 @@ impl Engine for Host {
         build::build(self, request.clone(), progress).await
     }
 
+    async fn survey(
+        &self,
+        request: &crate::build::Request,
+    ) -> Result<crate::build::Survey, crate::build::Failure> {
+        build::survey(self, request.clone()).await
+    }
+
     async fn create_network(&self, spec: &NetworkSpec) -> Result<Network> {
         let spec = spec.clone();
         self.blocking(move |host| networks::create(host, &spec)).await

@@ -68,7 +68,7 @@ pub fn v1(resources: &LinuxResources) -> Result<Vec<Write>> {
     }
     add_rdma(&mut writes, resources);
     if resources.unified().as_ref().is_some_and(|unified| !unified.is_empty()) {
-        let message = "`unified` resources need cgroup v2, which this machine does not use";
+        let message = "invalid configuration: `unified` resources need cgroup v2, which this machine does not use";
         return Err(Error::new(Kind::Invalid, message));
     }
     Ok(writes.0)

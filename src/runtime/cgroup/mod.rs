@@ -25,6 +25,7 @@ use crate::base::{Context, Error, Kind, Result};
 
 use devices::Access;
 use hierarchy::Hierarchy;
+pub use hierarchy::is_v2;
 pub use hurry::{Beside, hurry, hurry_beside};
 use limits::Write;
 pub use memory::MemoryWatch;
@@ -316,13 +317,18 @@ fn make_parents(hierarchy: &Hierarchy, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A new cpuset of v1 has neither CPUs nor memory, and takes no process before it has.
+/// A new cpuset of v1 has neither CPUs nor memory, and takes no process before it has. Those above
+/// may have been made by somebody who left them so.
 fn inherit_cpuset(directory: &Path) -> io::Result<()> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        let own = fs::read_to_string(directory.join(file))?;
-        if own.trim().is_empty() {
-            let parent = directory.parent().unwrap_or(directory);
-            fs::write(directory.join(file), fs::read(parent.join(file))?)?;
+        let above = directory.ancestors().map(|it| fs::read_to_string(it.join(file)));
+        let empty = above.take_while(|own| own.as_ref().is_ok_and(|own| own.trim().is_empty()));
+        let empty = empty.count();
+        let Some(full) = directory.ancestors().nth(empty) else { continue };
+        let value = fs::read(full.join(file))?;
+        let mut wanting: Vec<&Path> = directory.ancestors().take(empty).collect();
+        while let Some(directory) = wanting.pop() {
+            fs::write(directory.join(file), &value)?;
         }
     }
     Ok(())
