@@ -59,6 +59,9 @@ pub trait Engine {
         progress: Arc<dyn build::Progress>,
     ) -> Result<build::Outcome, build::Failure>;
 
+    /// Looks at a Dockerfile without building it.
+    async fn survey(&self, request: &build::Request) -> Result<build::Survey, build::Failure>;
+
     /// Makes the record of a network.
     async fn create_network(&self, spec: &NetworkSpec) -> Result<Network>;
 
@@ -248,6 +251,9 @@ pub struct StopOptions {
     pub grace: Option<Duration>,
     /// First signal; `None`: the container's own.
     pub signal: Option<String>,
+    /// The machine goes down: a boot starts it again, if its restart policy says so. Then time and
+    /// signal are the container's own.
+    pub until_boot: bool,
 }
 
 /// How a container is removed.

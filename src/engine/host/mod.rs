@@ -4,6 +4,7 @@
 //! same time, and each may die at any moment: a record is written in one step, a name is one
 //! symbolic link, and what runs is known from locks that the kernel releases.
 
+mod apparmor;
 mod build;
 mod cdi;
 mod check;
@@ -129,6 +130,13 @@ impl Engine for Host {
         progress: Arc<dyn crate::build::Progress>,
     ) -> Result<crate::build::Outcome, crate::build::Failure> {
         build::build(self, request.clone(), progress).await
+    }
+
+    async fn survey(
+        &self,
+        request: &crate::build::Request,
+    ) -> Result<crate::build::Survey, crate::build::Failure> {
+        build::survey(self, request.clone()).await
     }
 
     async fn create_network(&self, spec: &NetworkSpec) -> Result<Network> {

@@ -4,6 +4,8 @@
 //! has the same path in each. Nothing is mounted, remounted or moved; controllers of the unified
 //! hierarchy are switched on for the directories above a group when it is made.
 
+mod apart;
+mod below;
 mod devices;
 mod hierarchy;
 mod hurry;
@@ -131,21 +133,33 @@ impl Cgroup {
             "" => group.unified,
             controller => group.controllers.iter().any(|other| other == controller),
         });
-        let file = group.and_then(|group| {
-            write.file.split('|').map(|file| group.path.join(file)).find(|path| path.exists())
+        let first = (write.file.as_str(), &write.value);
+        let second = write.instead.as_ref().map(|(file, value)| (*file, value));
+        let mut choices = [Some(first), second].into_iter().flatten();
+        let found = group.and_then(|group| {
+            choices.find_map(|(file, value)| {
+                let path = group.path.join(file);
+                path.exists().then_some((file, path, value))
+            })
         });
-        let Some(file) = file else {
-            let name = write.file.split('|').next().unwrap_or_default();
-            self.warnings.push(format!("this kernel has no {name}, so that limit has no effect"));
+        let Some((file, path, value)) = found else {
+            let missing = group.filter(|group| {
+                !write.controller.is_empty() && !group.is_offered([write.controller].into_iter())
+            });
+            self.warnings.push(match missing {
+                Some(group) => format!(
+                    "the group above {} does not share its `{}` controller, so {} has no effect",
+                    group.path.display(),
+                    write.controller,
+                    write.file
+                ),
+                None => {
+                    format!("this kernel has no {}, so that limit has no effect", write.file)
+                }
+            });
             return Ok(());
         };
-        fs::write(&file, &write.value).context(|| {
-            format!(
-                "cannot set {} to {}",
-                write.file.split('|').next().unwrap_or_default(),
-                write.value
-            )
-        })
+        fs::write(&path, value).context(|| format!("cannot set {file} to {value}"))
     }
 
     fn limit_devices(&self, resources: &LinuxResources) -> Result<()> {
@@ -181,6 +195,14 @@ impl Cgroup {
     /// Its directory in each hierarchy, in the order of [`Cgroup::hierarchies`].
     pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
         self.groups.iter().map(|group| group.path.as_path())
+    }
+
+    /// Where the unified hierarchy is mounted, if it is the only one.
+    pub(super) fn unified_mount(&self) -> Option<&Path> {
+        match &self.groups[..] {
+            [group] if group.unified => Some(&group.mount),
+            _ => None,
+        }
     }
 
     fn unified(&self) -> Option<&Group> {
@@ -267,6 +289,17 @@ impl Group {
         Ok(rustix::fs::open(&self.path, flags, Mode::empty())?)
     }
 
+    /// The group above lets it have all of `controllers`.
+    fn is_offered<'a>(&self, mut controllers: impl Iterator<Item = &'a str>) -> bool {
+        if !self.unified {
+            // v1 has all controllers of a hierarchy in every group of it.
+            return true;
+        }
+        // Unreadable is as good as empty: groups are still of use without.
+        let text = fs::read_to_string(self.path.join("cgroup.controllers")).unwrap_or_default();
+        controllers.all(|wanted| text.split_whitespace().any(|name| name == wanted))
+    }
+
     fn is_busy(&self) -> bool {
         // Unreadable as in a threaded group: then limits fail to be set, which tells why.
         fs::read(self.path.join("cgroup.procs")).is_ok_and(|processes| !processes.is_empty())
@@ -290,6 +323,10 @@ fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<Group> {
     }
     if group.controllers.iter().any(|name| name == "cpuset") && !group.unified {
         inherit_cpuset(&group.path)?;
+    }
+    // Groups above that somebody else made need not share what they have.
+    if !group.is_offered(group.controllers.iter().map(String::as_str)) {
+        make_parents(hierarchy, path)?;
     }
     Ok(group)
 }
