@@ -6,7 +6,6 @@
 
 mod devices;
 mod hierarchy;
-mod hurry;
 mod limits;
 mod signal;
 mod stats;
@@ -24,7 +23,6 @@ use crate::base::{Context, Error, Kind, Result};
 
 use devices::Access;
 use hierarchy::Hierarchy;
-pub use hurry::{Beside, hurry, hurry_beside};
 use limits::Write;
 pub use stats::Stats;
 
@@ -184,23 +182,23 @@ impl Cgroup {
         self.groups.iter().find(|group| group.unified)
     }
 
-    /// What a child enters: the unified group's directory if it is the only one, to be cloned
-    /// into; else the `cgroup.procs` files it writes itself to.
+    /// What a child enters: the unified group's directory, to be cloned into, and the v1 groups'
+    /// `tasks`, which it writes itself to while it has one thread.
+    ///
+    /// Not by `cgroup.procs`: that takes a lock against new threads, for which the kernel waits
+    /// until every CPU has come by, 10 ms and more each time.
     pub(super) fn doors(&self) -> Result<Doors> {
-        if let [group] = &self.groups[..]
-            && group.unified
-        {
-            let directory = group.open().context(|| "cannot open the cgroup".to_owned())?;
-            return Ok(Doors { directory: Some(directory), files: Vec::new() });
-        }
+        let directory = self.unified().map(Group::open).transpose();
+        let directory = directory.context(|| "cannot open the cgroup".to_owned())?;
         let open = |group: &Group| {
-            let path = group.path.join("cgroup.procs");
+            let path = group.path.join("tasks");
             rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
                 .map_err(io::Error::from)
                 .context(|| format!("cannot open {}", path.display()))
         };
-        let files = self.groups.iter().map(open).collect::<Result<Vec<OwnedFd>>>()?;
-        Ok(Doors { directory: None, files })
+        let legacy = self.groups.iter().filter(|group| !group.unified);
+        let files = legacy.map(open).collect::<Result<Vec<OwnedFd>>>()?;
+        Ok(Doors { directory, files })
     }
 
     /// Moves a process into the group.
@@ -245,7 +243,7 @@ impl Cgroup {
 pub(super) struct Doors {
     /// To be cloned into.
     pub directory: Option<OwnedFd>,
-    /// To be written to.
+    /// To be written to, each by a process with one thread.
     pub files: Vec<OwnedFd>,
 }
 
