@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oci_spec::runtime::LinuxResources;
 use rustix::fs::{Mode, OFlags};
@@ -31,6 +32,8 @@ pub use stats::Stats;
 pub struct Cgroup {
     groups: Vec<Group>,
     warnings: Vec<String>,
+    /// All processes of it were killed once.
+    killed: AtomicBool,
 }
 
 /// The group in one hierarchy.
@@ -52,8 +55,12 @@ impl Cgroup {
     /// # Errors
     /// [`Kind::Conflict`] when the group has processes; a limit that the kernel refuses, named.
     pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
-        let mut cgroup = Cgroup { groups: Vec::new(), warnings: Vec::new() };
+        let mut cgroup = Cgroup::of(Vec::new());
         for hierarchy in hierarchy::detect()? {
+            // Nobody knows what was done to one that is left over.
+            if hierarchy.unified && hierarchy.mount.join(path).is_dir() {
+                cgroup.killed.store(true, Ordering::Relaxed);
+            }
             let made = make(&hierarchy, path);
             let group = made.context(|| {
                 format!("cannot make cgroup {} in {}", path.display(), hierarchy.mount.display())
@@ -85,7 +92,11 @@ impl Cgroup {
             .map(|hierarchy| Group::new(&hierarchy, path))
             .filter(|group| group.path.is_dir())
             .collect();
-        Ok((!groups.is_empty()).then_some(Cgroup { groups, warnings: Vec::new() }))
+        Ok((!groups.is_empty()).then_some(Cgroup::of(groups)))
+    }
+
+    fn of(groups: Vec<Group>) -> Cgroup {
+        Cgroup { groups, warnings: Vec::new(), killed: AtomicBool::new(false) }
     }
 
     /// Limits that were asked for and that this machine's kernel does not have, one sentence each.
@@ -186,18 +197,20 @@ impl Cgroup {
     /// `tasks`, which it writes itself to while it has one thread.
     ///
     /// Not by `cgroup.procs`: that takes a lock against new threads, for which the kernel waits
-    /// until every CPU has come by, 10 ms and more each time.
+    /// until every CPU has come by, 10 ms and more each time. But what is cloned into a group that
+    /// was ever killed dies at once (Linux 6.18), so the next run of a container has to wait.
     pub(super) fn doors(&self) -> Result<Doors> {
-        let directory = self.unified().map(Group::open).transpose();
+        let killed = self.killed.load(Ordering::Relaxed);
+        let directory = self.unified().filter(|_| !killed).map(Group::open).transpose();
         let directory = directory.context(|| "cannot open the cgroup".to_owned())?;
         let open = |group: &Group| {
-            let path = group.path.join("tasks");
+            let path = group.path.join(if group.unified { "cgroup.procs" } else { "tasks" });
             rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
                 .map_err(io::Error::from)
                 .context(|| format!("cannot open {}", path.display()))
         };
-        let legacy = self.groups.iter().filter(|group| !group.unified);
-        let files = legacy.map(open).collect::<Result<Vec<OwnedFd>>>()?;
+        let written = self.groups.iter().filter(|group| killed || !group.unified);
+        let files = written.map(open).collect::<Result<Vec<OwnedFd>>>()?;
         Ok(Doors { directory, files })
     }
 
