@@ -4,19 +4,19 @@
 //! They travel as an image: its layers are the steps' layers, and its configuration has one more
 //! key that says which step made which. Any registry takes it, and pulling verifies it.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Context, Digest, Error, Kind, Result};
-use crate::image::archive::{self, Chosen, Parts};
+use crate::base::{Context, Digest, Error, Result};
+use crate::image::archive::{self, Chosen, Layout};
 use crate::image::config::{self, Document};
 use crate::image::store::BuildRecord;
 use crate::image::{Reference, Store};
 use crate::resource::Image;
 
-use super::request::{Request, World};
+use super::request::{Layers, Request, World};
 
 /// Where steps come from or go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,43 +62,56 @@ const KEY: &str = "compose.build.cache";
 /// Steps that a build used or made.
 pub(super) type Steps = Vec<(Digest, BuildRecord)>;
 
-/// Makes the steps of one place known here. Returns how many there were.
+/// Steps that were built elsewhere, and their layers, which are there still.
+pub(super) struct Imported {
+    known: BTreeMap<Digest, BuildRecord>,
+    layers: Box<dyn Layers>,
+}
+
+/// Asks one place which steps it has; `None`: it has none that are not here. No layer is fetched.
 ///
 /// # Errors
 /// The place cannot be reached, or has no image.
-pub(super) fn import(store: &Store, place: &CachePlace, world: &dyn World) -> Result<usize> {
-    let before = store.refs()?;
-    let (image, names) = match place {
-        CachePlace::Inline => return Ok(0),
-        CachePlace::Registry(name) => (world.cached_image(name)?, Vec::new()),
-        CachePlace::Local(path) => of_directory(store, path)?,
+pub(super) fn import(place: &CachePlace, world: &dyn World) -> Result<Option<Imported>> {
+    #[derive(Deserialize)]
+    struct Config {
+        rootfs: RootFs,
+        #[serde(default, rename = "compose.build.cache")]
+        known: Vec<Known>,
+    }
+    #[derive(Deserialize)]
+    struct RootFs {
+        diff_ids: BTreeSet<Digest>,
+    }
+    let layers = match place {
+        CachePlace::Inline => return Ok(None),
+        CachePlace::Registry(name) => world.cache(name)?,
+        CachePlace::Local(path) => Box::new(Layout::open(path, None)?),
     };
-    let document: serde_json::Value = serde_json::from_slice(&store.config_bytes(&image.id)?)
+    let config: Config = serde_json::from_slice(layers.config())
         .map_err(|error| Error::other("a cache cannot be read").with_source(error))?;
-    let known: Vec<Known> = document
-        .get(KEY)
-        .and_then(|value| serde_json::from_value(value.clone()).ok())
-        .unwrap_or_default();
-    let count = known.len();
-    let has: BTreeSet<&Digest> = image.diff_ids.iter().collect();
-    for Known { key, record } in known {
-        // A step may say what it likes: what counts is which layers came with it.
-        if record.clone().layers().all(|layer| has.contains(&layer)) {
-            store.keep_build_record(&key, &record)?;
-        }
-    }
-    if !before.images.contains_key(&image.id) {
-        store.withdraw(&image.id, &names)?;
-    }
-    Ok(count)
+    // A step may say what it likes: what counts is which layers came with it.
+    let has =
+        |it: &Known| it.record.clone().layers().all(|it| config.rootfs.diff_ids.contains(&it));
+    let known = config.known.iter().filter(|it| has(it));
+    let known = known.map(|it| (it.key.clone(), it.record.clone())).collect();
+    Ok(Some(Imported { known, layers }))
 }
 
-fn of_directory(store: &Store, path: &Path) -> Result<(Image, Vec<Reference>)> {
-    let parts = Parts::of_directory(path);
-    let loaded = archive::load(store, &parts, None)?.into_iter().next();
-    let missing = || Error::new(Kind::NotFound, format!("there is no cache in {}", path.display()));
-    let loaded = loaded.ok_or_else(missing)?;
-    Ok((loaded.image, loaded.names))
+impl Imported {
+    /// What the step with this key made, if it was built there; its layer is here then.
+    ///
+    /// # Errors
+    /// The layer cannot be fetched.
+    pub(super) fn take(&self, store: &Store, key: &Digest) -> Result<Option<BuildRecord>> {
+        let Some(record) = self.known.get(key) else { return Ok(None) };
+        self.layers.fetch(store, std::slice::from_ref(&record.layer))?;
+        if store.layer(&record.layer)?.is_none() {
+            return Ok(None);
+        }
+        store.keep_build_record(key, record)?;
+        Ok(Some(record.clone()))
+    }
 }
 
 /// Sends what a build knows to where the request wants it.

@@ -132,12 +132,16 @@ pub fn names(file: &Dockerfile, out: &mut Diagnostics) -> BTreeMap<String, usize
     for (index, stage) in file.stages.iter().enumerate() {
         let Some(name) = &stage.name else { continue };
         if matches!(name.text.as_str(), "scratch" | "context") {
-            let message = format!("stage name `{}` is reserved", name.text);
-            out.warning("reserved-stage-name", name.span, message);
+            let message = format!(
+                "Stage name should not use the same name as reserved stage \"{}\"",
+                name.text
+            );
+            out.warning("ReservedStageName", name.span, message);
         }
         if let Some(first) = names.insert(name.text.clone(), index) {
-            let message = format!("stage name `{}` is used twice", name.text);
-            let mistake = out.warning("duplicate-stage-name", name.span, message);
+            let message =
+                format!("Duplicate stage name \"{}\", stage names should be unique", name.text);
+            let mistake = out.warning("DuplicateStageName", name.span, message);
             mistake.label(file.stages[first].span, "first here");
         }
     }

@@ -11,6 +11,7 @@
 
 mod archive;
 mod cache;
+pub mod check;
 mod copy;
 pub mod dockerfile;
 pub mod export;
@@ -32,7 +33,7 @@ mod tree;
 pub use cache::{CachePlace, CacheTarget};
 pub use ignore::Ignore;
 pub use request::{
-    Event, Failure, NamedContext, Network, Outcome, Progress, Recipe, Remote, Request, Secret,
-    Silent, World,
+    Event, Failure, Layers, NamedContext, Network, Outcome, Progress, Recipe, Remote, Request,
+    Secret, Silent, World,
 };
-pub use solve::build;
+pub use solve::{Outline, Survey, Target, build, survey};

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::base::{Context, Error, Kind, Result};
+use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::image::Store;
-use crate::image::archive::{self as images, Parts};
+use crate::image::archive::Layout;
 use crate::image::store::NewLayer;
 use crate::image::unpack::{self, Limits};
+use crate::resource::Image;
 
 use super::archive;
 use super::dockerfile::MAX_SIZE;
@@ -20,6 +21,18 @@ pub(super) struct Fetched {
     pub request: Request,
     /// What was fetched lies in these, and goes with them.
     _staging: Vec<NewLayer>,
+    /// Images that are here for the build only.
+    images: Vec<Digest>,
+}
+
+impl Fetched {
+    /// Takes away what the build alone needed.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(super) fn forget(&self, store: &Store) -> Result<()> {
+        self.images.iter().try_for_each(|id| store.withdraw(id, &[]))
+    }
 }
 
 /// Bytes of a tar header.
@@ -30,7 +43,8 @@ const HEADER: usize = 512;
 /// # Errors
 /// It cannot be fetched, or is nothing to build from.
 pub(super) fn fetch(request: &Request, world: &dyn World, store: &Store) -> Result<Fetched> {
-    let mut fetched = Fetched { request: request.clone(), _staging: Vec::new() };
+    let mut fetched =
+        Fetched { request: request.clone(), _staging: Vec::new(), images: Vec::new() };
     let mut fetcher = Fetcher { request, world, store, staging: &mut fetched._staging };
     let target = &mut fetched.request;
     if let Some(remote) = &request.remote {
@@ -47,7 +61,14 @@ pub(super) fn fetch(request: &Request, world: &dyn World, store: &Store) -> Resu
     for (name, context) in &request.contexts {
         let found = match context {
             NamedContext::Remote(url) => fetcher.named(name, url)?,
-            NamedContext::Layout(path) => layout(store, path)?,
+            NamedContext::Layout(path) => {
+                let before = store.refs()?;
+                let image = layout(store, path)?;
+                if !before.images.contains_key(&image.id) {
+                    fetched.images.push(image.id.clone());
+                }
+                NamedContext::Image(image.id.to_string())
+            }
             _ => continue,
         };
         target.contexts.insert(name.clone(), found);
@@ -140,17 +161,14 @@ impl Fetcher<'_> {
     }
 }
 
-/// The image of an OCI layout in a directory: `PATH[:TAG]`.
-fn layout(store: &Store, text: &str) -> Result<NamedContext> {
-    let (path, tag) = match text.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') && !Path::new(text).is_dir() => (path, Some(tag)),
+/// The image of an OCI layout: `PATH`, `PATH:TAG` or `PATH@DIGEST`.
+fn layout(store: &Store, text: &str) -> Result<Image> {
+    let cut = text.rsplit_once('@').or_else(|| text.rsplit_once(':'));
+    let (path, name) = match cut {
+        Some((path, name)) if !name.contains('/') && !Path::new(text).is_dir() => {
+            (path, Some(name))
+        }
         _ => (text, None),
     };
-    let loaded = images::load(store, &Parts::of_directory(Path::new(path)), None)?;
-    let has_tag = |it: &&images::Loaded| {
-        tag.is_none_or(|tag| it.names.iter().any(|name| name.tag() == Some(tag)))
-    };
-    let missing = || Error::new(Kind::NotFound, format!("oci-layout://{text} has no such image"));
-    let found = loaded.iter().find(has_tag).ok_or_else(missing)?;
-    Ok(NamedContext::Image(found.image.id.to_string()))
+    Layout::open(Path::new(path), name)?.load(store)
 }

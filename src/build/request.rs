@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::base::{Error, Result};
+use crate::base::{Digest, Error, Result};
 use crate::diag::{Diagnostics, Sources, Style, render};
-use crate::image::{Platform, Reference};
+use crate::image::archive::Layout;
+use crate::image::{Platform, Reference, Store};
 use crate::resource::Image;
 
 use super::cache::{CachePlace, CacheTarget};
@@ -166,6 +167,28 @@ pub enum Network {
     Host,
 }
 
+/// An image that is elsewhere, whose layers are fetched when they are needed.
+pub trait Layers: Send + Sync {
+    /// Its configuration.
+    fn config(&self) -> &[u8];
+
+    /// Brings those of its layers into the store that are `wanted` and not there.
+    ///
+    /// # Errors
+    /// They cannot be had.
+    fn fetch(&self, store: &Store, wanted: &[Digest]) -> Result<()>;
+}
+
+impl Layers for Layout {
+    fn config(&self) -> &[u8] {
+        Layout::config(self)
+    }
+
+    fn fetch(&self, store: &Store, wanted: &[Digest]) -> Result<()> {
+        Layout::fetch(self, store, wanted)
+    }
+}
+
 /// What the builder needs from the world: images and downloads.
 pub trait World: Sync {
     /// The image with this name, fetched when the store does not have it, or when `pull` says so.
@@ -174,11 +197,11 @@ pub trait World: Sync {
     /// There is none, or no way to it.
     fn image(&self, name: &str, pull: bool) -> Result<Image>;
 
-    /// An image of a registry as it is there now. It gets no name here.
+    /// An image of a registry as it is there now, of which nothing is fetched yet.
     ///
     /// # Errors
     /// There is none, or no way to it.
-    fn cached_image(&self, name: &Reference) -> Result<Image>;
+    fn cache(&self, name: &Reference) -> Result<Box<dyn Layers>>;
 
     /// Sends an image of the store to a registry.
     ///

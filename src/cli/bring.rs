@@ -51,7 +51,7 @@ impl Bring {
     /// # Errors
     /// Mistakes in the files, an unknown service, an image that cannot be had.
     pub async fn ready(&self, cx: &Context<impl Engine>) -> Result<Ready> {
-        let all = cx.project()?;
+        let all = cx.project_for(&self.services)?;
         if let Some(name) = self.scale.keys().find(|name| !all.services.contains_key(*name)) {
             let known = all.services.keys().map(String::as_str);
             return Err(crate::cli::project::no_such_service(name, known).into());
@@ -60,7 +60,7 @@ impl Bring {
         if self.locked {
             lock::apply(&mut project)?;
         }
-        if project.services.is_empty() {
+        if project.services.is_empty() && !cx.global().all_resources {
             return Err(Error::new(Kind::Invalid, "no service selected").into());
         }
         let images: Vec<String> = plan::needed_images(&project).into_iter().collect();

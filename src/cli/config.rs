@@ -9,7 +9,8 @@ use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
 use crate::compose::config::{
-    document_json, document_yaml, explain, to_json, to_portable, to_yaml,
+    document_json, document_yaml, explain, to_json, to_portable, to_yaml, variables_json,
+    variables_yaml,
 };
 use crate::compose::diagram::{self, draw};
 use crate::compose::lock::Lock;
@@ -230,18 +231,10 @@ impl Config {
     fn variables(&self, loaded: &Loaded) -> Result<String> {
         let mut found = BTreeMap::new();
         variables(&loaded.document.root, &mut found);
-        if self.format.as_deref() == Some("json") {
-            let fields = found.iter().map(|(name, used)| {
-                let value = serde_json::json!({
-                    "Name": name,
-                    "DefaultValue": used.default,
-                    "PresenceValue": used.alternate,
-                    "Required": used.required,
-                });
-                (name.clone(), value)
-            });
-            let all: serde_json::Map<_, _> = fields.collect();
-            return Ok(serde_json::Value::Object(all).to_string() + "\n");
+        match self.format.as_deref() {
+            Some("json") => return Ok(variables_json(&found)),
+            Some("yaml") => return Ok(variables_yaml(&found)),
+            _ => {}
         }
         let row = |(name, used): (&String, &crate::compose::VariableUse)| {
             Row::default()

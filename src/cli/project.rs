@@ -140,8 +140,19 @@ impl<E: Engine> Context<E> {
     /// # Errors
     /// All mistakes in the compose files.
     pub fn project(&self) -> Result<&Project> {
+        self.project_for(&[])
+    }
+
+    /// The project for a command about these services (none: about all). Mistakes in those that
+    /// they do not need are no reason not to begin. The first to ask decides.
+    ///
+    /// # Errors
+    /// As [`Context::project`].
+    pub fn project_for(&self, services: &[String]) -> Result<&Project> {
         self.loaded_once(|| {
-            let loaded = self.load(LoadOptions::default());
+            let request =
+                LoadRequest { services: services.to_vec(), ..self.request(LoadOptions::default()) };
+            let loaded = load(&request, &Disk { environment: self.environment() });
             let mistakes = self.mistakes(&loaded);
             match loaded.project {
                 Some(project) => {
@@ -154,12 +165,17 @@ impl<E: Engine> Context<E> {
     }
 
     /// The project and services that a command on existing containers is about. With a name given,
-    /// there need not be a compose file.
+    /// there need not be a compose file. What only new containers need is not looked at: a file of
+    /// variables that went missing is no reason not to stop them.
     ///
     /// # Errors
     /// There is no compose file and no name, or mistakes in the files prevent to know the name.
     pub fn subject(&self) -> Result<Subject> {
-        let loaded = self.load(LoadOptions::default());
+        let loaded = self.load(LoadOptions {
+            resolve_environment: false,
+            check_consistency: false,
+            ..LoadOptions::default()
+        });
         if let Some(project) = &loaded.project {
             let names = project.services.keys().chain(project.disabled.keys());
             let known = Some(names.cloned().collect());

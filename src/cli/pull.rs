@@ -54,7 +54,7 @@ impl Pull {
                 return Err(error.hint("use always or missing").into());
             }
         };
-        let project = cx.project()?;
+        let project = cx.project_for(&self.services)?;
         let mut project = match self.services.is_empty() {
             true => project.clone(),
             false => project.select(&self.services, self.include_deps)?,

@@ -50,7 +50,7 @@ impl Push {
 
     /// Sends them.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let project = cx.project()?;
+        let project = cx.project_for(&self.services)?;
         let project = match self.services.is_empty() {
             true => project.clone(),
             false => project.select(&self.services, self.include_deps)?,

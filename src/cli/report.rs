@@ -104,6 +104,14 @@ pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
 
 /// What Docker says of an option that there is not, or of too few words.
 fn misused(error: &clap::Error) -> Option<String> {
+    if error.kind() == ErrorKind::ValueValidation
+        && let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+        && let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+    {
+        let option = option.split(' ').next().unwrap_or_default();
+        let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        return Some(format!("invalid argument \"{value}\" for \"{option}\" flag: {why}\n"));
+    }
     let usage = match error.get(ContextKind::Usage)? {
         ContextValue::StyledStr(usage) => usage.to_string(),
         _ => return None,

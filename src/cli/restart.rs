@@ -3,7 +3,7 @@
 use crate::cli::options::Grace;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
-use crate::plan;
+use crate::plan::{self, Action};
 
 /// Restart containers as they are
 ///
@@ -33,6 +33,13 @@ impl Restart {
         let selection = subject.selection(&self.services, &observed)?;
         let plan = plan::restart(&observed, &selection, self.grace.timeout(), self.no_deps);
         cx.execute(&plan, "restart").await?;
+        let started = plan.steps.iter().filter_map(|step| match &step.action {
+            Action::StartContainer(container) => container.id.as_ref(),
+            _ => None,
+        });
+        for id in started {
+            cx.engine()?.tell(id, "restart").await?;
+        }
         Ok(Exit::Success)
     }
 }

@@ -26,7 +26,8 @@ pub struct LoadRequest {
     pub env_files: Vec<PathBuf>,
     /// Active profiles (`--profile`); empty: `COMPOSE_PROFILES`.
     pub profiles: Vec<String>,
-    /// Services whose files of variables are read, with all that they need. Empty: all that are on.
+    /// Services whose files of variables are read and which are checked, with all that they need.
+    /// Empty: all that are on.
     pub services: Vec<String>,
     /// Warnings are errors (`--strict`).
     pub strict: bool,

@@ -200,6 +200,12 @@ impl Diagnostics {
         self.list.iter_mut().skip(count)
     }
 
+    /// Keeps only those that `keep` says so of.
+    pub fn retain(&mut self, keep: impl Fn(&Diagnostic) -> bool) {
+        self.list.retain(keep);
+        self.recount();
+    }
+
     /// Adds those of `other`.
     pub fn append(&mut self, mut other: Diagnostics) {
         self.list.append(&mut other.list);

@@ -59,6 +59,9 @@ pub trait Engine {
         progress: Arc<dyn build::Progress>,
     ) -> Result<build::Outcome, build::Failure>;
 
+    /// Looks at a Dockerfile without building it.
+    async fn survey(&self, request: &build::Request) -> Result<build::Survey, build::Failure>;
+
     /// Makes the record of a network.
     async fn create_network(&self, spec: &NetworkSpec) -> Result<Network>;
 
@@ -162,6 +165,9 @@ pub trait Engine {
     /// Changes limits and the restart policy of a container, at once if it runs.
     async fn update_container(&self, id: &ContainerId, update: &Update) -> Result<()>;
 
+    /// Tells those who follow events what several calls together were, as in `restart`.
+    async fn tell(&self, id: &ContainerId, action: &str) -> Result<()>;
+
     /// What happens to things on this machine.
     async fn events(&self, options: &EventOptions) -> Result<Self::Events>;
 
@@ -245,6 +251,9 @@ pub struct StopOptions {
     pub grace: Option<Duration>,
     /// First signal; `None`: the container's own.
     pub signal: Option<String>,
+    /// The machine goes down: a boot starts it again, if its restart policy says so. Then time and
+    /// signal are the container's own.
+    pub until_boot: bool,
 }
 
 /// How a container is removed.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::state::Lock;
+use crate::sys;
 
 use super::hash::Hashing;
 use super::manifest::Descriptor;
@@ -20,6 +22,9 @@ use super::unpack::{Limits, Unpacked, unpack};
 /// Pieces on their way from the connection to the disk. Pieces have some 16 KiB: with four layers
 /// at once that is a few MiB.
 const WAITING: usize = 64;
+
+/// The disk is asked to take a blob in steps of so many bytes, while the rest still arrives.
+const WRITE_BACK: u64 = 8 << 20;
 
 /// A layer to fetch.
 pub(super) struct Job<'a> {
@@ -172,6 +177,7 @@ fn unpack_part(
         piece: Vec::new(),
         used: 0,
         missing: wanted.descriptor.size - part_length,
+        unsettled: 0,
     };
     let mut source = Hashing::new(arriving);
     let unpacked = unpack(&mut source, &files, &Limits::for_disk(&files), |_| Ok(()));
@@ -234,6 +240,8 @@ struct Arriving {
     used: usize,
     /// Bytes of the blob that did not arrive yet.
     missing: u64,
+    /// Bytes that the disk was not asked to take yet.
+    unsettled: u64,
 }
 
 impl Read for Arriving {
@@ -250,6 +258,12 @@ impl Read for Arriving {
             let piece = piece.ok_or_else(|| io::Error::other("the download was given up"))?;
             self.part.file.write_all(&piece)?;
             self.missing -= piece.len() as u64;
+            self.unsettled += piece.len() as u64;
+            if self.unsettled >= WRITE_BACK || self.missing == 0 {
+                self.unsettled = 0;
+                // A hint: what cannot be written is told when the layer is settled.
+                let _ = sys::fs::begin_write_back(self.part.file.as_fd());
+            }
             (self.piece, self.used) = (piece, 0);
         }
         let piece = &self.piece[self.used..];

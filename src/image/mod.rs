@@ -26,7 +26,7 @@ pub mod unpack;
 pub use import::{ImportOptions, import};
 pub use platform::Platform;
 pub use progress::{Event, Phase, Progress, Quiet};
-pub use pull::{Policy, PullOptions, Pulled, pull};
+pub use pull::{Opened, Policy, PullOptions, Pulled, pull};
 pub use push::{Pushed, push, push_image};
 pub use reference::Reference;
 pub use registry::{Found, Settings, download, search, tags};

@@ -15,7 +15,7 @@ use crate::resource::Image;
 use super::config::{self, Document};
 use super::download::{Job, Wanted, fetch_layer};
 use super::manifest::{self, Descriptor, Manifest};
-use super::progress::{Event, Line, Phase, Progress};
+use super::progress::{Event, Line, Phase, Progress, Quiet};
 use super::registry::{FetchedManifest, Registry, Settings, blocking};
 use super::{Platform, Reference, Store, platform};
 
@@ -119,6 +119,55 @@ pub async fn pull(
         Ok(Pulled { image, digest: Some(digest), is_new })
     })
     .await
+}
+
+/// An image at a registry, of which nothing was fetched but its manifest and its configuration.
+#[derive(Debug)]
+pub struct Opened {
+    registry: Arc<Registry>,
+    config: Vec<u8>,
+    layers: Vec<(Descriptor, Digest)>,
+    parallel: usize,
+}
+
+impl Opened {
+    /// Asks for `reference`; a name without a tag means `latest`.
+    ///
+    /// # Errors
+    /// As [`pull`]'s.
+    pub async fn open(
+        store: &Store,
+        reference: &Reference,
+        options: &PullOptions,
+    ) -> Result<Opened> {
+        let reference = reference.clone().or_latest();
+        let (registry, resolved) = Registry::find(&options.settings, &reference).await?;
+        let wanted = options.platform.clone().unwrap_or_else(Platform::host);
+        let (manifest, _) = choose_manifest(&registry, &resolved, &wanted).await?;
+        let (config, document) = configuration(&registry, store, &manifest).await?;
+        check(&manifest, &document)?;
+        let layers = manifest.layers.into_iter().zip(document.diff_ids).collect();
+        let (registry, parallel) = (Arc::new(registry), options.settings.parallel);
+        Ok(Opened { registry, config, layers, parallel })
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> &[u8] {
+        &self.config
+    }
+
+    /// Brings those of its layers into the store that are `wanted` and not there.
+    ///
+    /// # Errors
+    /// As [`pull`]'s.
+    pub async fn fetch(&self, store: &Store, wanted: &[Digest]) -> Result<()> {
+        let chosen = self.layers.iter().filter(|(_, diff_id)| wanted.contains(diff_id)).cloned();
+        let (layers, diff_ids): (Vec<_>, Vec<_>) = chosen.unzip();
+        let missing = jobs(&self.registry, store, &layers, &diff_ids, &Quiet);
+        let running = futures_util::stream::iter(missing.into_iter().map(fetch_layer));
+        running.buffer_unordered(self.parallel).try_collect().await
+    }
 }
 
 fn is_for(image: &Image, wanted: &Platform) -> bool {

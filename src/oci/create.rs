@@ -292,7 +292,7 @@ impl Container {
         let bundle = self.bundle()?;
         let hooks = bundle.spec.hooks().as_ref().and_then(|hooks| hooks.poststart().as_deref());
         let state = self.hook_state(ContainerState::Running);
-        let run = hooks::run(hooks.unwrap_or_default(), "poststart", &state);
+        let run = hooks::run(hooks.unwrap_or_default(), "poststart", &state, None);
         if run.is_err() {
             self.end()?;
         }

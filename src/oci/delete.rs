@@ -55,7 +55,7 @@ impl Container {
         let hooks = bundle.spec.hooks().as_ref().and_then(|hooks| hooks.poststop().as_deref());
         let state = self.hook_state(ContainerState::Stopped);
         let run = |hook: &oci_spec::runtime::Hook| {
-            hooks::run(std::slice::from_ref(hook), "poststop", &state).err()
+            hooks::run(std::slice::from_ref(hook), "poststop", &state, None).err()
         };
         let failed = hooks.unwrap_or_default().iter().filter_map(run);
         failed.map(|error| error.to_string()).collect()

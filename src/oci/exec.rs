@@ -94,8 +94,12 @@ impl Container {
         let Some(below) = &exec.cgroup else { return self.needed_cgroup() };
         let below = below.strip_prefix("/").unwrap_or(below);
         let leads_out = below.components().any(|part| part == std::path::Component::ParentDir);
+        if leads_out {
+            let message = format!("{} is not a sub cgroup path", below.display());
+            return Err(Error::new(Kind::Invalid, message));
+        }
         let path = self.record.cgroup.join(below);
-        match Cgroup::open(&path)?.filter(|_| !leads_out) {
+        match Cgroup::open(&path)? {
             Some(cgroup) => Ok(cgroup),
             None => {
                 let message = format!("the container has no control group {}", below.display());

@@ -14,12 +14,14 @@ use super::container::{Container, Status, not_running};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Container {
-    /// Sends a signal, by name or number, to its first process, or to all of its processes.
+    /// Sends a signal, by name or number, to its first process, or to all of its processes; `0`
+    /// only asks whether it could (kill(2)).
     ///
     /// # Errors
     /// [`Kind::Invalid`] for what is no signal; it does not run.
     pub fn kill(&self, signal: &str, all: bool) -> Result<()> {
-        let number = pidfd::signal_number(signal)
+        let number = if signal == "0" { Some(0) } else { pidfd::signal_number(signal) };
+        let number = number
             .ok_or_else(|| Error::new(Kind::Invalid, format!("unknown signal {signal:?}")))?;
         if all {
             return self.kill_all(number);

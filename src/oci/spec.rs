@@ -2,21 +2,22 @@
 
 use serde_json::{Value, json};
 
-use crate::runtime::caps;
+use crate::runtime::{caps, cgroup};
 
 use super::config::VERSION;
 
 /// A configuration for a shell in the bundle's `rootfs`: what runc's `spec` writes, with our
 /// default capabilities. `rootless` maps the caller to root, and leaves out what needs more.
+///
+/// Where control groups are of v1, programs see those of the host, as with runc: a namespace would
+/// be listed twice by tools that add one.
 #[must_use]
 pub fn template(rootless: bool) -> Value {
     let capabilities: Vec<String> =
         caps::DEFAULT.iter().map(|name| format!("CAP_{name}")).collect();
-    let mut namespaces: Vec<Value> = ["pid", "ipc", "uts", "mount", "cgroup"]
-        .iter()
-        .map(|kind| json!({ "type": kind }))
-        .collect();
-    namespaces.push(json!({ "type": if rootless { "user" } else { "network" } }));
+    let mut kinds = vec!["pid", "ipc", "uts", "mount", if rootless { "user" } else { "network" }];
+    kinds.extend(cgroup::is_v2().then_some("cgroup"));
+    let namespaces: Vec<Value> = kinds.iter().map(|kind| json!({ "type": kind })).collect();
     let mut linux = json!({
         "resources": { "devices": [{ "allow": false, "access": "rwm" }] },
         "namespaces": namespaces,

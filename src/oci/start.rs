@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Kind, Result};
 use crate::runtime;
+use crate::state::Lock;
 
 use super::container::{Container, Status};
 use super::create::pass_gate;
@@ -23,6 +24,9 @@ impl Container {
             Status::Creating => return refused("cannot start a container that is being created"),
         }
         runtime::hear(pass_gate(&self.dir)?)?;
+        // Executing closes the descriptor that we heard by before the one that says `created`: who
+        // asks after this must not get the old answer.
+        Lock::wait_shared(&self.dir.waiting())?;
         self.poststart()
     }
 }

@@ -22,6 +22,8 @@ pub struct Inspection {
     pub masked: Vec<String>,
     /// Paths that nothing in it can write to.
     pub read_only: Vec<String>,
+    /// Ids of the commands that run in it besides its own.
+    pub commands: Vec<String>,
     /// Bytes on disk, when they were asked for.
     pub size: Option<DiskUse>,
 }

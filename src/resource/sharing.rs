@@ -23,6 +23,8 @@ pub enum Sharing {
     /// Its own.
     #[default]
     Private,
+    /// Its own, which other containers may join (IPC only; the others can always be joined).
+    Shareable,
     /// Its own, and no shared memory in `/dev/shm` (IPC only).
     None,
     /// The host's.

@@ -132,6 +132,10 @@ fn lend(dev: BorrowedFd<'_>, name: &str, number: (u32, u32), host: &[HostNode]) 
 pub fn add(root: &Root, devices: &[LinuxDevice], host: &[HostNode]) -> Result<()> {
     for device in devices {
         let path = Path::new("/").join(device.path());
+        if path == Path::new("/dev/ptmx") && (device.major(), device.minor()) == (5, 2) {
+            // What is there leads to the container's own terminals; this one would to nobody's.
+            continue;
+        }
         add_one(root, device, &path, host)
             .context(|| format!("cannot make device {}", path.display()))?;
     }

@@ -155,7 +155,12 @@ impl First<'_> {
         let mut state = self.state.cloned().unwrap_or_default();
         state.set_pid(Some(rustix::process::getpid().as_raw_pid()));
         state.set_status(ContainerState::Creating);
-        hooks::run(hooks, "createContainer", &state)
+        // Where runc runs them: tools that mount into a container rely on it.
+        let root = match &self.bundle.rootfs {
+            Rootfs::Directory { path } => Some(path.as_path()),
+            Rootfs::Overlay { .. } => None,
+        };
+        hooks::run(hooks, "createContainer", &state, root)
     }
 
     fn make_root(&mut self, channel: &Channel) -> Result<Root> {
@@ -173,7 +178,7 @@ impl First<'_> {
         let usual = if self.namespaces.has_own_users() { dev::usual_host_nodes() } else { vec![] };
         let root = match self.taken.root.take() {
             Some(root) => root,
-            None => rootfs::make(&self.bundle.rootfs)?,
+            None => rootfs::make_alone(&self.bundle.rootfs)?,
         };
         let failed = || "cannot enter the root file system".to_owned();
         let entrance = self.entrance();
@@ -210,6 +215,7 @@ impl First<'_> {
     /// What closes the container up: nothing of the host is needed any more.
     fn close_up(&self, root: &Root, prepared: &[mounts::Prepared], null: &OwnedFd) -> Result<()> {
         let spec = &self.bundle.spec;
+        mounts::lock(prepared)?;
         self.set_sysctls(prepared)?;
         let linux = spec.linux().as_ref();
         if let Some(linux) = linux {

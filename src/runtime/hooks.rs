@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -16,20 +17,21 @@ use crate::base::{Context, Error, Kind, Result};
 /// So much of what a hook printed is told when it fails, in bytes.
 const MAX_OUTPUT: u64 = 4096;
 
-/// Runs `hooks` one after the other, each with `state` on its standard input. `kind` names them
-/// in messages, as in `createRuntime`.
+/// Runs `hooks` one after the other, each with `state` on its standard input, in `directory` or, if
+/// `None`, in the caller's. `kind` names them in messages, as in `createRuntime`.
 ///
 /// # Errors
 /// The first one that cannot be run, ends with another code than 0, or takes too long.
-pub fn run(hooks: &[Hook], kind: &str, state: &State) -> Result<()> {
+pub fn run(hooks: &[Hook], kind: &str, state: &State, directory: Option<&Path>) -> Result<()> {
     for (number, hook) in hooks.iter().enumerate() {
         let path = hook.path().display();
-        run_one(hook, state).context(|| format!("error running {kind} hook #{number} ({path})"))?;
+        run_one(hook, state, directory)
+            .context(|| format!("error running hook #{number} ({kind} {path})"))?;
     }
     Ok(())
 }
 
-fn run_one(hook: &Hook, state: &State) -> Result<()> {
+fn run_one(hook: &Hook, state: &State, directory: Option<&Path>) -> Result<()> {
     let timeout = match hook.timeout() {
         Some(seconds) => match u64::try_from(seconds) {
             Ok(seconds) if seconds > 0 => Some(Duration::from_secs(seconds)),
@@ -51,6 +53,9 @@ fn run_one(hook: &Hook, state: &State) -> Result<()> {
     let variables = hook.env().iter().flatten().filter_map(|entry| entry.split_once('='));
     let copies = (output.try_clone().context(failed)?, output.try_clone().context(failed)?);
     command.env_clear().envs(variables);
+    if let Some(directory) = directory {
+        command.current_dir(directory);
+    }
     command.stdin(Stdio::from(input)).stdout(Stdio::from(copies.0)).stderr(Stdio::from(copies.1));
     let child = command.spawn().context(failed)?;
     match wait(child, timeout).context(|| "cannot wait for it".to_owned())? {
@@ -117,7 +122,7 @@ mod tests {
         let hook: Hook = serde_json::from_str(json).unwrap();
         let mut state = State::default();
         state.set_id("c1".to_owned());
-        run(&[hook], "poststop", &state)
+        run(&[hook], "poststop", &state, None)
     }
 
     #[test]
@@ -139,17 +144,17 @@ mod tests {
         for (json, expected) in [
             (
                 r#"{"path": "/bin/sh", "args": ["sh", "-c", "echo no >&2; exit 3"]}"#,
-                "error running poststop hook #0 (/bin/sh): exit status 3, output: no",
+                "error running hook #0 (poststop /bin/sh): exit status 3, output: no",
             ),
             (
                 r#"{"path": "/bin/sleep", "args": ["sleep", "60"], "timeout": 1}"#,
-                "error running poststop hook #0 (/bin/sleep): hook ran past specified timeout of 1.0s",
+                "error running hook #0 (poststop /bin/sleep): hook ran past specified timeout of 1.0s",
             ),
             (
                 r#"{"path": "/no/such"}"#,
-                "error running poststop hook #0 (/no/such): cannot execute it: no such file or directory",
+                "error running hook #0 (poststop /no/such): cannot execute it: no such file or directory",
             ),
-            (r#"{"path": "sh"}"#, "error running poststop hook #0 (sh): its path must be absolute"),
+            (r#"{"path": "sh"}"#, "error running hook #0 (poststop sh): its path must be absolute"),
         ] {
             assert_eq!(hook(json).unwrap_err().to_string(), expected);
         }

@@ -189,7 +189,7 @@ fn run_hooks(child: &Child<'_>, pid: Pid) -> Result<()> {
     #[allow(deprecated, reason = "old bundles have them")]
     let prestart = hooks.prestart();
     for (list, kind) in [(prestart, "prestart"), (hooks.create_runtime(), "createRuntime")] {
-        hooks::run(list.as_deref().unwrap_or_default(), kind, &state)?;
+        hooks::run(list.as_deref().unwrap_or_default(), kind, &state, None)?;
     }
     Ok(())
 }

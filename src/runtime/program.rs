@@ -168,25 +168,27 @@ impl Program<'_> {
 
     /// The last steps, with all that is needed at hand; returns only on failure.
     fn become_program(&self, ready: &Prepared) -> Result<Infallible> {
+        // Before the filter, which need not allow what only we do: `close_range` is younger than
+        // many filters.
+        sys::process::close_on_exec_from(3 + self.kept)
+            .context(|| "cannot mark descriptors to be closed".to_owned())?;
+        sys::process::reset_signals();
         let listened = self.lock(ready.root)?;
         if let (Some(filter), Some(listener)) = (&listened, &self.listener) {
             listener
                 .hand_over(filter, ready.pid)
-                .context(|| "cannot hand over to the seccomp listener".to_owned())?;
+                .context(|| "cannot hand over to the seccomp agent".to_owned())?;
         }
         drop(listened);
         if let Some(state) = self.state.filter(|_| !self.hooks.is_empty()) {
             let mut state = state.clone();
             state.set_pid(Some(rustix::process::getpid().as_raw_pid()));
             state.set_status(ContainerState::Created);
-            hooks::run(self.hooks, "startContainer", &state)?;
+            hooks::run(self.hooks, "startContainer", &state, None)?;
         }
         if self.init {
             super::reaper::fork(ready.terminal)?;
         }
-        sys::process::reset_signals();
-        sys::process::close_on_exec_from(3 + self.kept)
-            .context(|| "cannot mark descriptors to be closed".to_owned())?;
         ready.labels.set()?;
         Err(search::execute(self.argv, &ready.arguments, &ready.environment))
     }

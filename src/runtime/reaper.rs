@@ -75,6 +75,7 @@ pub fn fork(terminal: bool) -> Result<()> {
     let signals = Signals::block_all().context(|| "cannot block signals".to_owned())?;
     match process::fork().context(|| "cannot fork from init".to_owned())? {
         None => {
+            process::unblock_signals();
             own_group(terminal);
             Ok(())
         }

@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 
 use rustix::fs::{Access, AtFlags, CWD, FileType};
+use rustix::io::Errno;
 
 use crate::base::{Error, Kind};
 use crate::sys;
@@ -76,11 +77,16 @@ pub fn execute(argv: &[String], arguments: &[CString], environment: &[CString]) 
     missing(name)
 }
 
-/// A regular file that this user may execute; what is not is passed over, as a shell does.
+/// A regular file that this user may execute; what is not is passed over, as a shell does. Where
+/// the container's filter does not let us look, the attempt will tell.
 fn is_program(path: &str) -> bool {
-    let regular = rustix::fs::stat(path)
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
-    regular && rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+    let unknown = |error| matches!(error, Errno::PERM | Errno::NOSYS);
+    let regular = match rustix::fs::stat(path) {
+        Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+        Err(error) => unknown(error),
+    };
+    let may = rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS);
+    regular && may.map_or_else(unknown, |()| true)
 }
 
 /// `None`: there is no such file.

@@ -18,6 +18,8 @@ pub(super) struct Announcer {
     spec: ContainerSpec,
     /// What was told last.
     told: Status,
+    /// Lack of memory in this run was told already.
+    starved: bool,
     /// It was asked to stop: its end is told as such, too.
     stopping: bool,
 }
@@ -36,6 +38,7 @@ impl Announcer {
             roots: roots.clone(),
             spec: spec.clone(),
             told: Status::default(),
+            starved: false,
             stopping: false,
         }
     }
@@ -57,6 +60,12 @@ impl Announcer {
         self.tell("destroy", &[]);
     }
 
+    /// A process of it was killed for lack of memory, or waits for some.
+    pub(super) fn ran_out_of_memory(&mut self) {
+        self.starved = true;
+        self.tell("oom", &[]);
+    }
+
     /// Somebody wants it to stop.
     pub(super) fn stopping(&mut self) {
         self.stopping = true;
@@ -66,6 +75,12 @@ impl Announcer {
     pub(super) fn changed(&mut self, status: &Status) {
         let before = std::mem::replace(&mut self.told, status.clone());
         for (action, attributes) in changes(&before, status) {
+            if action == "start" {
+                self.starved = false;
+            }
+            if action == "oom" && self.starved {
+                continue;
+            }
             self.tell(&action, &attributes);
             if action == "die" && std::mem::take(&mut self.stopping) {
                 self.tell("stop", &[]);

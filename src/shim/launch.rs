@@ -10,13 +10,15 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use crate::base::{Context, Error, Kind, Result};
 use crate::resource::container::{ContainerSpec, Sharing};
 use crate::resource::process::ExecSpec;
+use crate::runtime::cgroup::MemoryWatch;
 use crate::runtime::{self, Bundle, Cgroup, Foreign, Namespace, Setup, Size, Started, Stdio};
 use crate::state::{self, ContainerDir, Roots};
 use crate::sys::pidfd;
 
 use super::neighbour::{self, Neighbour};
 use super::output::Output;
-use super::poller::Poller;
+use super::poller::{Interest, Poller, Source};
+use super::volumes::MemoryVolumes;
 
 /// A container's processes, over all its runs.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub(super) struct Payload {
     /// Processes killed for lack of memory before this run.
     oom_before: u64,
     stdin_open: bool,
+    roots: Roots,
+    volumes: MemoryVolumes,
+    /// Of the cgroup, while there is one.
+    memory: Option<MemoryWatch>,
 }
 
 impl Payload {
@@ -62,7 +68,12 @@ impl Payload {
             (&spec.namespaces.uts, LinuxNamespaceType::Uts, "uts"),
         ] {
             if let Sharing::Container(other) = sharing {
-                joined.push((kind, Neighbour::find(roots, other)?.namespace(name)?));
+                let neighbour = Neighbour::find(roots, other)?;
+                let neighbour = match kind {
+                    LinuxNamespaceType::Ipc => neighbour.with_shared_ipc()?,
+                    _ => neighbour,
+                };
+                joined.push((kind, neighbour.namespace(name)?));
             }
         }
         let shared_memory = match &spec.namespaces.ipc {
@@ -75,6 +86,7 @@ impl Payload {
             None => Some(Cgroup::create(&bundle.cgroup(), &bundle.resources())?),
         };
         let stdin_open = spec.process.stdin_open;
+        let volumes = MemoryVolumes::of(spec, &bundle);
         Ok(Payload {
             bundle,
             foreign,
@@ -84,6 +96,9 @@ impl Payload {
             init: None,
             oom_before: 0,
             stdin_open,
+            roots: roots.clone(),
+            volumes,
+            memory: None,
         })
     }
 
@@ -114,7 +129,30 @@ impl Payload {
         }
         let pid = init.pid.as_raw_pid();
         self.init = Some(init);
+        self.watch_memory(poller);
         Ok(pid)
+    }
+
+    /// Without this, lack of memory is told at the end of the run only.
+    fn watch_memory(&mut self, poller: &Poller) {
+        if self.memory.is_none() {
+            let watch = self.cgroup.as_ref().map(Cgroup::watch_memory);
+            self.memory = watch.and_then(|watch| watch.ok().flatten());
+        }
+        if let Some(memory) = &self.memory {
+            let _ = poller.watch(memory.fd(), Source::Memory, Interest::READ);
+        }
+    }
+
+    /// Others can find the container now, or its start has failed.
+    pub(super) fn started(&mut self) {
+        self.volumes.started();
+    }
+
+    /// A process was just killed for lack of memory, or waits for some.
+    pub(super) fn ran_out_of_memory(&mut self) -> bool {
+        let (Some(memory), Some(cgroup)) = (&mut self.memory, &self.cgroup) else { return false };
+        memory.ran_out(cgroup)
     }
 
     fn begin(&mut self, stdio: Stdio<'_>) -> Result<Started> {
@@ -125,8 +163,10 @@ impl Payload {
             .collect();
         let shared_memory =
             self.shared_memory.as_ref().map(neighbour::shared_memory).transpose()?;
-        let mounts: Vec<_> =
-            shared_memory.iter().map(|mount| (Path::new("/dev/shm"), mount.as_fd())).collect();
+        let volumes = self.volumes.find(&self.roots)?;
+        let volumes = volumes.iter().map(|(target, mount)| (target.as_path(), mount.as_fd()));
+        let shared_memory = shared_memory.iter().map(|it| (Path::new("/dev/shm"), it.as_fd()));
+        let mounts: Vec<_> = shared_memory.chain(volumes).collect();
         if let Some(foreign) = &self.foreign {
             let started = foreign.start(&self.bundle, &joined, &mounts, &stdio)?;
             self.cgroup = Cgroup::open(&self.bundle.cgroup())?;
@@ -234,7 +274,7 @@ impl Payload {
         self.init = None;
         let killed = self.cgroup.as_ref().is_some_and(|it| it.oom_kills() > self.oom_before);
         if let Some(foreign) = &self.foreign {
-            self.cgroup = None;
+            (self.cgroup, self.memory) = (None, None);
             // What is left shows when it is started again, or removed.
             let _ = foreign.delete(&self.bundle);
         }

@@ -27,6 +27,7 @@ mod socket;
 mod spawn;
 mod start;
 pub mod supervisor;
+mod volumes;
 mod wiring;
 
 pub use crate::runtime::reaper::{ARGUMENT as INIT, main as init};

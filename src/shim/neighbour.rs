@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::base::{ContainerId, Context, Error, Kind, Result};
-use crate::resource::container::Status;
+use crate::resource::ContainerSpec;
+use crate::resource::container::{Sharing, Status};
 use crate::state::{self, ContainerDir, Roots, lock};
 use crate::sys::mount;
 
@@ -34,6 +36,25 @@ impl Neighbour {
         let status: Option<Status> = state::read(&dir.status())?;
         let pid = status.and_then(|status| status.pid).ok_or_else(not_running)?;
         Ok(Neighbour { name: name.to_owned(), dir, pid })
+    }
+
+    /// It, if others may join its IPC namespace.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] when they may not (Docker: the same words).
+    pub(super) fn with_shared_ipc(self) -> Result<Neighbour> {
+        let spec: Option<ContainerSpec> = state::read(&self.dir.spec())?;
+        match spec.map(|spec| spec.namespaces.ipc) {
+            Some(Sharing::Shareable | Sharing::Container(_)) => Ok(self),
+            _ => {
+                let message = format!(
+                    "cannot join IPC of container {}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)",
+                    self.name
+                );
+                Err(Error::new(Kind::Invalid, message)
+                    .hint("write `ipc: shareable` where that container is described"))
+            }
+        }
     }
 
     /// Its directories.
@@ -68,7 +89,15 @@ impl Neighbour {
 /// # Errors
 /// It has none (`ipc: none`), or the kernel refuses.
 pub(super) fn shared_memory(namespace: &OwnedFd) -> Result<OwnedFd> {
-    let failed = || "cannot share /dev/shm of another container".to_owned();
+    copy_mount(namespace, Path::new("/dev/shm"))
+}
+
+/// A copy of the mount on `path`, as [`shared_memory`] makes one.
+///
+/// # Errors
+/// There is none, or the kernel refuses.
+pub(super) fn copy_mount(namespace: &OwnedFd, path: &Path) -> Result<OwnedFd> {
+    let failed = || format!("cannot share {} of another container", path.display());
     let home = File::open("/proc/self/ns/mnt").context(failed)?;
     let enter = |namespace: BorrowedFd<'_>| {
         move_into_link_name_space(namespace, Some(LinkNameSpaceType::Mount))
@@ -76,7 +105,7 @@ pub(super) fn shared_memory(namespace: &OwnedFd) -> Result<OwnedFd> {
             .context(failed)
     };
     enter(namespace.as_fd())?;
-    let copied = mount::copy(rustix::fs::CWD, "/dev/shm", false);
+    let copied = mount::copy(rustix::fs::CWD, path, false);
     enter(home.as_fd())?;
     copied.context(failed)
 }

@@ -37,6 +37,8 @@ pub(super) enum Source {
     Peer(u32),
     /// The terminal of a command that nobody is connected to any more, by process id.
     Terminal(u32),
+    /// The container may have run out of memory.
+    Memory,
     /// The published ports.
     Ports,
     /// The name responder.
@@ -55,6 +57,7 @@ impl Source {
             Source::Probe => (6, 0),
             Source::Peer(index) => (7, index),
             Source::Terminal(pid) => (10, pid),
+            Source::Memory => (11, 0),
             Source::Ports => (8, 0),
             Source::Names => (9, 0),
         };
@@ -74,6 +77,7 @@ impl Source {
             7 => Source::Peer(index),
             8 => Source::Ports,
             10 => Source::Terminal(index),
+            11 => Source::Memory,
             _ => Source::Names,
         }
     }

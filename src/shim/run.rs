@@ -127,6 +127,7 @@ impl Shim {
             }
             Source::Peer(id) => self.on_peer(id, ready),
             Source::Terminal(pid) => self.on_terminal(pid),
+            Source::Memory => self.on_memory(),
             Source::Ports | Source::Names => self.wiring.on_ready(ready.source, &self.poller),
         }
     }
@@ -197,6 +198,7 @@ impl Shim {
             Effect::StatusChanged => {
                 let status = self.supervisor.status();
                 self.records.changed(&self.dir, status);
+                self.payload.started();
                 self.announcer.changed(status);
                 self.peers.tell_status(status, &self.poller);
                 self.report_start();
@@ -216,6 +218,7 @@ impl Shim {
             }
             Err(error) => {
                 self.output.close();
+                self.payload.started();
                 let code = launch::exit_code(&error);
                 let message = error.to_string();
                 self.failure = Some(error);
@@ -296,11 +299,12 @@ impl Shim {
             self.peers.tell_output(&self.poller);
         }
         let oom = self.payload.end_run();
+        // First of all it is written: `run` that has ended may be followed by `rm` at once.
+        self.apply(Event::Exited(Exit { code, oom }));
         // Who is attached to a container that removes itself hears of its end once it is gone.
         if !self.spec.auto_remove {
             self.peers.end_attached(code, &self.poller);
         }
-        self.apply(Event::Exited(Exit { code, oom }));
     }
 
     fn on_alarms(&mut self) {
@@ -331,6 +335,15 @@ impl Shim {
                     return;
                 }
             }
+        }
+    }
+
+    /// Told at once and not at the end: the container may go on without what was killed.
+    fn on_memory(&mut self) {
+        if self.payload.ran_out_of_memory() {
+            self.announcer.ran_out_of_memory();
+            self.supervisor.set_facts(|status| status.oom_killed = true);
+            self.records.changed(&self.dir, self.supervisor.status());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Paths that others chose, resolved below a directory and never outside of it.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
@@ -33,6 +33,20 @@ pub fn open_in(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> io::Result<O
         }
     }
     result.map_err(io::Error::from)
+}
+
+/// Has the kernel begin to write back what was written to `file`, and does not wait for it: a sync
+/// that follows finds less to do.
+///
+/// # Errors
+/// Those of `sync_file_range(2)`: `EIO`, `ENOSPC`, `ESPIPE` for what is no file.
+pub fn begin_write_back(file: BorrowedFd<'_>) -> io::Result<()> {
+    let fd = file.as_raw_fd();
+    // SAFETY: the call takes numbers only, and `file` keeps the descriptor open meanwhile.
+    match unsafe { libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// The process's umask, without changing it on the way as `umask(2)` would.

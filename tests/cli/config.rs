@@ -29,6 +29,14 @@ fn lists_of_one_thing() {
         "NAME                REQUIRED            DEFAULT VALUE       ALTERNATE VALUE\n\
          TAG                 false               1                   \n"
     );
+    assert_eq!(
+        machine.out("config --variables --format yaml"),
+        "TAG:\n    name: TAG\n    defaultvalue: \"1\"\n    presencevalue: \"\"\n    required: false\n"
+    );
+    assert_eq!(
+        machine.out("config --variables --format json"),
+        "{\n    \"TAG\": {\n        \"Name\": \"TAG\",\n        \"DefaultValue\": \"1\",\n        \"PresenceValue\": \"\",\n        \"Required\": false\n    }\n}\n"
+    );
 }
 
 #[test]

@@ -68,6 +68,10 @@ fn errors_have_dockers_exit_codes() {
     );
     let ran = typed(&machine, "docker ps -z");
     assert!(ran.err.starts_with("unknown shorthand flag: 'z' in -z\n"), "{ran:?}");
+    let ran = typed(&machine, "docker stop -t soon web");
+    assert!(ran.err.starts_with("invalid argument \"soon\" for \"--timeout\" flag: "), "{ran:?}");
+    assert!(out(&machine, "docker buildx version").starts_with("compose v"));
+    assert!(out(&machine, "docker buildx ls").contains("default*"));
     let ran = typed(&machine, "docker rm");
     assert_eq!(ran.code, 1);
     assert!(ran.err.starts_with("docker: 'docker rm' requires at least 1 argument\n"), "{ran:?}");

@@ -47,6 +47,40 @@ fn up_in_the_background_tells_each_step_in_docker_composes_words() {
 }
 
 #[test]
+fn mistakes_in_services_that_are_not_meant_stop_nobody() {
+    let machine = Machine::with(
+        "services:
+  web: {image: nginx}
+  lost: {image: nginx, env_file: /no/such.env}
+  one: {image: nginx, container_name: same}
+  two: {image: nginx, container_name: same}
+  slow: {image: nginx, healthcheck: {test: ls, start_interval: 1s}}
+",
+    );
+    machine.out("up -d web");
+    assert!(machine.out("ps").contains("demo-web-1"));
+    machine.out("up -d one");
+    machine.out("logs");
+    let all = machine.fails("up -d");
+    for mistake in ["/no/such.env", "both name their container `same`", "needs `start_period`"] {
+        assert!(all.contains(mistake), "{all}");
+    }
+    assert!(machine.fails("up -d slow").contains("needs `start_period`"));
+    machine.out("down");
+    assert!(machine.states().is_empty());
+}
+
+#[test]
+fn a_project_without_services_has_resources_to_make() {
+    let machine = Machine::with("volumes: {data: {}}\nnetworks: {inner: {}}\n");
+    assert!(machine.fails("up -d").contains("no service selected"));
+    let said = machine.err("--all-resources up -d");
+    for made in ["Volume demo_data  Created", "Network demo_inner  Created"] {
+        assert!(said.contains(made), "{said}");
+    }
+}
+
+#[test]
 fn a_second_up_touches_nothing() {
     let machine = Machine::with(WEB_AND_DB);
     machine.err("up -d");

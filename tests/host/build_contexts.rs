@@ -156,3 +156,42 @@ fn without_git_the_error_says_so() {
     assert!(done.stderr.contains("needs git, which is not installed"), "{}", done.stderr);
     assert!(done.stderr.contains("apt-get install git"), "{}", done.stderr);
 }
+
+#[test]
+fn images_and_layouts_are_contexts() {
+    let world = World::new();
+    let project = world.project();
+    fs::write(project.join("Dockerfile"), "FROM busybox\nRUN echo layout > /which\n").unwrap();
+    world.compose(&["image", "build", "-q", "-t", "team/base:1", "."]).ok();
+    world.compose(&["image", "save", "-o", "base.tar", "team/base:1"]).ok();
+    world.shell("mkdir project/layout && tar -xf project/base.tar -C project/layout").ok();
+    world.compose(&["image", "rm", "team/base:1"]).ok();
+    world.compose(&["builder", "prune", "-f"]).ok();
+    let text = "FROM base\nCOPY --from=files /which /copy\nCOPY --from=tools /bin/busybox /tool\n";
+    fs::write(project.join("Dockerfile"), text).unwrap();
+    let file = |tag: &str| {
+        format!(
+            "services:\n  it:\n    image: it\n    command: cat /which /copy\n    build:\n      context: .\n      additional_contexts:\n        base: oci-layout://./layout{tag}\n        files: oci-layout://./layout\n        tools: docker-image://busybox\n"
+        )
+    };
+    for tag in ["", ":1", ":docker.io/team/base:1"] {
+        world.compose_yaml(&file(tag));
+        let done = world.compose(&["build"]);
+        // A name with slashes belongs to the path.
+        if tag.contains('/') {
+            assert!(done.stderr.contains("there is no OCI layout in"), "{}", done.stderr);
+            continue;
+        }
+        done.ok();
+        let said = world.compose(&["run", "--rm", "-T", "it"]).ok();
+        assert_eq!(said.text(), "layout\nlayout");
+    }
+    world.compose_yaml(&file(":2"));
+    let missing = world.compose(&["build"]);
+    assert!(missing.stderr.contains("has no image `2`"), "{}", missing.stderr);
+    // What came from the layout has no name here, and is no image of its own.
+    let listed = world.compose(&["image", "ls", "-a", "--format", "{{.Repository}}"]).ok();
+    assert_eq!(listed.text().lines().collect::<Vec<_>>(), ["it", "busybox"]);
+    world.compose(&["down"]).ok();
+    world.assert_clean();
+}

@@ -127,6 +127,59 @@ fn wait_sees_the_first_end_of_one_that_restarts() {
 }
 
 #[test]
+fn lack_of_memory_is_told_while_the_container_goes_on() {
+    let world = World::new();
+    world.compose_yaml(
+        "services:\n  it: {image: busybox, init: true, mem_limit: 16m, memswap_limit: 16m, command: sleep infinity}\n",
+    );
+    world.compose(&["up", "-d"]).ok();
+    assert_eq!(world.compose(&["exec", "-T", "it", "tail", "/dev/zero"]).code, 137);
+    world.compose(&["top"]).ok();
+    world.compose(&["restart", "-t", "1"]).ok();
+    let format = "{{.State.Status}} {{.State.OOMKilled}}";
+    let state = ["container", "inspect", "-f", format, "project-it-1"];
+    assert_eq!(world.compose(&state).ok().text(), "running false");
+    let told = world.compose(&["events", "--since", "1h", "--until", "0s", "--json"]).ok();
+    let actions: Vec<String> = told
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|event| event["action"].as_str().unwrap().to_owned())
+        .collect();
+    let at = |action: &str| actions.iter().position(|it| it == action).unwrap();
+    assert!(at("oom") < at("top") && at("top") < at("die"), "{actions:?}");
+    assert_eq!(actions.iter().filter(|action| *action == "oom").count(), 1, "{actions:?}");
+    assert_eq!(actions.last().map(String::as_str), Some("restart"), "{actions:?}");
+    world.compose(&["down", "-t", "1"]).ok();
+    world.assert_clean();
+}
+
+#[test]
+fn commands_and_places_in_networks_have_names() {
+    let world = World::new();
+    world.compose_yaml("services: {it: {image: busybox, init: true, command: sleep infinity}}");
+    world.compose(&["up", "-d"]).ok();
+    world.compose(&["exec", "-d", "it", "sleep", "600"]).ok();
+    let inspect = world.compose(&["container", "inspect", "project-it-1"]).ok();
+    let shape: serde_json::Value = serde_json::from_str(inspect.text()).unwrap();
+    let network = &shape[0]["NetworkSettings"];
+    let names = [
+        &shape[0]["ExecIDs"][0],
+        &network["SandboxID"],
+        &network["Networks"]["project_default"]["EndpointID"],
+    ];
+    for name in names {
+        assert_eq!(name.as_str().map(str::len), Some(64), "{network}");
+    }
+    let key = network["SandboxKey"].as_str().unwrap();
+    let inside = world.shell(&format!("nsenter --net={key} ip -o -4 addr show eth0")).ok();
+    let address = network["Networks"]["project_default"]["IPAddress"].as_str().unwrap();
+    assert!(inside.stdout.contains(address), "{}", inside.stdout);
+    world.compose(&["down", "-t", "1"]).ok();
+    world.assert_clean();
+}
+
+#[test]
 fn lack_of_memory_is_told() {
     let world = World::new();
     world.compose_yaml(

@@ -187,6 +187,17 @@ fn built_steps_travel_through_a_registry() {
     with(&format!("      cache_from: [\"{PLACE}/team/cache\", \"type=gha\"]\n"));
     let built = elsewhere(&world, &["build"]).ok();
     assert_eq!(built.stderr.matches(" CACHED").count(), 2, "{}", built.stderr);
+    // Of what is not used any more, nothing is fetched: the base stays alone.
+    elsewhere(&world, &["image", "rm", &format!("{PLACE}/team/web:1")]).ok();
+    elsewhere(&world, &["builder", "prune", "-f"]).ok();
+    let layers = || fs::read_dir(world.path().join("elsewhere/images/layers")).unwrap().count();
+    assert_eq!(layers(), 1);
+    let other = "FROM busybox\nRUN echo other > /made\n";
+    let made = fs::read_to_string(world.project().join("Dockerfile")).unwrap();
+    fs::write(world.project().join("Dockerfile"), other).unwrap();
+    elsewhere(&world, &["build"]).ok();
+    assert_eq!(layers(), 2);
+    fs::write(world.project().join("Dockerfile"), made).unwrap();
     elsewhere(&world, &["image", "rm", &format!("{PLACE}/team/web:1")]).ok();
     elsewhere(&world, &["builder", "prune", "-f"]).ok();
     // Inside the image itself, which is the same image all the same.

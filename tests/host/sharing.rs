@@ -32,6 +32,49 @@ services:
 }
 
 #[test]
+fn ipc_that_is_not_shareable_is_not_shared() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  one: {image: busybox, command: sleep infinity, init: true}
+  two: {image: busybox, command: sleep infinity, init: true, ipc: 'service:one'}
+",
+    );
+    let done = world.compose(&["up", "-d"]);
+    assert_ne!(done.code, 0);
+    let words = "non-shareable IPC (hint: use IpcMode:shareable for the donor container)";
+    assert!(done.stderr.contains(words), "{}", done.stderr);
+    world.down();
+}
+
+#[test]
+fn a_volume_in_memory_is_one_for_all_that_use_it_and_gone_with_the_last() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  one: {image: busybox, command: sleep infinity, init: true, volumes: ['memory:/one']}
+  two: {image: busybox, command: sleep infinity, init: true, volumes: ['memory:/two:ro']}
+volumes: {memory: {driver_opts: {type: tmpfs, device: tmpfs, o: 'size=1m,mode=1777'}}}
+",
+    );
+    world.compose(&["up", "-d"]).ok();
+    world.inside("one", "echo hello > /one/file");
+    let script = "cat /two/file; touch /two/new 2>/dev/null || echo read-only; df -k /two | tail -1 | awk '{print $2}'";
+    assert_eq!(world.inside("two", script), "hello\nread-only\n1024");
+    // It stays as long as one of them runs, and a read-only user hands on a writable one.
+    world.compose(&["restart", "-t", "1", "one"]).ok();
+    assert_eq!(world.inside("one", "cat /one/file; touch /one/more && echo ok"), "hello\nok");
+    world.compose(&["stop", "-t", "1"]).ok();
+    world.compose(&["start"]).ok();
+    assert_eq!(world.inside("two", "ls /two"), "");
+    let mounts = world.shell("grep -c 'tmpfs.*size=1024k' /proc/self/mounts || true").ok();
+    assert_eq!(mounts.text(), "0");
+    world.down();
+}
+
+#[test]
 fn pid_uts_and_cgroup_namespaces_are_shared_as_asked() {
     let world = World::new();
     world.compose_yaml(
@@ -56,8 +99,8 @@ services:
     world.down();
 
     // The parent belongs to whoever named it: it stays, and is empty.
-    for parent in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
-        fs::remove_dir(parent.path().join("keys-test")).ok();
+    for parent in crate::cgroup::directories("keys-test") {
+        fs::remove_dir(parent).ok();
     }
     world.compose_yaml("services: {it: {image: busybox, userns_mode: 'keep-id'}}");
     let refused = world.compose(&["up", "-d"]);

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::cgroup::{directories, either, unified};
 use crate::world::{World, eventually};
 
 #[test]
@@ -35,8 +36,8 @@ fn the_process_is_as_the_configuration_says() {
 #[test]
 fn limits_hold_in_the_group_that_is_named() {
     let mut world = World::sh("sleep 1000");
-    let path = format!("/compose-oci-test/{}/deep", world.id());
-    world.config["linux"]["cgroupsPath"] = json!(path);
+    let path = format!("compose-oci-test/{}/deep", world.id());
+    world.config["linux"]["cgroupsPath"] = json!(format!("/{path}"));
     world.config["linux"]["resources"] = json!({
         "memory": {"limit": 67_108_864, "swap": 67_108_864, "reservation": 0, "swappiness": 10},
         "cpu": {"shares": 512, "quota": 20000, "period": 50000, "cpus": "0"},
@@ -46,23 +47,37 @@ fn limits_hold_in_the_group_that_is_named() {
     });
     world.create_and_start();
     let read = |file: &str| {
-        let (controller, _) = file.split_once('.').unwrap();
-        fs::read_to_string(format!("/sys/fs/cgroup/{controller}{path}/{file}")).unwrap()
+        let mut files = directories(&path).into_iter().map(|directory| directory.join(file));
+        let file = files.find(|path| path.exists()).expect("a file of the group");
+        fs::read_to_string(file).unwrap().trim().to_owned()
     };
-    assert_eq!(read("memory.limit_in_bytes").trim(), "67108864");
-    assert_eq!(read("pids.max").trim(), "55");
-    assert_eq!((read("cpu.shares").trim(), read("cpu.cfs_quota_us").trim()), ("512", "20000"));
-    assert_eq!(read("cpuset.cpus").trim(), "0");
-    assert_eq!(read("pids.max").trim(), "55");
-    let list = read("devices.list");
-    assert!(list.contains("c 1:3 rwm") && !list.contains('a'), "{list}");
+    for (file, value) in either(
+        &[
+            ("memory.limit_in_bytes", "67108864"),
+            ("memory.memsw.limit_in_bytes", "67108864"),
+            ("cpu.shares", "512"),
+            ("cpu.cfs_quota_us", "20000"),
+        ][..],
+        &[
+            ("memory.max", "67108864"),
+            ("memory.swap.max", "0"),
+            ("cpu.weight", "20"),
+            ("cpu.max", "20000 50000"),
+        ],
+    ) {
+        assert_eq!(read(file), *value, "{file}");
+    }
+    assert_eq!((read("pids.max").as_str(), read("cpuset.cpus").as_str()), ("55", "0"));
+    if !unified() {
+        let list = read("devices.list");
+        assert!(list.contains("c 1:3 rwm") && !list.contains('a'), "{list}");
+    }
     world.oci(&["delete", "--force", &world.id()]);
-    assert!(!fs::exists(format!("/sys/fs/cgroup/pids{path}")).unwrap());
-    let parent = format!("/sys/fs/cgroup/pids/compose-oci-test/{}", world.id());
-    assert!(fs::exists(&parent).unwrap(), "groups above may be others'");
-    for controller in fs::read_dir("/sys/fs/cgroup").unwrap() {
-        let above = controller.unwrap().path().join("compose-oci-test");
-        let _ = fs::remove_dir(above.join(world.id())).and_then(|()| fs::remove_dir(above));
+    assert!(directories(&path).is_empty());
+    let parents = directories(format!("compose-oci-test/{}", world.id()));
+    assert!(!parents.is_empty(), "groups above may be others'");
+    for parent in parents {
+        let _ = fs::remove_dir(&parent).and_then(|()| fs::remove_dir(parent.parent().unwrap()));
     }
 }
 
@@ -78,6 +93,34 @@ fn devices_are_made_also_where_none_may_be_used() {
         "/dev/mine a:29a 640 5 character special file\n/dev/fifo 0:0 600 0 fifo\n\
          /dev/null 1:3 666 0 character special file\n"
     );
+}
+
+#[test]
+fn a_read_only_dev_has_its_nodes_and_a_ptmx_of_its_own() {
+    let mut world = World::sh("touch /dev/x || echo no; ls /dev/null; readlink /dev/ptmx");
+    let mounts = world.config["mounts"].as_array_mut().unwrap();
+    let dev = mounts.iter_mut().find(|mount| mount["destination"] == "/dev").unwrap();
+    dev["options"].as_array_mut().unwrap().push(json!("ro"));
+    let ptmx = json!([{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]);
+    world.config["linux"]["devices"] = ptmx;
+    let said = world.run();
+    assert_eq!((said.out.as_str(), said.code), ("no\n/dev/null\npts/ptmx\n", 0), "{said:?}");
+}
+
+#[test]
+fn a_filter_need_not_allow_what_only_the_runtime_does() {
+    let mut world = World::sh("echo in");
+    world.config["linux"]["seccomp"] = json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{
+            "names": ["close_range", "faccessat", "faccessat2", "newfstatat", "statx"],
+            "action": "SCMP_ACT_ERRNO",
+        }],
+    });
+    for no_new_privileges in [true, false] {
+        world.config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+        assert_eq!(world.out(), "in\n");
+    }
 }
 
 #[test]
@@ -179,12 +222,20 @@ fn without_a_mount_namespace_nothing_stays_mounted() {
 #[test]
 fn what_cannot_be_done_is_refused() {
     let world = World::sh("true");
+    let apparmor = match fs::exists("/sys/module/apparmor").unwrap() {
+        true => "the AppArmor profile `p` is not loaded",
+        false => "AppArmor profile, but this kernel",
+    };
+    let (resources, said) = either(
+        (json!({"pids.max": "3"}), "need cgroup v2"),
+        (json!({"../pids.max": "3"}), "is not a cgroup file"),
+    );
     for (pointer, value, expected) in [
         ("/linux/intelRdt", json!({"closID": "x"}), "intelRdt is not supported"),
-        ("/process/apparmorProfile", json!("p"), "AppArmor profile, but this kernel"),
+        ("/process/apparmorProfile", json!("p"), apparmor),
         ("/process/selinuxLabel", json!("l"), "SELinux label, but this kernel"),
         ("/linux/mountLabel", json!("l"), "needs SELinux"),
-        ("/linux/resources", json!({"unified": {"pids.max": "3"}}), "need cgroup v2"),
+        ("/linux/resources", json!({"unified": resources}), said),
         (
             "/linux/sysctl",
             json!({"kernel.core_pattern": "x"}),

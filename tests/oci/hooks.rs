@@ -70,7 +70,7 @@ fn one_that_fails_ends_the_container() {
     for kind in &KINDS[..5] {
         let world = world("sleep 1000", Some(kind));
         let said = world.run();
-        assert!(said.code == 1 && said.err.contains(&format!("{kind} hook #0")), "{said:?}");
+        assert!(said.code == 1 && said.err.contains(&format!("hook #0 ({kind} ")), "{said:?}");
         world.oci(&["delete", "--force", &world.id()]);
         assert_eq!(fs::read_dir(world.path("run")).unwrap().count(), 0, "{kind}");
     }
@@ -82,8 +82,7 @@ fn one_that_fails_ends_the_container() {
 #[test]
 fn create_container_hooks_see_the_root_in_the_container() {
     let mut world = World::sh("cat /mnt/file");
-    let root = fs::canonicalize(world.inside("")).unwrap();
-    let mount = format!("mount -t tmpfs x {0}/mnt && echo hi > {0}/mnt/file", root.display());
+    let mount = "mount -t tmpfs x ./mnt && echo hi > ./mnt/file";
     world.config["hooks"]["createContainer"] = json!([
         {"path": "/bin/sh", "args": ["sh", "-c", mount], "env": ["PATH=/bin:/usr/bin"]}
     ]);

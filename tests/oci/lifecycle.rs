@@ -16,7 +16,7 @@ fn a_container_is_run_and_nothing_is_left_of_it() {
     assert_eq!(world.run(), Said { out: "out\n".to_owned(), err: "err\n".to_owned(), code: 7 });
     assert_eq!(fs::read_dir(world.path("run")).unwrap().count(), 0);
     assert_eq!(world.oci(&["list", "--quiet"]).out, "");
-    assert!(!fs::exists(format!("/sys/fs/cgroup/pids/compose-oci/{}", world.id())).unwrap());
+    assert!(crate::cgroup::directories(format!("compose-oci/{}", world.id())).is_empty());
 }
 
 #[test]
@@ -44,6 +44,12 @@ fn its_program_runs_when_it_is_started_and_not_before() {
     failed(&world.oci(&["delete", &id]), "that is not stopped: running");
     failed(&world.create(), "container with given ID already exists");
 
+    for arguments in [&["kill", &id, "0"][..], &["kill", "--all", &id, "0"]] {
+        assert_eq!(world.oci(arguments), Said { out: String::new(), err: String::new(), code: 0 });
+    }
+    let above = world.oci(&["exec", "--cgroup", "..", &id, "true"]);
+    failed(&above, ".. is not a sub cgroup path");
+
     assert_eq!(world.oci(&["kill", &id, "KILL"]).err, "");
     eventually("it stops", || world.state()["status"] == "stopped");
     assert_eq!(world.state()["pid"], 0);
@@ -53,6 +59,16 @@ fn its_program_runs_when_it_is_started_and_not_before() {
     assert_eq!(world.oci(&["delete", &id]).err, "");
     failed(&world.oci(&["state", &id]), "container does not exist");
     assert_eq!(world.oci(&["delete", "--force", &id]).code, 0);
+}
+
+#[test]
+fn who_started_it_never_finds_it_created() {
+    let world = World::sh("true");
+    for _ in 0..20 {
+        world.create_and_start();
+        assert_ne!(world.state()["status"], "created");
+        world.oci(&["delete", "--force", &world.id()]);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod auth;
 mod content;
 mod layers;
+mod lazy;
 mod manifests;
 mod scenario;
 mod server;

@@ -1,6 +1,7 @@
 //! A Dockerfile of one's own: the chapter with the web application.
 
-use crate::tutorial::Tutorial;
+use crate::tutorial::{LIMIT, Tutorial};
+use crate::world::eventually;
 
 /// The tutorial's file, word for word.
 const DOCKERFILE: &str = "\
@@ -42,7 +43,9 @@ fn an_application_is_built_run_and_built_again_from_the_cache() {
 
     t.types("docker run -d --name app -p 3000:8080 node-app").ok();
     t.sees("localhost:3000", "Hello Docker");
-    assert!(t.types("docker logs app").ok().stdout.contains("Running on http://0.0.0.0:8080"));
+    eventually("it says where it listens", LIMIT, || {
+        t.types("docker logs app").ok().stdout.contains("Running on http://0.0.0.0:8080")
+    });
     assert_eq!(
         t.types("docker port app").ok().text().lines().next().unwrap(),
         "8080/tcp -> 0.0.0.0:3000"
@@ -55,14 +58,14 @@ fn an_application_is_built_run_and_built_again_from_the_cache() {
     let (app, base) = (layers("node-app"), layers("node:16.13.2"));
     assert!(app.len() > base.len() && app.starts_with(&base), "{app:?} {base:?}");
 
-    // WORKDIR, two COPY, RUN.
+    // FROM, WORKDIR, two COPY, RUN.
     let cached = || {
         let built = t.types_in("app", "docker build -t node-app ./").ok();
         built.stderr.matches(" CACHED\n").count()
     };
-    assert_eq!(cached(), 4, "nothing has changed");
+    assert_eq!(cached(), 5, "nothing has changed");
     t.write("app", "server.js", &SERVER.replace("Docker", "again"));
-    assert_eq!(cached(), 3, "only the last COPY is done anew");
+    assert_eq!(cached(), 4, "only the last COPY is done anew");
     let changed = layers("node-app");
     assert_eq!(changed[..changed.len() - 1], app[..app.len() - 1], "only the last step ran");
     assert_ne!(changed.last(), app.last());

@@ -74,7 +74,7 @@ fn networks_keep_strangers_apart() {
     assert!(address.ends_with(".0.2"), "the first free address: {address}");
     let ask = |network: &str| {
         t.types(&format!(
-            "docker run --rm --network {network} busybox timeout 5 wget -qO- http://{address}/hostname"
+            "docker run --rm --init --network {network} busybox timeout 5 wget -qO- http://{address}/hostname"
         ))
     };
     assert_eq!(ask("one").ok().text(), t.types("docker ps -q").ok().text());

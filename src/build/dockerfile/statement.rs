@@ -143,8 +143,7 @@ impl<'a> Reader<'a> {
             line = next;
         }
         if let Some(span) = empty {
-            let message = "empty continuation line";
-            let mistake = out.warning("empty-continuation", span, message);
+            let mistake = out.warning("NoEmptyContinuation", span, "Empty continuation line");
             mistake.hint("remove it, or make it a comment: it will become an error");
         }
         let joined = joined.trimmed();

@@ -1,9 +1,10 @@
 //! Instructions that change nothing but the configuration.
 
 use super::{Builder, StepResult};
+use crate::build::check::UNDEFINED_VARIABLE;
 use crate::build::dockerfile::{Argument, Instruction, Step, Word, expand};
 use crate::build::state::State;
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span};
 
 impl Builder<'_> {
     /// Expands a word. All words of one instruction see the variables from before it.
@@ -26,13 +27,17 @@ impl Builder<'_> {
             if state.args.contains_key(name) {
                 continue;
             }
-            let message = format!("variable `{name}` is not defined");
+            let message = format!("Usage of undefined variable '${name}'");
             let names = state.config.env.iter().filter_map(|entry| entry.split_once('='));
             let names: Vec<&str> =
                 names.map(|(name, _)| name).chain(state.args.keys().map(String::as_str)).collect();
-            self.warn("undefined-variable", span, message, |it| {
+            let suggest = |it: &mut Diagnostic| {
                 it.suggest(name, names);
-            });
+            };
+            if self.rules.error && self.rules.wants(UNDEFINED_VARIABLE) {
+                return Err(self.mistake(UNDEFINED_VARIABLE, span, message, suggest));
+            }
+            self.warn(UNDEFINED_VARIABLE, span, message, suggest);
         }
         Ok(expanded)
     }

@@ -95,7 +95,7 @@ impl Builder<'_> {
         make: impl FnOnce() -> StepResult<Digest>,
     ) -> StepResult<(Made, bool)> {
         if self.may_use_cache(at)
-            && let Some(record) = self.store.build_record(key)?
+            && let Some(record) = self.known_step(key)?
         {
             let made = (record.layer.clone(), record.created);
             lock(&self.steps).push((key.clone(), record));

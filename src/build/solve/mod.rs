@@ -6,9 +6,11 @@ mod config;
 mod fetched;
 mod files;
 mod mounts;
+mod prepare;
 mod recipe;
 mod run;
 mod stage;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,21 +18,26 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::base::{Error, Result};
+use crate::base::{Digest, Error, Result};
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
+use crate::image::store::BuildRecord;
 use crate::image::{self, Store};
 use crate::network;
 use crate::state::Roots;
 
 use super::cache::{self, CachePlace, Steps};
-use super::dockerfile::{self, Dockerfile, Instruction, Stage};
+use super::check::Rules;
+use super::dockerfile::{Dockerfile, Instruction, Stage};
 use super::graph::{self, Graph, Origin};
 use super::remote;
 use super::request::{Event, Failure, Outcome, Progress, Request, World};
 use super::state::State;
 use super::tree::Tree;
-use arguments::{globals, unused_arguments};
-use recipe::{context_tree, read_recipe};
+use arguments::unused_arguments;
+use prepare::{Prepared, prepare};
+use recipe::context_tree;
+
+pub use survey::{Outline, Survey, Target, survey};
 
 /// Builds an image.
 ///
@@ -45,27 +52,31 @@ pub fn build(
     let store = Store::open(roots)?;
     let _pin = store.pin()?;
     let fetched = remote::fetch(request, world, &store)?;
-    let request = &fetched.request;
-    let recipe = read_recipe(request)?;
-    let mut sources = Sources::default();
-    let source = sources.add(recipe.name.clone(), recipe.text.as_str());
-    let mut out = Diagnostics::default();
-    let file = dockerfile::parse(source, &recipe.text, &mut out);
-    let (globals, bases) = globals(&file, request, &mut out);
-    let contexts: Vec<String> = request.contexts.keys().cloned().collect();
-    let plan = match out.has_errors() {
-        true => None,
-        false => graph::graph(&file, &bases, request.target.as_deref(), &contexts, &mut out),
-    };
+    let outcome = build_fetched(roots, &store, &fetched.request, world, progress);
+    fetched.forget(&store)?;
+    outcome
+}
+
+/// Builds an image of which everything is on this machine, but for images and caches.
+fn build_fetched(
+    roots: &Roots,
+    store: &Store,
+    request: &Request,
+    world: &dyn World,
+    progress: &dyn Progress,
+) -> Result<Outcome, Failure> {
+    let Prepared { recipe, file, globals, contexts, graph: plan, rules, sources, mut out } =
+        prepare(request)?;
+    rules.apply(&mut out);
     let Some(plan) = plan.filter(|_| !out.has_errors()) else {
         return Err(Failure::Mistakes { mistakes: out, sources });
     };
     unused_arguments(&file, request, &mut out);
     let names = graph::names(&file, &mut Diagnostics::default());
     let context = context_tree(request, &recipe)?;
-    let builder = Builder {
+    let mut builder = Builder {
         roots,
-        store: &store,
+        store,
         request,
         world,
         progress,
@@ -74,10 +85,12 @@ pub fn build(
         names,
         globals,
         contexts,
+        rules,
         context,
         slots: file.stages.iter().map(|_| Slot::default()).collect(),
         failed: AtomicBool::new(false),
         bridged: AtomicBool::new(false),
+        imported: Vec::new(),
         steps: Mutex::default(),
         trouble: Mutex::new(Trouble { sources, mistakes: out, error: None }),
         next_step: AtomicUsize::new(1),
@@ -98,11 +111,14 @@ struct Builder<'a> {
     names: BTreeMap<String, usize>,
     globals: BTreeMap<String, String>,
     contexts: Vec<String>,
+    rules: Rules,
     context: Option<Tree>,
     slots: Vec<Slot>,
     failed: AtomicBool,
     /// A step was on the bridge of all builds.
     bridged: AtomicBool,
+    /// Caches that are elsewhere.
+    imported: Vec<cache::Imported>,
     /// Every step that was used or made.
     steps: Mutex<Steps>,
     trouble: Mutex<Trouble>,
@@ -149,13 +165,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Builder<'_> {
     /// A cache that cannot be had makes the build slower, and not wrong.
-    fn import_caches(&self) {
+    fn import_caches(&mut self) {
         for place in self.request.cache_from.iter().filter(|_| !self.request.no_cache) {
-            if let Err(error) = cache::import(self.store, place, self.world) {
-                let message = format!("no steps come from {place}: {error}");
-                lock(&self.trouble).mistakes.warning("no-cache", None, message);
+            match cache::import(place, self.world) {
+                Ok(imported) => self.imported.extend(imported),
+                Err(error) => self.no_cache(&format!("no steps come from {place}: {error}")),
             }
         }
+    }
+
+    fn no_cache(&self, message: &str) {
+        lock(&self.trouble).mistakes.warning("no-cache", None, message);
+    }
+
+    /// What the step with this key made when it was built before, here or elsewhere.
+    fn known_step(&self, key: &Digest) -> Result<Option<BuildRecord>> {
+        if let Some(record) = self.store.build_record(key)? {
+            return Ok(Some(record));
+        }
+        for imported in &self.imported {
+            match imported.take(self.store, key) {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                Err(error) => self.no_cache(&format!("a step was built elsewhere: {error}")),
+            }
+        }
+        Ok(None)
     }
 
     fn run(self) -> Result<Outcome, Failure> {
@@ -183,6 +218,8 @@ impl Builder<'_> {
                 });
             }
         };
+        // Stages that the image has no layers of are worth keeping as well.
+        store.settle(steps.iter().map(|(_, record)| &record.layer))?;
         let before = store.refs()?;
         let image = publish(store, request, state, &steps)?;
         cache::export(store, request, &steps, &image, world)?;
@@ -249,7 +286,9 @@ impl Builder<'_> {
         message: String,
         edit: impl FnOnce(&mut Diagnostic),
     ) {
-        edit(lock(&self.trouble).mistakes.report(Severity::Warning, code, span, message));
+        if self.rules.wants(code) {
+            edit(lock(&self.trouble).mistakes.report(Severity::Warning, code, span, message));
+        }
     }
 
     fn add_source(&self, name: &str, text: &str) -> SourceId {

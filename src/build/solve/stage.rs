@@ -98,10 +98,10 @@ impl Builder<'_> {
             && !image.architecture.is_empty()
         {
             let message = format!(
-                "image {word} is for {}, not for {}",
-                image.architecture, self.request.platform.architecture
+                "Base image {word} was pulled with platform \"{}/{}\", expected \"{}\" for current build",
+                image.os, image.architecture, self.request.platform
             );
-            self.warn("other-platform", span, message, |_| ());
+            self.warn("InvalidBaseImagePlatform", span, message, |_| ());
         }
         Ok(image)
     }

@@ -1,8 +1,10 @@
 //! `build`: make the images of services.
 
+pub mod ask;
 pub mod deliver;
 pub mod exchange;
 mod order;
+mod print;
 mod raw;
 pub mod request;
 mod show;
@@ -35,7 +37,8 @@ Examples:
   compose build                       All services that have `build:`
   compose build --no-cache web        Everything anew
   compose build --build-arg V=2 web   With another value for an ARG
-  compose build --pull                On the newest base images")]
+  compose build --pull                On the newest base images
+  compose build --check               What is allowed in the Dockerfiles, but probably not meant")]
 pub struct Build {
     /// Only these services
     services: Vec<String>,
@@ -54,12 +57,20 @@ pub struct Build {
     /// Send the images to their registries when they are built
     #[arg(long)]
     push: bool,
+
+    /// Only check the Dockerfiles
+    #[arg(long)]
+    check: bool,
+
+    /// Only print what would be built, as a file for `docker buildx bake`
+    #[arg(long)]
+    print: bool,
 }
 
 impl Build {
     /// Builds them.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let project = cx.project()?;
+        let project = cx.project_for(&self.services)?;
         let project = match self.services.is_empty() {
             true => project.clone(),
             false => project.select(&self.services, self.with_dependencies)?,
@@ -73,6 +84,13 @@ impl Build {
         if names.is_empty() {
             cx.output().warn("No services to build")?;
             return Ok(Exit::Success);
+        }
+        if self.print {
+            cx.output().print(print::bake(&project, &names, self.push))?;
+            return Ok(Exit::Success);
+        }
+        if self.check {
+            return cx.check_services(&project, &names, &self.choices).await;
         }
         cx.build_services(&project, &names, &self.choices, self.quiet).await?;
         if self.push && !cx.global().dry_run {
@@ -120,6 +138,30 @@ impl<E: Engine> Context<E> {
             built.insert(name, image);
         }
         Ok(built)
+    }
+
+    /// Checks the Dockerfiles of these services.
+    async fn check_services(
+        &self,
+        project: &Project,
+        names: &[String],
+        choices: &Choices,
+    ) -> Result<Exit> {
+        // What a service builds upon is not made for this: its name is enough.
+        let others = BTreeMap::new();
+        for name in names {
+            let service = project.services.get(name);
+            let Some((service, build)) = service.and_then(|it| Some((it, it.build.as_ref()?)))
+            else {
+                continue;
+            };
+            let mut build = build.clone();
+            build.additional_contexts.retain(|_, it| !it.starts_with("service:"));
+            let tag = image_of(project, service);
+            let request = request::of_service(self, project, &build, &tag, choices, &others)?;
+            self.answer(ask::Question::CHECK, &request).await?;
+        }
+        Ok(Exit::Success)
     }
 
     /// Builds one image, and shows how.

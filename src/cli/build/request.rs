@@ -37,9 +37,40 @@ pub struct Choices {
     #[arg(long, hide = true)]
     builder: Option<String>,
 
+    /// Attest how the image was made: only `false` is possible
+    #[arg(long, value_name = "OPTIONS", hide = true)]
+    provenance: Option<String>,
+
+    /// Attest what is in the image: only `false` is possible
+    #[arg(long, value_name = "OPTIONS", hide = true)]
+    sbom: Option<String>,
+
+    #[command(flatten)]
+    idle: Idle,
+}
+
+/// Options of Docker's that change nothing here: for its older builder, or for a daemon.
+#[derive(clap::Args, Clone, Debug, Default)]
+struct Idle {
     /// Limit of memory (accepted, and of no effect)
     #[arg(short, long, hide = true)]
     memory: Option<String>,
+
+    /// Compress the context (accepted: it is not sent anywhere)
+    #[arg(long, hide = true)]
+    compress: bool,
+
+    /// Remove containers of steps (accepted: they never stay)
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    rm: Option<bool>,
+
+    /// The same after a failure
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    force_rm: Option<bool>,
+
+    /// Keep them (accepted: there are none)
+    #[arg(long, hide = true)]
+    no_rm: bool,
 }
 
 /// The request for a service's image. `built` are images of services that were built before.
@@ -131,9 +162,26 @@ impl Choices {
         if request.args.get("BUILDKIT_INLINE_CACHE").is_some_and(|value| value == "1") {
             request.cache_to.push(CacheTarget { place: CachePlace::Inline, all: false });
         }
+        for (option, value) in [("provenance", &self.provenance), ("sbom", &self.sbom)] {
+            attestation(cx, option, value.as_deref())?;
+        }
         request.epoch = epoch(&request.args, variable("SOURCE_DATE_EPOCH"))?;
         Ok(())
     }
+}
+
+/// Says that there is none, where one is asked for: `true`, or how it should be.
+///
+/// # Errors
+/// Standard error is gone.
+pub fn attestation<E: Engine>(cx: &Context<E>, option: &str, value: Option<&str>) -> Result<()> {
+    let is_wanted =
+        |text: &str| text != "false" && !text.split(',').any(|it| it == "disabled=true");
+    if value.is_some_and(is_wanted) {
+        let what = format!("{option}: no attestation is made, the image itself is the same");
+        cx.output().warn(what)?;
+    }
+    Ok(())
 }
 
 /// `NAME=VALUE`; without a value it is empty.

@@ -52,7 +52,7 @@ impl Attach {
             _ => "cannot attach to a stopped container, start it first",
         };
         if !message.is_empty() {
-            return Err(Error::new(Kind::Conflict, message).into());
+            return Err(Error::new(Kind::Invalid, message).into());
         }
         let process = &container.spec.process;
         let stdin = process.stdin_open && !self.no_stdin;

@@ -201,7 +201,10 @@ impl Local {
         let follow = follow || from.ends_with('/') || from.ends_with("/.");
         let found =
             if follow { std::fs::metadata(&path) } else { std::fs::symlink_metadata(&path) };
-        let found = found.context(|| format!("cannot copy {}", path.display()))?;
+        // Not as what is missing in a container: that is the engine's to say.
+        let found = found.map_err(|error| {
+            Error::new(Kind::Invalid, format!("cannot copy {}", path.display())).with_source(error)
+        })?;
         let source = Source::of(&absolute(&path, from), found.is_dir());
         let path = match follow {
             true => path.canonicalize().context(|| format!("cannot copy {}", path.display()))?,

@@ -64,11 +64,11 @@ enum Verb {
     Builder(Builder),
     #[command(subcommand)]
     Buildx(Buildx),
+    Commit(container::Commit),
     #[command(subcommand)]
     Container(Container),
     #[command(subcommand)]
     Context(Contexts),
-    Commit(container::Commit),
     Cp(container::Cp),
     Create(Box<container::Create>),
     Diff(container::Diff),
@@ -124,6 +124,26 @@ enum Buildx {
     Build(Box<image::Build>),
     #[command(flatten)]
     Builder(Builder),
+    /// Show the builder: there is one, and it is part of this program
+    Ls,
+    /// Show the builder's version, which is this program's
+    Version,
+}
+
+impl Buildx {
+    /// What is said of the one builder that there is.
+    fn said(list: bool) -> Said {
+        let (version, platform) = (env!("CARGO_PKG_VERSION"), version::architecture());
+        let text = match list {
+            true => format!(
+                "NAME/NODE     DRIVER/ENDPOINT   STATUS    BUILDKIT   PLATFORMS\n\
+                 default*      compose                                \n \\_ default    \\_ default        \
+                 running   {version}      linux/{platform}\n"
+            ),
+            false => format!("compose v{version}, a builder of its own\n"),
+        };
+        Said { text, code: 0 }
+    }
 }
 
 /// Reads a command line, the program's name first.
@@ -165,6 +185,8 @@ fn command(verb: Verb) -> Command {
         Verb::Builder(command) | Verb::Buildx(Buildx::Builder(command)) => {
             Command::Builder(command)
         }
+        Verb::Buildx(Buildx::Ls) => Command::Say(Buildx::said(true)),
+        Verb::Buildx(Buildx::Version) => Command::Say(Buildx::said(false)),
         Verb::Container(command) => Command::Container(command),
         Verb::Context(command) => Command::Contexts(command),
         Verb::Events(command) => Command::System(System::Events(command)),

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{Bytes, Context as _, Error, Kind};
 use crate::build::{Recipe, Remote, Request, Secret};
+use crate::cli::build::ask::Question;
 use crate::cli::build::exchange::{self, Destination};
 use crate::cli::build::request::{
-    check_scheme, is_elsewhere, label, limit, named, network, platform,
+    attestation, check_scheme, is_elsewhere, label, limit, named, network, platform,
 };
 use crate::cli::build::{Choices, deliver};
 use crate::cli::{Context, Exit, Result};
@@ -24,6 +25,7 @@ Examples:
   compose image build -t app .
   compose image build -t app -f docker/Dockerfile --target test .
   compose image build -t app --secret id=token,env=TOKEN .
+  compose image build --check .                         What is allowed, but probably not meant
   compose image build --target dist -o out .            Only the files, into a directory
   compose image build -t app https://example.com/team/app.git#v2:docker
   tar -c Dockerfile src | compose image build -t app -")]
@@ -119,6 +121,18 @@ pub struct Build {
     #[arg(short, long)]
     quiet: bool,
 
+    /// Only check the Dockerfile
+    #[arg(long, conflicts_with = "call")]
+    check: bool,
+
+    /// Only tell about the Dockerfile: `check`, `outline` or `targets`, as JSON with `,format=json`
+    #[arg(long, value_name = "METHOD")]
+    call: Option<String>,
+
+    /// An attestation to make: only none is possible
+    #[arg(long, value_name = "type=KIND", hide = true)]
+    attest: Vec<String>,
+
     #[command(flatten)]
     choices: Choices,
 }
@@ -127,6 +141,9 @@ impl Build {
     /// Builds it.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let mut request = self.request(cx)?;
+        if let Some(question) = self.question()? {
+            return cx.answer(question, &request).await;
+        }
         let outputs = self.outputs(cx, &mut request)?;
         let name = self.tag.first().map_or("image", String::as_str);
         // An archive on standard output leaves no room for the id.
@@ -170,6 +187,13 @@ impl Build {
             outputs.push(Destination::Image { name: None, push: true });
         }
         Ok(outputs)
+    }
+
+    fn question(&self) -> Result<Option<Question>> {
+        match &self.call {
+            Some(text) => Question::read(text),
+            None => Ok(self.check.then_some(Question::CHECK)),
+        }
     }
 
     /// A request with nothing but the context.
@@ -242,6 +266,10 @@ impl Build {
         }
         for text in &self.cache_to {
             request.cache_to.extend(exchange::cache_to(text, cx.directory())?);
+        }
+        for text in &self.attest {
+            let (kind, options) = text.split_once(',').unwrap_or((text, "true"));
+            attestation(cx, kind.trim_start_matches("type="), Some(options))?;
         }
         platform(&self.platform, &mut request)?;
         self.choices.apply(cx, &mut request)?;

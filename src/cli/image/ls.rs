@@ -11,7 +11,7 @@ use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
-use crate::image::{Store, Usage, pattern};
+use crate::image::{Store, pattern};
 use crate::resource::Image;
 
 /// List images
@@ -82,15 +82,10 @@ impl Ls {
             cx.output().print(ids.concat())?;
             return Ok(Exit::Success);
         }
-        // Only a template or JSON can ask for the containers; the table need not read them.
-        let usage = match self.format.as_str() {
-            "" | "table" => Usage::default(),
-            _ => cx.image_usage(&store).await?,
-        };
         let mut columns = vec![("REPOSITORY", "Repository"), ("TAG", "Tag")];
         columns.extend(self.digests.then_some(("DIGEST", "Digest")));
         columns.extend([("IMAGE ID", "ID"), ("CREATED", "CreatedSince"), ("SIZE", "Size")]);
-        let rows = lines.iter().map(|line| self.row(line, &usage)).collect();
+        let rows = lines.iter().map(|line| self.row(line)).collect();
         let list = Listing { columns, rows, layout: Columns::DOCKER, json: JsonStyle::Lines };
         cx.output().print(list.text(&self.format)?)?;
         Ok(Exit::Success)
@@ -101,16 +96,16 @@ impl Ls {
     }
 
     /// Docker: the same fields.
-    fn row(&self, line: &Line<'_>, usage: &Usage) -> Row {
+    fn row(&self, line: &Line<'_>) -> Row {
         let created = line.image.created_at;
         let age = created.map_or_else(
             || "N/A".to_owned(),
             |created| human::duration(human::since(created, Timestamp::now())) + " ago",
         );
-        let containers = usage.images.get(&line.image.id).map_or(0, Vec::len);
         let size = human::size(line.image.size);
         Row { labels: line.image.config.labels.clone(), ..Row::default() }
-            .with("Containers", containers.to_string())
+            // Docker counts them for `system df` only.
+            .with("Containers", "N/A")
             .with("CreatedAt", created.map_or_else(|| "N/A".to_owned(), local_time))
             .with("CreatedSince", age)
             .with("Digest", line.digest.as_str())
@@ -120,7 +115,7 @@ impl Ls {
             .with("Size", size.as_str())
             .with("Tag", line.tag.as_str())
             .with("UniqueSize", "N/A")
-            .with("VirtualSize", size)
+            .with("VirtualSize", human::exact_size(line.image.size))
     }
 }
 

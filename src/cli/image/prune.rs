@@ -47,9 +47,13 @@ impl Prune {
         }
         let reclaimed = which.prune(cx, &cx.images()?).await?;
         if !reclaimed.removed.is_empty() {
-            cx.output().print(format!("Deleted Images:\n{}\n", text(&reclaimed.removed)))?;
+            // Docker: here in lower case.
+            let removed = text(&reclaimed.removed);
+            let removed =
+                removed.replace("Untagged: ", "untagged: ").replace("Deleted: ", "deleted: ");
+            cx.output().print(format!("Deleted Images:\n{removed}\n"))?;
         }
-        let bytes = human::size(reclaimed.bytes);
+        let bytes = human::exact_size(reclaimed.bytes);
         cx.output().print_line(format!("Total reclaimed space: {bytes}"))?;
         Ok(Exit::Success)
     }

@@ -37,6 +37,12 @@ pub fn size(bytes: u64) -> String {
     scaled(bytes, 1000, 3, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
+/// A decimal size with four digits: `48.25MB` (Docker: what a prune has made room for).
+#[must_use]
+pub fn exact_size(bytes: u64) -> String {
+    scaled(bytes, 1000, 4, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
+}
+
 /// A binary size with four digits: `1.953GiB` (Docker: memory).
 #[must_use]
 pub fn memory(bytes: u64) -> String {

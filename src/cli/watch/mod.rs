@@ -114,7 +114,7 @@ impl Session {
     /// # Errors
     /// None of them is watched, or a rule cannot work; somebody else watches the project already.
     pub fn new(cx: &Context<impl Engine>, services: &[String], how: Acting) -> Result<Session> {
-        let project = cx.project()?.select(services, true)?;
+        let project = cx.project_for(services)?.select(services, true)?;
         let rules = rules_of(cx, &project)?;
         if rules.is_empty() {
             let message = "none of the selected services is configured for watch";

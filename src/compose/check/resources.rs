@@ -87,8 +87,10 @@ fn external(check: &mut Check, kind: &str, name: &str) {
 /// A secret or config from a variable that is not set would be missing when a container starts.
 fn missing_values(check: &mut Check) {
     let project = check.project;
-    let secrets = project.secrets.iter().map(|(name, it)| ("secrets", name, &it.environment));
-    let configs = project.configs.iter().map(|(name, it)| ("configs", name, &it.environment));
+    let secrets = project.secrets.iter().filter(|(_, it)| it.value.is_none());
+    let secrets = secrets.map(|(name, it)| ("secrets", name, &it.environment));
+    let configs = project.configs.iter().filter(|(_, it)| it.value.is_none());
+    let configs = configs.map(|(name, it)| ("configs", name, &it.environment));
     for (kind, name, variable) in secrets.chain(configs) {
         let Some(variable) = variable.as_ref().filter(|it| !project.environment.contains_key(*it))
         else {

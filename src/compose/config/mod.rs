@@ -4,6 +4,7 @@ mod explain;
 mod json;
 mod portable;
 mod raw;
+mod variables;
 mod write;
 mod yaml;
 
@@ -11,4 +12,5 @@ pub use explain::explain;
 pub use json::{project_json, to_json};
 pub use portable::to_portable;
 pub use raw::{document_json, document_yaml};
+pub use variables::{variables_json, variables_yaml};
 pub use yaml::to_yaml;

@@ -1,6 +1,6 @@
 //! Files of variables: `.env` for the project, `env_file` and `label_file` for services.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::diag::Span;
@@ -103,10 +103,10 @@ impl Loader<'_> {
         project: &mut Project,
         environment: &Environment,
     ) -> Known {
-        let needed = self.needed(project);
+        let needed = self.selected(project).map(|selected| selected.services);
         let mut known = Known::new();
         for (name, service) in &mut project.services {
-            if needed.as_ref().is_none_or(|needed| needed.contains(name)) {
+            if needed.as_ref().is_none_or(|needed| needed.contains_key(name)) {
                 self.read_service(service, environment, &mut known);
             }
         }
@@ -123,12 +123,11 @@ impl Loader<'_> {
     }
 
     /// The selected services and all that they need. `None`: all.
-    fn needed(&self, project: &Project) -> Option<BTreeSet<String>> {
+    pub(super) fn selected(&self, project: &Project) -> Option<Project> {
         if self.request.services.is_empty() {
             return None;
         }
-        let selected = project.select(&self.request.services, true).ok()?;
-        Some(selected.services.into_keys().collect())
+        project.select(&self.request.services, true).ok()
     }
 
     fn read_service(&mut self, service: &mut Service, outer: &Environment, known: &mut Known) {

@@ -91,7 +91,20 @@ impl Loader<'_> {
         };
         self.paths(&shown).project(&mut model);
         service_environment::take_over(&mut model, &environment);
+        self.remember_values(&model, &environment);
         Some(model)
+    }
+
+    /// Secrets and configs from variables mean those of the project that says so.
+    fn remember_values(&mut self, model: &Node, environment: &Environment) {
+        for kind in ["secrets", "configs"] {
+            for (name, entry) in model.get(kind).and_then(Node::as_mapping).into_iter().flatten() {
+                let variable = entry.node.get("environment").and_then(Node::as_str);
+                if let Some(value) = variable.and_then(|variable| environment.get(variable)) {
+                    self.included_values.insert((kind, name.clone()), value.to_owned());
+                }
+            }
+        }
     }
 
     /// The including project's environment, and what the included one's files add to it.

@@ -91,6 +91,9 @@ struct Loader<'a> {
     known_as: Vec<(PathBuf, String)>,
     /// How many environments there are so far.
     environments: usize,
+    /// What secrets and configs of included projects take from the environments of those: kind and
+    /// name, and the variable's value.
+    included_values: BTreeMap<(&'static str, String), String>,
     /// Bytes that values of variables may still add.
     budget: usize,
     /// Values that may still be loaded.
@@ -126,6 +129,7 @@ impl<'a> Loader<'a> {
             fetched: HashMap::new(),
             known_as: Vec::new(),
             environments: 1,
+            included_values: BTreeMap::new(),
             budget: MAX_EXPANDED,
             values_left: MAX_VALUES,
             document: Document::default(),
@@ -240,6 +244,12 @@ impl<'a> Loader<'a> {
         project.env_files = self.env_files(environment);
         project.profiles = self.profiles(environment);
         project.environment = environment.to_map();
+        for (name, secret) in &mut project.secrets {
+            secret.value = self.included_values.remove(&("secrets", name.clone()));
+        }
+        for (name, config) in &mut project.configs {
+            config.value = self.included_values.remove(&("configs", name.clone()));
+        }
         let profiles = &project.profiles;
         let off = project.services.extract_if(.., |_, service| !service.is_on(profiles));
         project.disabled = off.collect();
@@ -250,7 +260,8 @@ impl<'a> Loader<'a> {
         };
         self.unset_variables(&known);
         if self.request.options.check_consistency {
-            check::check(&project, &mut self.out);
+            let selected = self.selected(&project);
+            check::check(selected.as_ref().unwrap_or(&project), &mut self.out);
         }
         Some(project)
     }

@@ -113,8 +113,11 @@ fn an_included_project_keeps_its_directory_and_environment() {
         ),
         ("sub/.env", "TAG=sub\n"),
         ("other.yaml", "services:\n  cache: {image: \"redis:${REDIS}\"}\n"),
-        ("other.override.yaml", "services:\n  cache: {tty: true}\n"),
-        ("other.env", "REDIS=7\n"),
+        (
+            "other.override.yaml",
+            "services:\n  cache: {tty: true, secrets: [pass]}\nsecrets:\n  pass: {environment: PASSWORD}\n",
+        ),
+        ("other.env", "REDIS=7\nPASSWORD=x\n"),
     ]);
     assert_eq!(project.name, "p");
     let db = &project.services["db"];
@@ -125,6 +128,8 @@ fn an_included_project_keeps_its_directory_and_environment() {
     assert_eq!(project.services["web"].image.as_deref(), Some("web:none"));
     let cache = &project.services["cache"];
     assert_eq!((cache.image.as_deref(), cache.tty), (Some("redis:7"), true));
+    assert_eq!(project.secrets["pass"].value.as_deref(), Some("x"));
+    assert!(!project.environment.contains_key("PASSWORD"));
 }
 
 #[test]

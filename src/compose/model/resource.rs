@@ -20,6 +20,10 @@ pub struct Secret {
     /// Variable of the project's environment that holds it.
     #[serde(skip_serializing_if = "wire::empty")]
     pub environment: Option<String>,
+    /// The value of that variable in the environment of the included project that this comes from;
+    /// `None`: the including project's counts.
+    #[serde(skip)]
+    pub value: Option<String>,
     /// It exists already in the engine's store.
     #[serde(skip_serializing_if = "wire::is_default")]
     pub external: bool,
@@ -53,6 +57,10 @@ pub struct Config {
     /// Variable of the project's environment that holds it.
     #[serde(skip_serializing_if = "wire::empty")]
     pub environment: Option<String>,
+    /// The value of that variable in the environment of the included project that this comes from;
+    /// `None`: the including project's counts.
+    #[serde(skip)]
+    pub value: Option<String>,
     /// The content itself.
     #[serde(skip_serializing_if = "wire::empty")]
     pub content: Option<String>,

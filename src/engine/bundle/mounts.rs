@@ -53,7 +53,7 @@ fn own(spec: &ContainerSpec) -> Vec<OciMount> {
     // Whoever has the IPC namespace sees the same queues by it, the host's too.
     mounts.push(one("/dev/mqueue", "mqueue", "mqueue", &plain));
     match spec.namespaces.ipc {
-        Sharing::Private => {
+        Sharing::Private | Sharing::Shareable => {
             let size = format!("size={size}");
             let options = [&plain[..], &["mode=1777", size.as_str()]].concat();
             mounts.push(one("/dev/shm", "tmpfs", "shm", &options));

@@ -33,6 +33,7 @@ impl World {
             });
         Inspection {
             networks: self.observed.networks.clone(),
+            commands: Vec::new(),
             volumes: volumes.collect(),
             files: GeneratedFiles {
                 resolv_conf: dir.etc("resolv.conf"),

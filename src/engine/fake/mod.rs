@@ -177,6 +177,12 @@ impl Engine for Fake {
         Ok(build::Outcome { image, is_new: true, warnings, sources })
     }
 
+    async fn survey(&self, _: &build::Request) -> Result<build::Survey, build::Failure> {
+        let (targets, outline, warnings, sources) = Default::default();
+        self.call("survey", |_| Ok(build::Survey { targets, outline, warnings, sources }))
+            .map_err(build::Failure::from)
+    }
+
     async fn resolve(&self, name: &str) -> Result<Digest> {
         self.call(&format!("resolve {name}"), |world| {
             let found = world.registry.get(name).cloned().unwrap_or_else(|| image(name));
@@ -230,9 +236,9 @@ impl Engine for Fake {
         self.on("start", id, World::start)
     }
 
-    async fn stop_container(&self, id: &ContainerId, _: &StopOptions) -> Result<()> {
+    async fn stop_container(&self, id: &ContainerId, options: &StopOptions) -> Result<()> {
         self.on("stop", id, |world, index| {
-            world.end(index, 0, true);
+            world.end(index, 0, !options.until_boot);
             Ok(())
         })
     }
@@ -258,6 +264,10 @@ impl Engine for Fake {
 
     async fn rename_container(&self, id: &ContainerId, name: &str) -> Result<()> {
         self.on("rename", id, |world, index| world.rename(index, name))
+    }
+
+    async fn tell(&self, id: &ContainerId, action: &str) -> Result<()> {
+        self.on("tell of", id, |world, index| world.told(index, action))
     }
 
     async fn watch(&self, id: &ContainerId) -> Result<FakeWatch> {

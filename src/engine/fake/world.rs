@@ -153,6 +153,11 @@ impl World {
         self.events.push(Event { time, ..event.about(&container.spec) });
     }
 
+    pub(super) fn told(&mut self, index: usize, action: &str) -> Result<()> {
+        self.tell(index, action);
+        Ok(())
+    }
+
     /// Networks must exist, and containers whose namespaces are used must run.
     fn check_surroundings(&self, spec: &ContainerSpec) -> Result<()> {
         let missing = |what: String| Err(Error::new(Kind::NotFound, what));

@@ -3,10 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::base::{Context, Error, Kind, Result};
-use crate::build::{Failure, Outcome, Progress, Request, World, build as build_image};
-use crate::image::registry::Registry;
-use crate::image::{self, Reference};
+use tokio::runtime::Runtime;
+
+use crate::base::{Context, Digest, Error, Kind, Result};
+use crate::build::{
+    Failure, Layers, Outcome, Progress, Request, Survey, World, build as build_image,
+    survey as survey_file,
+};
+use crate::image::{self, Opened, Reference, Store};
 use crate::resource::Image;
 
 use super::Host;
@@ -27,6 +31,18 @@ pub(super) async fn build(
     })
 }
 
+/// Looks at a Dockerfile.
+pub(super) async fn survey(host: &Host, request: Request) -> Result<Survey, Failure> {
+    let host = host.clone();
+    let found = tokio::task::spawn_blocking(move || {
+        let world = Outside { host: &host, platform: request.platform.clone() };
+        survey_file(host.roots(), &request, &world)
+    });
+    found.await.unwrap_or_else(|error| {
+        Err(Error::other("looking at the Dockerfile ended early").with_source(error).into())
+    })
+}
+
 struct Outside<'a> {
     host: &'a Host,
     platform: image::Platform,
@@ -35,12 +51,31 @@ struct Outside<'a> {
 impl Outside<'_> {
     /// Waits for work of the registry client.
     fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .context(|| "cannot set up asynchronous work".to_owned())?;
-        runtime.block_on(work)
+        runtime()?.block_on(work)
+    }
+}
+
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context(|| "cannot set up asynchronous work".to_owned())
+}
+
+/// A cache at a registry, with what its connections need.
+struct Cache {
+    runtime: Runtime,
+    opened: Opened,
+}
+
+impl Layers for Cache {
+    fn config(&self) -> &[u8] {
+        self.opened.config()
+    }
+
+    fn fetch(&self, store: &Store, wanted: &[Digest]) -> Result<()> {
+        self.runtime.block_on(self.opened.fetch(store, wanted))
     }
 }
 
@@ -64,18 +99,14 @@ impl World for Outside<'_> {
         })
     }
 
-    fn cached_image(&self, name: &Reference) -> Result<Image> {
-        let settings = super::images::settings()?;
+    fn cache(&self, name: &Reference) -> Result<Box<dyn Layers>> {
         let options = image::PullOptions {
             platform: Some(self.platform.clone()),
-            ..image::PullOptions::new(settings.clone())
+            ..image::PullOptions::new(super::images::settings()?)
         };
-        self.wait(async {
-            let (_, manifest) = Registry::find(&settings, &name.clone().or_latest()).await?;
-            let pinned = name.pinned(manifest.digest);
-            image::pull(self.host.store(), &pinned, &options, &image::Quiet).await
-        })
-        .map(|pulled| pulled.image)
+        let runtime = runtime()?;
+        let opened = runtime.block_on(Opened::open(self.host.store(), name, &options))?;
+        Ok(Box::new(Cache { runtime, opened }))
     }
 
     fn push(&self, image: &Image, name: &Reference) -> Result<()> {

@@ -97,7 +97,10 @@ fn make_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
 /// Stops a container, and returns when its processes are gone.
 pub(super) fn stop(host: &Host, id: &ContainerId, options: &StopOptions) -> Result<()> {
     let grace_ms = options.grace.map(|grace| i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
-    let request = Request::Stop { signal: options.signal.clone(), grace_ms };
+    let request = match options.until_boot {
+        true => Request::Terminate,
+        false => Request::Stop { signal: options.signal.clone(), grace_ms },
+    };
     ignore_stopped(client::request(&host.roots().container(id), &request).map(drop))
 }
 
@@ -221,6 +224,13 @@ fn remove_anonymous_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
     Ok(())
 }
 
+/// Tells those who follow events what was done with a container.
+pub(super) fn tell(host: &Host, id: &ContainerId, action: &str) -> Result<()> {
+    let record: Option<Record> = state::read(&host.roots().container(id).spec())?;
+    host.tell(action, id, &record.ok_or_else(|| missing(id))?.spec);
+    Ok(())
+}
+
 /// Processes of a running container, by their ids on the host.
 pub(super) fn processes(host: &Host, id: &ContainerId) -> Result<Vec<i32>> {
     let status = observe::status(&host.roots().container(id))?;
@@ -230,6 +240,7 @@ pub(super) fn processes(host: &Host, id: &ContainerId) -> Result<Vec<i32>> {
     let bundle: Option<Bundle> = state::read(&host.roots().container(id).bundle())?;
     let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup())).transpose()?.flatten();
     let pids = cgroup.map(|cgroup| cgroup.processes()).transpose()?.unwrap_or_default();
+    tell(host, id, "top")?;
     Ok(pids.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect())
 }
 

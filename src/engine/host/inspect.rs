@@ -7,7 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::base::{ContainerId, Context, Result};
+use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::engine::bundle;
 use crate::resource::container::{Container, Status};
 use crate::resource::inspection::{DiskUse, GeneratedFiles, Inspection, LayerDirs};
@@ -15,6 +15,9 @@ use crate::resource::mount::MountSource;
 use crate::resource::network::NetworkMode;
 use crate::resource::stats::{Stats, Traffic};
 use crate::runtime::{Bundle, Cgroup};
+use crate::shim::client;
+use crate::shim::protocol::{Reply, Request};
+use crate::state::ContainerDir;
 use crate::{network, state};
 
 use super::Host;
@@ -57,7 +60,32 @@ pub(super) fn inspect(host: &Host, id: &ContainerId, size: bool) -> Result<Inspe
     };
     let status = observe::status(&dir)?;
     let container = Container { id: id.clone(), spec, created_at, status };
-    Ok(Inspection { container, networks, volumes, files, layers, masked, read_only, size })
+    let commands = commands(&dir, &container.status)?;
+    Ok(Inspection {
+        container,
+        networks,
+        volumes,
+        files,
+        layers,
+        masked,
+        read_only,
+        commands,
+        size,
+    })
+}
+
+/// Ids of the commands that run in a container, as its shim knows them.
+fn commands(dir: &ContainerDir, status: &Status) -> Result<Vec<String>> {
+    if !status.state.is_active() {
+        return Ok(Vec::new());
+    }
+    match client::request(dir, &Request::Commands) {
+        Ok(Reply::Commands(ids)) => Ok(ids),
+        // It has ended since.
+        Err(error) if error.kind() == Kind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+        Ok(_) => Err(Error::other("the container's shim answers something else")),
+    }
 }
 
 /// Layer directories of the container's image, topmost first; none if the image is gone.

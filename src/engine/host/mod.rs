@@ -4,6 +4,7 @@
 //! same time, and each may die at any moment: a record is written in one step, a name is one
 //! symbolic link, and what runs is known from locks that the kernel releases.
 
+mod apparmor;
 mod build;
 mod cdi;
 mod check;
@@ -131,6 +132,13 @@ impl Engine for Host {
         build::build(self, request.clone(), progress).await
     }
 
+    async fn survey(
+        &self,
+        request: &crate::build::Request,
+    ) -> Result<crate::build::Survey, crate::build::Failure> {
+        build::survey(self, request.clone()).await
+    }
+
     async fn create_network(&self, spec: &NetworkSpec) -> Result<Network> {
         let spec = spec.clone();
         self.blocking(move |host| networks::create(host, &spec)).await
@@ -199,6 +207,11 @@ impl Engine for Host {
     async fn rename_container(&self, id: &ContainerId, name: &str) -> Result<()> {
         let (id, name) = (id.clone(), name.to_owned());
         self.blocking(move |host| containers::rename(host, &id, &name)).await
+    }
+
+    async fn tell(&self, id: &ContainerId, action: &str) -> Result<()> {
+        let (id, action) = (id.clone(), action.to_owned());
+        self.blocking(move |host| containers::tell(host, &id, &action)).await
     }
 
     async fn watch(&self, id: &ContainerId) -> Result<HostWatch> {

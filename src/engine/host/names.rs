@@ -22,11 +22,12 @@ pub(super) fn take(roots: &Roots, name: &str, id: &ContainerId) -> Result<()> {
         }
         let owner = owner(roots, name)?;
         if let Some(owner) = owner.filter(|owner| roots.container(owner).spec().exists()) {
+            // Docker: the same words.
             let message = format!(
-                "The container name \"/{name}\" is already in use by container \"{owner}\""
+                "Conflict. The container name \"/{name}\" is already in use by container \"{owner}\". \
+                 You have to remove (or rename) that container to be able to reuse that name."
             );
-            return Err(Error::new(Kind::Conflict, message)
-                .hint("remove or rename that container to use its name"));
+            return Err(Error::new(Kind::Conflict, message));
         }
         // Left by a process that died between two steps of `create` or `remove`.
         let removed = fs::remove_file(&link);

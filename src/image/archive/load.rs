@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::base::{Context, Digest, Result};
-use crate::image::config::{self, Document};
+use crate::image::config;
 use crate::image::hash::{self, Hashing};
 use crate::image::import::add_layer;
 use crate::image::manifest::{self, Descriptor};
@@ -26,16 +26,22 @@ pub struct Loaded {
 }
 
 /// An image as the archive has it.
-struct Archived {
-    config: Vec<u8>,
+#[derive(Debug)]
+pub(super) struct Archived {
+    pub(super) config: Vec<u8>,
     /// Base first.
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
     /// `None`: older archives have none.
-    manifest: Option<Vec<u8>>,
-    names: Vec<Reference>,
+    pub(super) manifest: Option<Vec<u8>>,
+    pub(super) names: Vec<Reference>,
+    /// What a layout calls it, often nothing but a tag.
+    pub(super) marks: Vec<String>,
+    /// Digest of its manifest, where there is one.
+    pub(super) digest: Option<Digest>,
 }
 
-struct Layer {
+#[derive(Debug)]
+pub(super) struct Layer {
     path: PathBuf,
     /// What its archive must be; `None`: only what it contains is known.
     digest: Option<Digest>,
@@ -89,13 +95,15 @@ fn from_docker(parts: &Parts, list: &[u8], indexed: &[Archived]) -> Result<Vec<A
                 .find(|it| it.config == config)
                 .and_then(|it| it.manifest.clone()),
             config,
+            marks: Vec::new(),
+            digest: None,
         })
     };
     entries.iter().map(image).collect()
 }
 
 /// OCI: `index.json` (image-layout.md).
-fn from_oci(parts: &Parts, list: &[u8], wanted: &Platform) -> Result<Vec<Archived>> {
+pub(super) fn from_oci(parts: &Parts, list: &[u8], wanted: &Platform) -> Result<Vec<Archived>> {
     let manifest::Document::Index(listed) = manifest::parse(list, None)? else {
         return Err(invalid("`index.json` is no index"));
     };
@@ -103,9 +111,11 @@ fn from_oci(parts: &Parts, list: &[u8], wanted: &Platform) -> Result<Vec<Archive
     for descriptor in one_for_each_name(&listed, wanted)? {
         let Some((bytes, manifest)) = manifest_of(parts, descriptor, wanted)? else { continue };
         let name = name_of(descriptor);
+        let mark = descriptor.annotations.get(REF_NAME).cloned();
         // One image under two names is listed twice.
         if let Some(known) = images.iter_mut().find(|it| it.manifest.as_ref() == Some(&bytes)) {
             known.names.extend(name);
+            known.marks.extend(mark);
             continue;
         }
         let layers = manifest.layers.iter().map(|layer| {
@@ -117,6 +127,8 @@ fn from_oci(parts: &Parts, list: &[u8], wanted: &Platform) -> Result<Vec<Archive
             layers: layers.collect::<Result<_>>()?,
             manifest: Some(bytes),
             names: name.into_iter().collect(),
+            marks: mark.into_iter().collect(),
+            digest: Some(descriptor.digest.clone()),
         });
     }
     Ok(images)
@@ -181,9 +193,9 @@ fn name_of(descriptor: &Descriptor) -> Option<Reference> {
     name.digest().is_none().then(|| name.or_latest())
 }
 
-fn add(store: &Store, archived: Archived) -> Result<Loaded> {
+pub(super) fn add(store: &Store, archived: Archived) -> Result<Loaded> {
     let document = config::parse(&archived.config)?;
-    add_layers(store, &archived.layers, &document)?;
+    add_layers(store, &archived, &document.diff_ids)?;
     let id = store.keep_blob(&archived.config)?;
     // A manifest is worth keeping only with the blobs that it lists.
     let manifest = archived.manifest.filter(|bytes| match manifest::parse(bytes, None) {
@@ -199,7 +211,9 @@ fn add(store: &Store, archived: Archived) -> Result<Loaded> {
     Ok(Loaded { image, names: archived.names })
 }
 
-fn add_layers(store: &Store, layers: &[Layer], document: &Document) -> Result<()> {
+/// Adds those of its layers that are `wanted` and not in the store.
+pub(super) fn add_layers(store: &Store, archived: &Archived, wanted: &[Digest]) -> Result<()> {
+    let (layers, document) = (&archived.layers, config::parse(&archived.config)?);
     if layers.len() != document.diff_ids.len() {
         let message = format!(
             "the archive has {} layers, the configuration {}",
@@ -209,7 +223,7 @@ fn add_layers(store: &Store, layers: &[Layer], document: &Document) -> Result<()
         return Err(invalid(&message));
     }
     for (layer, diff_id) in layers.iter().zip(&document.diff_ids) {
-        if store.layer(diff_id)?.is_some() {
+        if !wanted.contains(diff_id) || store.layer(diff_id)?.is_some() {
             continue;
         }
         let failed = || "cannot read a layer of the archive".to_owned();

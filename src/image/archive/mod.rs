@@ -3,10 +3,12 @@
 //! Written is an OCI layout with Docker's `manifest.json` beside it, which every tool can read.
 //! Read are those, older archives of Docker, and OCI layouts, as a tar archive or a directory.
 
+mod layout;
 mod load;
 mod parts;
 mod save;
 
+pub use layout::Layout;
 pub use load::{Loaded, load};
 pub use parts::Parts;
 pub use save::{Chosen, choose, save, save_directory};

@@ -8,9 +8,9 @@ use crate::image::gzip::Gzip;
 use crate::image::hash::Hashing;
 use crate::image::manifest::media;
 use crate::image::pack;
-use crate::state::{self, Durability, Lock};
+use crate::state::Lock;
 
-use super::{LayerBlob, LayerRecord, Store};
+use super::{LayerBlob, Store};
 
 impl Store {
     /// The archive of a layer, packed now if the store does not have it.
@@ -53,8 +53,7 @@ impl Store {
         self.keep_layer_blob(&path, &digest)?;
         let media_type = media::OCI_LAYER_GZIP.to_owned();
         let blob = LayerBlob { digest, size, media_type };
-        let record = LayerRecord { size: packed.size, blob: Some(blob.clone()) };
-        state::write(&self.paths.layer_complete(diff_id), &record, Durability::Process)?;
+        self.note_archive(diff_id, &blob)?;
         Ok(blob)
     }
 }

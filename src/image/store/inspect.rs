@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::base::{Context, Error, Kind, Result};
+use crate::base::{Context, Result};
 
 use super::Store;
 use crate::image::config::container_config;
@@ -15,7 +15,7 @@ impl Store {
     /// There is no such image, or it cannot be read.
     pub fn inspect(&self, text: &str) -> Result<Value> {
         let refs = self.refs()?;
-        let missing = || Error::new(Kind::NotFound, format!("No such image: {text}"));
+        let missing = || super::refs::missing(text);
         let id = refs.find(text)?.cloned().ok_or_else(missing)?;
         let image = self.image(&refs, &id)?;
         let raw: Map<String, Value> = serde_json::from_slice(&self.config_bytes(&id)?)

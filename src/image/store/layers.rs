@@ -1,9 +1,14 @@
 //! Unpacked layers: made aside, complete or absent, made by one process at a time.
+//!
+//! A layer is whole at once, but on disk for good only when somebody [settles](Store::settle) it:
+//! until then its mark holds for this boot, as what the kernel keeps in memory does. So pulling an
+//! image of many layers, or building one in many steps, waits for the disk once and not for each.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +25,16 @@ pub struct LayerRecord {
     pub size: u64,
     /// The archive it was unpacked from, as registries have it; `None`: made here without one.
     pub blob: Option<LayerBlob>,
+}
+
+/// The record as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    #[serde(flatten)]
+    record: LayerRecord,
+    /// The boot that the layer is whole in; `None`: it is on disk, so in any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot: Option<String>,
 }
 
 /// A layer's archive.
@@ -98,7 +113,64 @@ impl Store {
     /// # Errors
     /// The record cannot be read.
     pub fn layer(&self, diff_id: &Digest) -> Result<Option<LayerRecord>> {
-        state::read(&self.paths.layer_complete(diff_id))
+        Ok(self.mark(diff_id)?.map(|mark| mark.record))
+    }
+
+    /// The layer's mark, if it counts: a machine that went down since may have lost files.
+    fn mark(&self, diff_id: &Digest) -> Result<Option<Mark>> {
+        let mark: Option<Mark> = state::read(&self.paths.layer_complete(diff_id))?;
+        Ok(mark.filter(|mark| mark.boot.as_deref().is_none_or(|boot| boot == this_boot())))
+    }
+
+    /// Sees that these layers, where they exist, outlive a crash of the machine. Returns whether
+    /// there was anything to write: then everything else written until now is on disk as well.
+    ///
+    /// # Errors
+    /// The disk is full or gone.
+    pub fn settle<'a>(&self, layers: impl IntoIterator<Item = &'a Digest>) -> Result<bool> {
+        let layers: Vec<&Digest> = layers.into_iter().collect();
+        if self.fresh(&layers)?.is_empty() {
+            return Ok(false);
+        }
+        // Others may be settling the same: one writer a mark.
+        let _alone = self.marking()?;
+        let fresh = self.fresh(&layers)?;
+        let dir = self.paths.layers();
+        sync_file_system(&dir)?;
+        for (diff_id, mark) in fresh {
+            let mark = Mark { boot: None, ..mark };
+            state::write(&self.paths.layer_complete(diff_id), &mark, Durability::Process)?;
+        }
+        // The marks after what they promise. There is little else to write by now.
+        sync_file_system(&dir)?;
+        Ok(true)
+    }
+
+    /// Those that are whole for this boot only.
+    fn fresh<'a>(&self, layers: &[&'a Digest]) -> Result<Vec<(&'a Digest, Mark)>> {
+        let mut fresh = Vec::new();
+        for diff_id in layers {
+            let mark = self.mark(diff_id)?.filter(|mark| mark.boot.is_some());
+            fresh.extend(mark.map(|mark| (*diff_id, mark)));
+        }
+        Ok(fresh)
+    }
+
+    /// Held by whoever changes the marks of layers that others can see.
+    fn marking(&self) -> Result<Lock> {
+        Lock::wait(&self.roots.lock("image-marks"))
+    }
+
+    /// Notes where the archive of a layer is that is there already.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(in crate::image) fn note_archive(&self, diff_id: &Digest, blob: &LayerBlob) -> Result<()> {
+        let _alone = self.marking()?;
+        let Some(mark) = self.mark(diff_id)? else { return Ok(()) };
+        let record = LayerRecord { blob: Some(blob.clone()), ..mark.record };
+        let mark = Mark { record, ..mark };
+        state::write(&self.paths.layer_complete(diff_id), &mark, Durability::Machine)
     }
 
     /// Waits until nobody else makes this layer, then says whether it is still to be made.
@@ -136,7 +208,7 @@ impl Store {
         Ok(layer)
     }
 
-    /// Makes the layer visible under its diff id. Files reach the disk before the mark does.
+    /// Makes the layer visible under its diff id, for this boot: see [`Store::settle`].
     ///
     /// # Errors
     /// The disk is full or gone; nothing is visible then.
@@ -156,10 +228,10 @@ impl Store {
             return Ok(());
         }
         remove(&target)?;
-        sync_file_system(&layer.dir)?;
         fs::rename(&layer.dir, &target)
             .context(|| format!("cannot keep layer {}", diff_id.short()))?;
-        state::write(&self.paths.layer_complete(diff_id), record, Durability::Machine)
+        let mark = Mark { record: record.clone(), boot: Some(this_boot().to_owned()) };
+        state::write(&self.paths.layer_complete(diff_id), &mark, Durability::Process)
     }
 
     /// Keeps a layer's archive, which lies on the store's file system, under its digest.
@@ -190,6 +262,16 @@ impl Store {
     pub(in crate::image) fn staging_lock(&self, name: &str) -> PathBuf {
         self.roots.lock(&format!("image-{name}"))
     }
+}
+
+/// What the kernel calls this boot. Where it does not say, every mark counts: one that names no
+/// boot and one that names the empty one.
+fn this_boot() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        id.trim().to_owned()
+    })
 }
 
 /// Writes back everything of the file system that holds `path`: one call instead of an fsync for

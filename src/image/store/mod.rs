@@ -16,7 +16,7 @@ mod layers;
 mod privileges;
 mod refs;
 
-use std::io::Write;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -109,7 +109,7 @@ impl Store {
     /// # Errors
     /// There is no such image, or the store cannot be read.
     pub fn get(&self, text: &str) -> Result<Image> {
-        let missing = || Error::new(Kind::NotFound, format!("No such image: {text}"));
+        let missing = || refs::missing(text);
         self.find(text)?.ok_or_else(missing)
     }
 
@@ -137,7 +137,7 @@ impl Store {
             ));
         }
         self.change(|refs| {
-            let missing = || Error::new(Kind::NotFound, format!("No such image: {text}"));
+            let missing = || refs::missing(text);
             let id = refs.find(text)?.cloned().ok_or_else(missing)?;
             refs.point(name, &id, Timestamp::now());
             self.announce("tag", &id.to_string(), &name.familiar());
@@ -217,21 +217,17 @@ impl Store {
         }
     }
 
-    /// Keeps a small blob (manifest, configuration); durable before anything points to it.
+    /// Keeps a small blob (manifest, configuration). [`Store::publish`] makes it durable.
     pub(super) fn keep_blob(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = hash::sha256(bytes);
-        let path = self.paths.blob(&digest);
-        if path.exists() {
+        // One that a crash tore is written again.
+        if self.blob(&digest).is_ok() {
             return Ok(digest);
         }
         let staged = self.paths.staging().join(unique("blob"));
-        (|| {
-            let mut file = std::fs::File::create(&staged)?;
-            file.write_all(bytes)?;
-            file.sync_data()?;
-            std::fs::rename(&staged, &path)
-        })()
-        .context(|| format!("cannot write blob {digest}"))?;
+        std::fs::write(&staged, bytes)
+            .and_then(|()| std::fs::rename(&staged, self.paths.blob(&digest)))
+            .context(|| format!("cannot write blob {digest}"))?;
         Ok(digest)
     }
 
@@ -280,10 +276,18 @@ impl Store {
         manifest: Option<Digest>,
         names: &[Reference],
     ) -> Result<Image> {
+        let layers = self.config(id)?.diff_ids;
         let mut size = 0;
-        for diff_id in self.config(id)?.diff_ids {
+        for diff_id in &layers {
             let missing = || Error::other(format!("layer {} is not unpacked", diff_id.short()));
-            size += self.layer(&diff_id)?.ok_or_else(missing)?.size;
+            size += self.layer(diff_id)?.ok_or_else(missing)?.size;
+        }
+        // On disk before a name leads there.
+        if !self.settle(&layers)? {
+            for digest in manifest.iter().chain([id]) {
+                let synced = File::open(self.paths.blob(digest)).and_then(|file| file.sync_all());
+                synced.context(|| format!("cannot write blob {digest} to disk"))?;
+            }
         }
         self.change(|refs| {
             let now = Timestamp::now();

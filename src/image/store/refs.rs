@@ -154,6 +154,12 @@ pub struct User {
     pub running: bool,
 }
 
+/// There is no image that `text` means (Docker: a name gets its tag).
+pub(super) fn missing(text: &str) -> Error {
+    let name = text.parse::<Reference>().map(|name| name.or_latest().familiar());
+    Error::new(Kind::NotFound, format!("No such image: {}", name.unwrap_or(text.to_owned())))
+}
+
 /// Decides what removing `text` does (Docker: daemon/images/image_delete.go).
 ///
 /// A tag that is not the image's last only goes itself. The last one takes the image along,
@@ -164,7 +170,7 @@ pub struct User {
 /// The image does not exist, or its use forbids it.
 pub fn removal(refs: &Refs, text: &str, force: bool, usage: &Usage) -> Result<Removal> {
     let Some(id) = refs.find(text)?.cloned() else {
-        return Err(Error::new(Kind::NotFound, format!("No such image: {text}")));
+        return Err(missing(text));
     };
     let mut names = full_names(refs, &id);
     let reference = text.parse::<Reference>().ok();

@@ -69,7 +69,7 @@ fn only_the_last_name_takes_the_image_along() {
     assert_eq!(removed(&one, "app:1", false, &none), format!("app:1 {digest} | a"));
     let elsewhere = refs(&[('a', &["app:1", "u/app:1", &digest])]);
     assert_eq!(removed(&elsewhere, "app:1", false, &none), format!("app:1 {digest} | "));
-    assert_eq!(removed(&one, "other", false, &none), "No such image: other");
+    assert_eq!(removed(&one, "other", false, &none), "No such image: other:latest");
 }
 
 #[test]

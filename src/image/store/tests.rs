@@ -144,3 +144,30 @@ fn inspect_has_dockers_shape() {
     assert_eq!(shown["Config"]["Cmd"], serde_json::json!(["sh"]));
     assert_eq!(shown["RootFS"]["Layers"][0], serde_json::json!(image.diff_ids[0]));
 }
+
+#[test]
+fn a_layer_that_no_image_has_is_whole_until_the_machine_goes_down() {
+    let World { store, _dir } = world();
+    let (kept, lost) = (add_layer(&store, "kept"), add_layer(&store, "lost"));
+    let mark = |diff_id: &Digest| std::fs::read_to_string(store.paths.layer_complete(diff_id));
+    assert!(mark(&kept).unwrap().contains("boot"));
+    add_image(&store, &["kept"], "app");
+    assert!(!mark(&kept).unwrap().contains("boot"), "an image's layers are on disk");
+
+    let other_boot = mark(&lost).unwrap().replace("\"boot\":\"", "\"boot\":\"not-");
+    std::fs::write(store.paths.layer_complete(&lost), other_boot).unwrap();
+    assert_eq!(store.layer(&lost).unwrap(), None);
+    assert_eq!(store.layer(&kept).unwrap().unwrap().size, 4);
+    assert_eq!(add_layer(&store, "lost"), lost);
+    assert_eq!(store.layer(&lost).unwrap().unwrap().size, 4);
+}
+
+#[test]
+fn a_torn_blob_is_written_again() {
+    let World { store, _dir } = world();
+    let digest = store.keep_blob(b"content").unwrap();
+    std::fs::write(store.paths.blob(&digest), "").unwrap();
+    assert!(store.blob(&digest).is_err());
+    assert_eq!(store.keep_blob(b"content").unwrap(), digest);
+    assert_eq!(store.blob(&digest).unwrap(), b"content");
+}

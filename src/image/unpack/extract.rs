@@ -189,6 +189,10 @@ impl Extractor<'_> {
                     .context(|| failed(below))?;
             }
         }
+        if entry.size >= LARGE && !self.placement.plain {
+            // A hint: what cannot be written is told when the layer is settled.
+            let _ = sys::fs::begin_write_back(file.as_fd());
+        }
         let given = entry.mode & 0o777 & !self.umask;
         metadata::set(file.as_fd(), &self.metadata(entry), Some(given)).context(|| failed(below))
     }
@@ -327,6 +331,9 @@ impl Extractor<'_> {
         Ok(self.written)
     }
 }
+
+/// Files of so many bytes are worth writing back at once, while the rest still inflates.
+const LARGE: u64 = 128 << 10;
 
 /// Something else, or nothing, stands where the directory was.
 fn is_gone(error: &io::Error) -> bool {

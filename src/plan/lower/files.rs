@@ -22,8 +22,8 @@ pub(super) fn mounts(project: &Project, service: &Service, out: &mut Vec<Mount>)
             kind: "config",
             name: config.name,
             file: config.file,
-            variable: config.environment,
-            content: config.content,
+            variable: config.environment.filter(|_| config.value.is_none()),
+            content: config.value.or(config.content),
             external: config.external,
         };
         out.push(origin.mount(project, file, &format!("/{target}"))?);
@@ -40,8 +40,8 @@ pub(super) fn mounts(project: &Project, service: &Service, out: &mut Vec<Mount>)
             kind: "secret",
             name: secret.name,
             file: secret.file,
-            variable: secret.environment,
-            content: None,
+            variable: secret.environment.filter(|_| secret.value.is_none()),
+            content: secret.value,
             external: secret.external,
         };
         out.push(origin.mount(project, file, &target)?);

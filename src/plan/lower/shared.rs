@@ -18,7 +18,7 @@ pub(super) fn namespaces(project: &Project, service: &Service) -> Result<Namespa
     let sharing = |key: &str, mode: &Option<NamespaceMode>| -> Result<Sharing> {
         Ok(match mode {
             None | Some(NamespaceMode::Private) => Sharing::Private,
-            Some(NamespaceMode::Shareable) if key == "ipc" => Sharing::Private,
+            Some(NamespaceMode::Shareable) if key == "ipc" => Sharing::Shareable,
             Some(NamespaceMode::None) if key == "ipc" => Sharing::None,
             Some(NamespaceMode::Host) => Sharing::Host,
             Some(NamespaceMode::Service(name)) => {

@@ -15,6 +15,9 @@ pub struct Hierarchy {
     pub unified: bool,
 }
 
+/// Where systemd and everybody else mount control groups.
+const USUAL: &str = "/sys/fs/cgroup";
+
 /// v1 hierarchies without one of these are somebody's own and left alone.
 const USED: &[&str] = &[
     "blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "net_cls",
@@ -26,9 +29,8 @@ const USED: &[&str] = &[
 /// # Errors
 /// [`Kind::NotFound`] when none is mounted.
 pub fn detect() -> Result<Vec<Hierarchy>> {
-    let usual = Path::new("/sys/fs/cgroup");
-    if is_unified(usual) {
-        return Ok(vec![unified(usual)]);
+    if is_v2() {
+        return Ok(vec![unified(Path::new(USUAL))]);
     }
     let mounts = std::fs::read_to_string("/proc/self/mountinfo");
     let found = parse(&mounts.context(|| "cannot read mounts".to_owned())?);
@@ -42,10 +44,12 @@ pub fn detect() -> Result<Vec<Hierarchy>> {
         .collect())
 }
 
-fn is_unified(path: &Path) -> bool {
+/// Whether this machine has only the unified hierarchy, where everybody mounts it.
+#[must_use]
+pub fn is_v2() -> bool {
     /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
     const MAGIC: u64 = 0x6367_7270;
-    rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type as u64 == MAGIC)
+    rustix::fs::statfs(USUAL).is_ok_and(|stat| stat.f_type as u64 == MAGIC)
 }
 
 fn unified(mount: &Path) -> Hierarchy {

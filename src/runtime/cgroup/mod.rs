@@ -4,9 +4,12 @@
 //! has the same path in each. Nothing is mounted, remounted or moved; controllers of the unified
 //! hierarchy are switched on for the directories above a group when it is made.
 
+mod apart;
+mod below;
 mod devices;
 mod hierarchy;
 mod limits;
+mod memory;
 mod signal;
 mod stats;
 
@@ -24,7 +27,9 @@ use crate::base::{Context, Error, Kind, Result};
 
 use devices::Access;
 use hierarchy::Hierarchy;
+pub use hierarchy::is_v2;
 use limits::Write;
+pub use memory::MemoryWatch;
 pub use stats::Stats;
 
 /// A container's control group, in every hierarchy that this machine has.
@@ -137,21 +142,33 @@ impl Cgroup {
             "" => group.unified,
             controller => group.controllers.iter().any(|other| other == controller),
         });
-        let file = group.and_then(|group| {
-            write.file.split('|').map(|file| group.path.join(file)).find(|path| path.exists())
+        let first = (write.file.as_str(), &write.value);
+        let second = write.instead.as_ref().map(|(file, value)| (*file, value));
+        let mut choices = [Some(first), second].into_iter().flatten();
+        let found = group.and_then(|group| {
+            choices.find_map(|(file, value)| {
+                let path = group.path.join(file);
+                path.exists().then_some((file, path, value))
+            })
         });
-        let Some(file) = file else {
-            let name = write.file.split('|').next().unwrap_or_default();
-            self.warnings.push(format!("this kernel has no {name}, so that limit has no effect"));
+        let Some((file, path, value)) = found else {
+            let missing = group.filter(|group| {
+                !write.controller.is_empty() && !group.is_offered([write.controller].into_iter())
+            });
+            self.warnings.push(match missing {
+                Some(group) => format!(
+                    "the group above {} does not share its `{}` controller, so {} has no effect",
+                    group.path.display(),
+                    write.controller,
+                    write.file
+                ),
+                None => {
+                    format!("this kernel has no {}, so that limit has no effect", write.file)
+                }
+            });
             return Ok(());
         };
-        fs::write(&file, &write.value).context(|| {
-            format!(
-                "cannot set {} to {}",
-                write.file.split('|').next().unwrap_or_default(),
-                write.value
-            )
-        })
+        fs::write(&path, value).context(|| format!("cannot set {file} to {value}"))
     }
 
     fn limit_devices(&self, resources: &LinuxResources) -> Result<()> {
@@ -189,6 +206,14 @@ impl Cgroup {
         self.groups.iter().map(|group| group.path.as_path())
     }
 
+    /// Where the unified hierarchy is mounted, if it is the only one.
+    pub(super) fn unified_mount(&self) -> Option<&Path> {
+        match &self.groups[..] {
+            [group] if group.unified => Some(&group.mount),
+            _ => None,
+        }
+    }
+
     fn unified(&self) -> Option<&Group> {
         self.groups.iter().find(|group| group.unified)
     }
@@ -198,9 +223,9 @@ impl Cgroup {
     ///
     /// Not by `cgroup.procs`: that takes a lock against new threads, for which the kernel waits
     /// until every CPU has come by, 10 ms and more each time. But what is cloned into a group that
-    /// was ever killed dies at once (Linux 6.18), so the next run of a container has to wait.
+    /// was ever killed dies at once (Linux 6.18), so beside v1 the next run of a container waits.
     pub(super) fn doors(&self) -> Result<Doors> {
-        let killed = self.killed.load(Ordering::Relaxed);
+        let killed = self.killed.load(Ordering::Relaxed) && self.unified_mount().is_none();
         let directory = self.unified().filter(|_| !killed).map(Group::open).transpose();
         let directory = directory.context(|| "cannot open the cgroup".to_owned())?;
         let open = |group: &Group| {
@@ -275,6 +300,17 @@ impl Group {
         Ok(rustix::fs::open(&self.path, flags, Mode::empty())?)
     }
 
+    /// The group above lets it have all of `controllers`.
+    fn is_offered<'a>(&self, mut controllers: impl Iterator<Item = &'a str>) -> bool {
+        if !self.unified {
+            // v1 has all controllers of a hierarchy in every group of it.
+            return true;
+        }
+        // Unreadable is as good as empty: groups are still of use without.
+        let text = fs::read_to_string(self.path.join("cgroup.controllers")).unwrap_or_default();
+        controllers.all(|wanted| text.split_whitespace().any(|name| name == wanted))
+    }
+
     fn is_busy(&self) -> bool {
         // Unreadable as in a threaded group: then limits fail to be set, which tells why.
         fs::read(self.path.join("cgroup.procs")).is_ok_and(|processes| !processes.is_empty())
@@ -298,6 +334,10 @@ fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<Group> {
     }
     if group.controllers.iter().any(|name| name == "cpuset") && !group.unified {
         inherit_cpuset(&group.path)?;
+    }
+    // Groups above that somebody else made need not share what they have.
+    if !group.is_offered(group.controllers.iter().map(String::as_str)) {
+        make_parents(hierarchy, path)?;
     }
     Ok(group)
 }
@@ -325,13 +365,18 @@ fn make_parents(hierarchy: &Hierarchy, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A new cpuset of v1 has neither CPUs nor memory, and takes no process before it has.
+/// A new cpuset of v1 has neither CPUs nor memory, and takes no process before it has. Those above
+/// may have been made by somebody who left them so.
 fn inherit_cpuset(directory: &Path) -> io::Result<()> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        let own = fs::read_to_string(directory.join(file))?;
-        if own.trim().is_empty() {
-            let parent = directory.parent().unwrap_or(directory);
-            fs::write(directory.join(file), fs::read(parent.join(file))?)?;
+        let above = directory.ancestors().map(|it| fs::read_to_string(it.join(file)));
+        let empty = above.take_while(|own| own.as_ref().is_ok_and(|own| own.trim().is_empty()));
+        let empty = empty.count();
+        let Some(full) = directory.ancestors().nth(empty) else { continue };
+        let value = fs::read(full.join(file))?;
+        let mut wanting: Vec<&Path> = directory.ancestors().take(empty).collect();
+        while let Some(directory) = wanting.pop() {
+            fs::write(directory.join(file), &value)?;
         }
     }
     Ok(())

@@ -218,14 +218,20 @@ fn remove_tree(group: &Path) -> io::Result<()> {
         Err(_) => {}
         Ok(()) => return Ok(()),
     }
+    remove_below(group)?;
+    match fs::remove_dir(group) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Removes the groups below one.
+pub(super) fn remove_below(group: &Path) -> io::Result<()> {
     for entry in fs::read_dir(group)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             remove_tree(&entry.path())?;
         }
     }
-    match fs::remove_dir(group) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
+    Ok(())
 }

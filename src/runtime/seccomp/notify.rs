@@ -44,7 +44,7 @@ impl Listener {
             Error::new(Kind::Invalid, message)
         })?;
         let socket = open(path)
-            .context(|| format!("cannot connect to the seccomp listener {}", path.display()))?;
+            .context(|| format!("failed to connect with seccomp agent {}", path.display()))?;
         let metadata = profile.and_then(|profile| profile.listener_metadata().clone());
         Ok(Some(Listener { socket, metadata, state: state.cloned().unwrap_or_default() }))
     }

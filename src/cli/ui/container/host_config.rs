@@ -131,7 +131,7 @@ fn resources(spec: &ContainerSpec) -> Map<String, Json> {
         "CpuRealtimePeriod": limits.cpu_rt_period.unwrap_or(0),
         "CpuRealtimeRuntime": limits.cpu_rt_runtime.unwrap_or(0),
         "CpusetCpus": limits.cpuset.as_deref().unwrap_or_default(),
-        "CpusetMems": "",
+        "CpusetMems": limits.cpuset_mems.as_deref().unwrap_or_default(),
         "Devices": devices.collect::<Vec<_>>(),
         "DeviceCgroupRules": or_null(&spec.security.device_cgroup_rules),
         "DeviceRequests": null,
@@ -174,6 +174,7 @@ fn restart(policy: RestartPolicy) -> Json {
 fn sharing(sharing: &Sharing, own: &str) -> String {
     match sharing {
         Sharing::Private => own.to_owned(),
+        Sharing::Shareable => "shareable".to_owned(),
         Sharing::None => "none".to_owned(),
         Sharing::Host => "host".to_owned(),
         Sharing::Container(name) => format!("container:{name}"),

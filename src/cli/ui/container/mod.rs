@@ -47,7 +47,7 @@ pub fn shape(inspection: &Inspection) -> Json {
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": "",
-        "ExecIDs": null,
+        "ExecIDs": or_null(&inspection.commands),
         "HostConfig": host_config::shape(inspection),
         "GraphDriver": graph_driver(inspection),
         "Mounts": spec.all_mounts().into_iter().map(|it| mount(it, inspection)).collect::<Vec<_>>(),
@@ -158,7 +158,6 @@ fn config(inspection: &Inspection) -> Json {
     let spec = &container.spec;
     let process = &spec.process;
     let (entrypoint, cmd) = process.argv.split_at(process.entrypoint_len.min(process.argv.len()));
-    let or_null = |words: &[String]| if words.is_empty() { Json::Null } else { json!(words) };
     let mut shape = Map::new();
     let mut set = |field: &str, value: Json| drop(shape.insert(field.to_owned(), value));
     set("Hostname", json!(spec.hostname.as_deref().unwrap_or_else(|| container.id.short())));
@@ -190,6 +189,10 @@ fn config(inspection: &Inspection) -> Json {
         set("StopTimeout", json!(grace.as_secs()));
     }
     Json::Object(shape)
+}
+
+fn or_null(words: &[String]) -> Json {
+    if words.is_empty() { Json::Null } else { json!(words) }
 }
 
 /// Targets of anonymous volumes.

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::{ContainerId, id::hex};
 use crate::cli::network::builtin;
-use crate::resource::container::{AttachedEndpoint, ContainerSpec};
+use crate::resource::container::{AttachedEndpoint, Container, ContainerSpec};
 use crate::resource::inspection::Inspection;
 use crate::resource::network::{Endpoint, NetworkMode};
 
@@ -24,7 +24,9 @@ pub(super) fn settings(inspection: &Inspection) -> Json {
                 let id = inspection.networks.get(name).map_or("", |network| network.id.as_str());
                 let end =
                     attached(name).map(|_| endpoint_id(id, &container.id)).unwrap_or_default();
-                networks.insert(name.to_owned(), network(endpoint, attached(name), (id, &end)));
+                let mut shape = network(endpoint, attached(name), (id, &end));
+                shape["Links"] = links(&container.spec);
+                networks.insert(name.to_owned(), shape);
             }
         }
         NetworkMode::None | NetworkMode::Host => {
@@ -39,7 +41,7 @@ pub(super) fn settings(inspection: &Inspection) -> Json {
     let top = address(first);
     json!({
         "Bridge": "",
-        "SandboxID": "",
+        "SandboxID": sandbox_id(container),
         "SandboxKey": container.status.pid.map(|pid| format!("/proc/{pid}/ns/net")).unwrap_or_default(),
         "Ports": ports(inspection),
         "HairpinMode": false,
@@ -57,6 +59,24 @@ pub(super) fn settings(inspection: &Inspection) -> Json {
         "MacAddress": first.map_or("", |it| it.mac.as_str()),
         "Networks": networks,
     })
+}
+
+/// The id of a container's own network namespace, from one start to the next; empty while it has
+/// none.
+fn sandbox_id(container: &Container) -> String {
+    let shared = matches!(container.spec.network, NetworkMode::Container(_));
+    let status = &container.status;
+    match status.started_at.filter(|_| status.state.is_active() && !shared) {
+        Some(started) => hex(&Sha256::digest(format!("{} {started}", container.id))),
+        None => String::new(),
+    }
+}
+
+/// Docker: others by their names, with what this container calls them.
+fn links(spec: &ContainerSpec) -> Json {
+    let links = spec.links.iter().map(|link| format!("{}:{}", link.target, link.alias));
+    let links: Vec<String> = links.collect();
+    if links.is_empty() { Json::Null } else { json!(links) }
 }
 
 /// The id of a container's end in a network: the same as long as both are.

@@ -5,7 +5,7 @@ use crate::base::{Bytes, PortRange, Protocol};
 use crate::cli::ui::tests::container;
 use crate::resource::Network;
 use crate::resource::container::{
-    AttachedEndpoint, BoundPort, ExposedPort, HealthStatus, PublishedPort, RestartPolicy,
+    AttachedEndpoint, BoundPort, ExposedPort, HealthStatus, Link, PublishedPort, RestartPolicy,
 };
 use crate::resource::inspection::{DiskUse, GeneratedFiles, LayerDirs};
 use crate::resource::network::{Endpoint, NetworkMode, NetworkSpec};
@@ -36,6 +36,7 @@ fn inspection() -> Inspection {
             labels: Default::default(),
         },
     }];
+    web.spec.links = vec![Link { target: "demo-db-1".to_owned(), alias: "db".to_owned() }];
     web.status.pid = Some(42);
     web.status.health = Some(Health { status: HealthStatus::Healthy, ..Health::default() });
     web.status.ports = vec![BoundPort {
@@ -64,6 +65,7 @@ fn inspection() -> Inspection {
         layers: LayerDirs { lowers: vec!["/b".into(), "/a".into()], ..LayerDirs::default() },
         masked: Vec::new(),
         read_only: Vec::new(),
+        commands: vec!["c0".repeat(32)],
         size: None,
     }
 }
@@ -128,6 +130,99 @@ fn the_object_has_dockers_fields() {
 }
 
 #[test]
+fn a_network_namespace_has_a_name_from_start_to_end() {
+    let mut inspection = inspection();
+    inspection.container.status.started_at = Some(Timestamp::UNIX_EPOCH);
+    let id = |inspection: &Inspection| {
+        let shape = shape(inspection);
+        shape["NetworkSettings"]["SandboxID"].as_str().unwrap().to_owned()
+    };
+    let first = id(&inspection);
+    assert_eq!((first.len(), id(&inspection)), (64, first.clone()));
+    inspection.container.status.started_at = Some(Timestamp::from_second(1).unwrap());
+    assert_ne!(id(&inspection), first);
+    inspection.container.status.state = State::Exited;
+    assert_eq!(id(&inspection), "");
+}
+
+/// Docker's fields (API 1.50), a line each: its path, with `[]` for the items of a list, `*` for
+/// names that anybody chose and `?` behind one that may be missing; then the types it may have.
+const DOCKER: &str = include_str!("docker.shape");
+
+/// Objects whose fields are names that anybody chose.
+const FREE: [&str; 12] = [
+    "Config.ExposedPorts",
+    "Config.Labels",
+    "Config.Volumes",
+    "GraphDriver.Data",
+    "HostConfig.Annotations",
+    "HostConfig.LogConfig.Config",
+    "HostConfig.PortBindings",
+    "HostConfig.StorageOpt",
+    "HostConfig.Sysctls",
+    "HostConfig.Tmpfs",
+    "NetworkSettings.Networks",
+    "NetworkSettings.Ports",
+];
+
+fn word(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "text",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+/// Every path below `value`, with the types found there.
+fn paths(value: &Json, path: &str, found: &mut Vec<(String, &'static str)>) {
+    found.push((path.to_owned(), word(value)));
+    match value {
+        Json::Array(items) => {
+            items.iter().for_each(|item| paths(item, &format!("{path}[]"), found));
+        }
+        Json::Object(fields) => {
+            for (name, value) in fields {
+                let name = if FREE.contains(&path) { "*" } else { name };
+                let dot = if path.is_empty() { "" } else { "." };
+                paths(value, &format!("{path}{dot}{name}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_dockers_in_name_and_type_and_none_is_missing() {
+    let mut recorded = std::collections::BTreeMap::new();
+    for line in DOCKER.lines() {
+        let (path, types) = line.split_once(' ').unwrap();
+        let types: Vec<&str> = types.split(' ').collect();
+        recorded.insert(path.trim_end_matches('?'), (types, path.ends_with('?')));
+    }
+    let mut stopped = inspection();
+    stopped.container.status = Status::default();
+    stopped.container.spec.network = NetworkMode::None;
+    for inspection in [inspection(), stopped] {
+        let mut found = Vec::new();
+        paths(&shape(&inspection), "", &mut found);
+        for (path, kind) in found.iter().filter(|(path, _)| !path.is_empty()) {
+            let known = recorded.get(path.as_str());
+            assert!(known.is_some_and(|(types, _)| types.contains(kind)), "{path}: {kind}");
+        }
+        let has =
+            |path: &str, kind: &str| found.iter().any(|(it, other)| it == path && *other == kind);
+        for (path, (_, optional)) in &recorded {
+            let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
+            let due = !optional && !path.ends_with(['*', ']']) && has(parent, "object");
+            assert!(!due || found.iter().any(|(it, _)| it == path), "{path} is missing");
+        }
+    }
+}
+
+#[test]
 fn the_program_is_split_as_it_was_given() {
     let shape = shape(&inspection());
     assert_eq!(shape["Args"], json!(["nginx", "-g"]));
@@ -161,6 +256,8 @@ fn networks_ports_and_mounts_are_those_it_really_has() {
     let endpoint = &network["Networks"]["demo_default"];
     assert_eq!(endpoint["IPAddress"], "172.18.0.2");
     assert_eq!(endpoint["NetworkID"], "ab".repeat(32));
+    assert_eq!(endpoint["Links"], json!(["demo-db-1:db"]));
+    assert_eq!(shape["ExecIDs"], json!(["c0".repeat(32)]));
     assert_eq!(
         shape["Mounts"],
         json!([{
