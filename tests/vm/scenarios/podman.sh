@@ -16,6 +16,6 @@ for manager in cgroupfs systemd; do
     says "$manager: pause" one "$podman pause one"
     says "$manager: unpause" one "$podman unpause one"
     contains "$manager: stats" one "$podman stats --no-stream --format '{{.Name}} {{.PIDs}}' one"
-    says "$manager: rm" '' "$podman rm -f -t 1 one > /dev/null"
+    says "$manager: rm" '' "$podman rm -f -t 1 one > /dev/null 2>&1"
     says "$manager: nothing is left" '' "systemctl list-units --no-legend --all 'libpod-*' | grep -v conmon || true"
 done
