@@ -251,6 +251,9 @@ pub struct StopOptions {
     pub grace: Option<Duration>,
     /// First signal; `None`: the container's own.
     pub signal: Option<String>,
+    /// The machine goes down: a boot starts it again, if its restart policy says so. Then time and
+    /// signal are the container's own.
+    pub until_boot: bool,
 }
 
 /// How a container is removed.

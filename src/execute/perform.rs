@@ -58,7 +58,7 @@ impl<E: Engine> Shared<'_, E> {
                 Ok(())
             }
             Action::StopContainer { grace, .. } => {
-                let options = StopOptions { grace: *grace, signal: None };
+                let options = StopOptions { grace: *grace, ..StopOptions::default() };
                 let begun = Instant::now();
                 engine.stop_container(&id, &options).await?;
                 self.look_for_deafness(&id, &container.name, begun.elapsed()).await;

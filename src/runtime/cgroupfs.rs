@@ -27,26 +27,37 @@ pub fn mount(
 ) -> Result<()> {
     let attributes = options.attributes.set | options.recursive.set;
     let mounted = match cgroup.hierarchies().as_slice() {
-        [(_, _, true)] => unified(root, target, attributes),
+        [(_, _, true)] => unified(root, target, attributes, groups),
         several => separate(root, target, attributes, several, groups),
     };
     mounted.context(|| format!("cannot mount control groups on {}", target.display()))
 }
 
-/// Takes the group's own directories of v1, for a container that is in the host's cgroup namespace:
-/// a file system of its own would show everybody's groups.
+/// Takes what a container that is in the host's cgroup namespace sees (runc: the same): of v1 the
+/// group's own directories, of the unified hierarchy alone everything.
+///
+/// A file system of its own would show everybody's groups of v1. Of v2 it would take options such
+/// as `nsdelegate` from the host's mount, and users of a namespace may not mount one.
 ///
 /// # Errors
 /// A hierarchy is no longer mounted.
 pub fn take(cgroup: &Cgroup) -> Result<Vec<OwnedFd>> {
     let take = |path: &Path| mount::copy(rustix::fs::CWD, path, false);
-    let taken: io::Result<Vec<OwnedFd>> = cgroup.directories().map(take).collect();
+    let taken: io::Result<Vec<OwnedFd>> = match cgroup.unified_mount() {
+        Some(whole) => take(whole).map(|taken| vec![taken]),
+        None => cgroup.directories().map(take).collect(),
+    };
     taken.context(|| "cannot take the control group's directories".to_owned())
 }
 
-fn unified(root: &Root, target: &Path, attributes: u64) -> io::Result<()> {
-    let made = FileSystem::new("cgroup2")?.mount(attributes)?;
-    mount::attach(made.as_fd(), root.make(target, Make::Directory)?.as_fd())
+fn unified(root: &Root, target: &Path, attributes: u64, taken: &[OwnedFd]) -> io::Result<()> {
+    let target = root.make(target, Make::Directory)?;
+    let Some(taken) = taken.first() else {
+        let made = FileSystem::new("cgroup2")?.mount(attributes)?;
+        return mount::attach(made.as_fd(), target.as_fd());
+    };
+    mount::change(taken.as_fd(), false, Attributes::set(attributes))?;
+    mount::attach(taken.as_fd(), target.as_fd())
 }
 
 /// A directory for each hierarchy, in a tmpfs.

@@ -25,7 +25,7 @@ pub fn mount(root: &Root, contents: &[Content]) -> Result<()> {
         put(root, &store, index, content)
             .context(|| format!("cannot put a file on {}", content.target.display()))?;
     }
-    hide_store(&store).context(|| "cannot detach the tmpfs for secrets".to_owned())
+    mount::detach(store.as_fd()).context(|| "cannot detach the tmpfs for secrets".to_owned())
 }
 
 /// A tmpfs, attached over the root directory while files of it are mounted elsewhere: before
@@ -72,10 +72,4 @@ fn put(root: &Root, store: &OwnedFd, index: usize, content: &Content) -> io::Res
     mount::change(one.as_fd(), false, Attributes::set(libc::MOUNT_ATTR_RDONLY))?;
     let target = root.make(&Path::new("/").join(&content.target), Make::File)?;
     mount::attach(one.as_fd(), target.as_fd())
-}
-
-fn hide_store(store: &OwnedFd) -> io::Result<()> {
-    rustix::process::fchdir(store)?;
-    rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH)?;
-    Ok(rustix::process::chdir("/")?)
 }

@@ -1,10 +1,12 @@
 //! Executing a program in a container that runs.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
 use oci_spec::runtime::ExecCPUAffinity;
+use rustix::process::Pid;
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use crate::base::{Context, Result};
@@ -80,7 +82,12 @@ pub fn exec(
     };
     let child = Child { bundle, own_users: other.users, state: None, gated: false };
     let back = Away::go(|| move_into_thread_name_spaces(init, ThreadNameSpaceType::PROCESS_ID))?;
-    let cloned = process::clone(0, doors.directory.as_ref().map(AsFd::as_fd));
+    let mut cloned = process::clone(0, doors.directory.as_ref().map(AsFd::as_fd));
+    if matches!(&cloned, Err(error) if error.kind() == ErrorKind::ResourceBusy)
+        && let Some(below) = other.pid.and_then(|pid| cgroup.group_of(pid))
+    {
+        cloned = process::clone(0, Some(below.as_fd()));
+    }
     match cloned.context(|| "cannot make a process".to_owned())? {
         Fork::Child => {
             let later = Later { init, other_users: other.users, other_time: other.time };
@@ -94,8 +101,11 @@ pub fn exec(
     }
 }
 
-/// Which namespaces of a process are not ours, of those that cannot be joined when they are.
+/// A process, and which of its namespaces are not ours, of those that cannot be joined when they
+/// are.
 struct Other {
+    /// As this process sees it.
+    pid: Option<Pid>,
     users: bool,
     time: bool,
 }
@@ -104,13 +114,14 @@ impl Other {
     fn of(init: BorrowedFd<'_>) -> Other {
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", init.as_raw_fd()));
         let pid = info.ok().and_then(|text| {
-            text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse::<u32>().ok())
+            text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse::<i32>().ok())
         });
+        let pid = pid.and_then(Pid::from_raw);
         let differs = |name: &str| {
             let theirs = pid.and_then(|pid| fs::read_link(format!("/proc/{pid}/ns/{name}")).ok());
             theirs.is_some() && theirs != fs::read_link(format!("/proc/self/ns/{name}")).ok()
         };
-        Other { users: differs("user"), time: differs("time") }
+        Other { pid, users: differs("user"), time: differs("time") }
     }
 }
 

@@ -178,7 +178,7 @@ impl First<'_> {
         let usual = if self.namespaces.has_own_users() { dev::usual_host_nodes() } else { vec![] };
         let root = match self.taken.root.take() {
             Some(root) => root,
-            None => rootfs::make(&self.bundle.rootfs)?,
+            None => rootfs::make_alone(&self.bundle.rootfs)?,
         };
         let failed = || "cannot enter the root file system".to_owned();
         let entrance = self.entrance();

@@ -2,17 +2,30 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 
 use oci_spec::runtime::Process;
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Mode, OFlags};
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::sys::mount::FileSystem;
 
 /// What is written right before `execve`, and where.
 #[derive(Debug)]
-pub struct Labels(Vec<(File, String)>);
+pub struct Labels {
+    labels: Vec<Label>,
+    /// `None`: there are no labels.
+    proc: Option<OwnedFd>,
+}
+
+#[derive(Debug)]
+struct Label {
+    /// The first of these that exists.
+    files: &'static [&'static str],
+    text: String,
+    /// What it means when the kernel does not know it.
+    missing: String,
+}
 
 /// Fails when a profile is asked for that this machine has no security module for.
 ///
@@ -48,49 +61,53 @@ fn wanted(label: &Option<String>) -> Option<&str> {
 }
 
 impl Labels {
-    /// Opens what has to be written to, through a procfs that nobody in the container has touched
+    /// Makes ready what is needed: a procfs that nobody in the container has touched
     /// (CVE-2025-52881).
     ///
     /// # Errors
     /// There is no procfs to be had.
     pub fn open(process: &Process) -> Result<Labels> {
-        let apparmor = wanted(process.apparmor_profile());
-        let selinux = wanted(process.selinux_label());
-        let mut labels = Vec::new();
-        if apparmor.is_none() && selinux.is_none() {
-            return Ok(Labels(labels));
+        let apparmor = wanted(process.apparmor_profile()).map(|profile| Label {
+            // The second is that of kernels before 5.8.
+            files: &["thread-self/attr/apparmor/exec", "thread-self/attr/exec"],
+            text: format!("exec {profile}"),
+            missing: format!("the AppArmor profile `{profile}` is not loaded"),
+        });
+        let selinux = wanted(process.selinux_label()).map(|label| Label {
+            files: &["thread-self/attr/exec"],
+            text: label.to_owned(),
+            missing: format!("there is no SELinux label `{label}`"),
+        });
+        let labels: Vec<Label> = apparmor.into_iter().chain(selinux).collect();
+        if labels.is_empty() {
+            return Ok(Labels { labels, proc: None });
         }
         let proc = FileSystem::new("proc").and_then(|proc| proc.mount(0));
         let proc = proc.context(|| "cannot mount proc".to_owned())?;
-        let open = |path: &str| -> io::Result<File> {
-            let how = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV;
-            let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-            Ok(openat2(proc.as_fd(), path, flags, Mode::empty(), how)?.into())
-        };
-        if let Some(profile) = apparmor {
-            let file =
-                open("thread-self/attr/apparmor/exec").or_else(|_| open("thread-self/attr/exec"));
-            let file = file.context(|| "cannot set the AppArmor profile".to_owned())?;
-            labels.push((file, format!("exec {profile}")));
-        }
-        if let Some(label) = selinux {
-            let file = open("thread-self/attr/exec");
-            labels.push((
-                file.context(|| "cannot set the SELinux label".to_owned())?,
-                label.to_owned(),
-            ));
-        }
-        Ok(Labels(labels))
+        Ok(Labels { labels, proc: Some(proc) })
     }
 
     /// Makes them those of the next `execve`.
     ///
+    /// Nothing may change the process's credentials between the opening of such a file and
+    /// writing to it (Linux 5.13), so it is opened here.
+    ///
     /// # Errors
     /// The profile is not loaded, or may not be changed to.
     pub fn set(&self) -> Result<()> {
-        for (file, label) in &self.0 {
-            let mut file = file;
-            file.write_all(label.as_bytes()).context(|| format!("cannot apply `{label}`"))?;
+        let Some(proc) = &self.proc else { return Ok(()) };
+        for label in &self.labels {
+            let open = |path: &&str| {
+                rustix::fs::openat(proc, *path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+            };
+            let mut file = match label.files.iter().find_map(|path| open(path).ok()) {
+                Some(file) => File::from(file),
+                None => return Err(Error::other(format!("cannot apply `{}`", label.text))),
+            };
+            file.write_all(label.text.as_bytes()).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => Error::new(Kind::NotFound, label.missing.as_str()),
+                _ => Error::other(format!("cannot apply `{}`", label.text)).with_source(error),
+            })?;
         }
         Ok(())
     }

@@ -10,12 +10,14 @@ use rustix::fs::{CWD, Mode, OFlags};
 use crate::base::{Context, Error, Kind, Result};
 use crate::sys::mount::{self, Attributes, FileSystem};
 
+use super::bundle::Rootfs;
 use super::cgroup::Cgroup;
 use super::copyup;
 use super::idmap::{self, Mappings};
 use super::namespaces::Namespaces;
 use super::options::Options;
 use super::root::{Make, Root, is_directory};
+use super::rootfs;
 
 /// `PROC_SUPER_MAGIC` of `linux/magic.h`.
 pub const PROC_MAGIC: u64 = 0x9fa0;
@@ -114,8 +116,11 @@ fn prepare_one(mount: &Mount, taken: Option<OwnedFd>) -> Result<Prepared> {
     } else if kind == "cgroup" || kind == "cgroup2" {
         None
     } else {
-        let made = file_system(&kind, &source, &options);
-        Some(made.context(|| format!("cannot mount {kind} on {}", target.display()))?)
+        let failed = || format!("cannot mount {kind} on {}", target.display());
+        Some(match options.data.iter().any(|(key, _)| key == "lowerdir+") {
+            true => layers(&options).context(failed)?,
+            false => file_system(&kind, &source, &options).context(failed)?,
+        })
     };
     let kind = if bind { "bind".to_owned() } else { kind };
     Ok(Prepared { target, kind, options, mount: made, settled, source })
@@ -163,19 +168,26 @@ fn file_system(kind: &str, source: &Path, options: &Options) -> io::Result<Owned
             None => system.flag(key)?,
         }
     }
-    let made = system.mount(initial(kind, options))?;
+    with_propagation(system.mount(initial(kind, options))?, options)
+}
+
+/// The layers of an image, which not every kernel takes one by one.
+fn layers(options: &Options) -> Result<OwnedFd> {
+    let lowers = options.data.iter().filter(|(key, _)| key == "lowerdir+");
+    let lowers = lowers.filter_map(|(_, value)| value.as_ref().map(PathBuf::from)).collect();
+    let made = rootfs::make(&Rootfs::Overlay { lowers, upper: None, work: None, volatile: false })?;
+    let attributes = Attributes::set(options.attributes.set | options.recursive.set);
+    let changed = mount::change(made.as_fd(), false, attributes);
+    let settled = changed.and_then(|()| with_propagation(made, options));
+    settled.context(|| "cannot mount the image's layers".to_owned())
+}
+
+fn with_propagation(made: OwnedFd, options: &Options) -> io::Result<OwnedFd> {
     if options.propagation != 0 {
         let propagation = Attributes { propagation: options.propagation, ..Attributes::default() };
         mount::change(made.as_fd(), false, propagation)?;
     }
-    match &options.subpath {
-        None => Ok(made),
-        // Of a mount that is not attached: since Linux 6.15.
-        Some(subpath) => {
-            let root = Root::new(made);
-            mount::copy(root.open(subpath, OFlags::PATH)?.as_fd(), "", false)
-        }
-    }
+    Ok(made)
 }
 
 /// Attaches all of `prepared` inside `root`, in order; missing mount points are made.
@@ -196,8 +208,10 @@ pub fn attach(
         let fills = fill.contains(&one.target) || one.options.copy_up;
         // What the image does not have leaves the volume as it is.
         let fills = fills && root.open(&one.target, OFlags::PATH).is_ok();
-        let target = one.target(root)?;
-        match &one.mount {
+        let part = one.part(root)?;
+        let source = part.as_ref().or(one.mount.as_ref());
+        let target = one.target(root, source)?;
+        match source {
             Some(source) => {
                 if fills {
                     copyup::fill(source.as_fd(), target.as_fd()).context(|| {
@@ -241,7 +255,7 @@ pub fn lock(prepared: &[Prepared]) -> Result<()> {
 pub fn attach_binds(root: &Root, prepared: &[Prepared]) -> Result<()> {
     for one in prepared {
         if let Some(source) = &one.mount {
-            one.attach(source.as_fd(), one.target(root)?.as_fd())?;
+            one.attach(source.as_fd(), one.target(root, Some(source))?.as_fd())?;
         }
     }
     Ok(())
@@ -262,16 +276,37 @@ pub fn has(prepared: &[Prepared], target: &str) -> bool {
 
 impl Prepared {
     /// The detached mount, its attributes not set yet; `None`: control groups, which are several.
-    #[must_use]
-    pub fn into_mount(self) -> Option<OwnedFd> {
-        self.mount
+    /// `root` is attached in this mount namespace.
+    ///
+    /// # Errors
+    /// The part of it that is wanted does not exist.
+    pub fn into_mount(self, root: &Root) -> Result<Option<OwnedFd>> {
+        Ok(self.part(root)?.or(self.mount))
     }
 
-    /// The place it is attached to.
-    fn target(&self, root: &Root) -> Result<OwnedFd> {
+    /// The directory or file of a new file system that alone is wanted.
+    ///
+    /// A mount that is not attached cannot be copied (before Linux 6.15), so it is over the root
+    /// for a moment, which nobody else looks at.
+    fn part(&self, root: &Root) -> Result<Option<OwnedFd>> {
+        let (Some(subpath), Some(whole), false) =
+            (&self.options.subpath, &self.mount, self.kind == "bind")
+        else {
+            return Ok(None);
+        };
+        let failed = || format!("cannot mount {} on {}", subpath.display(), self.target.display());
+        mount::attach(whole.as_fd(), root.as_fd()).context(failed)?;
+        let found = whole.try_clone().and_then(|it| Root::new(it).open(subpath, OFlags::PATH));
+        let copied = found.and_then(|found| mount::copy(found.as_fd(), "", false));
+        mount::detach(whole.as_fd()).context(failed)?;
+        copied.map(Some).context(failed)
+    }
+
+    /// The place where `source` is attached.
+    fn target(&self, root: &Root, source: Option<&OwnedFd>) -> Result<OwnedFd> {
         let failed = || format!("cannot make mount point {}", self.target.display());
         let own = ["/proc", "/sys", "/dev"].map(Path::new).contains(&self.target.as_path());
-        let make = match &self.mount {
+        let make = match source {
             Some(source) if !is_directory(source).context(failed)? => Make::File,
             _ => Make::Directory,
         };

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -18,6 +18,21 @@ use super::options;
 /// # Errors
 /// A layer is missing, or the kernel refuses the overlay.
 pub fn make(rootfs: &Rootfs) -> Result<OwnedFd> {
+    make_from(rootfs, in_namespace_of_thread)
+}
+
+/// As [`make`], for a process that is alone in its mount namespace, which changes for it.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_alone(rootfs: &Rootfs) -> Result<OwnedFd> {
+    make_from(rootfs, in_one_string)
+}
+
+/// Makes an overlay of [`Layers`] where the kernel cannot do it without a place.
+type Otherwise = fn(&Layers<'_>) -> io::Result<OwnedFd>;
+
+fn make_from(rootfs: &Rootfs, otherwise: Otherwise) -> Result<OwnedFd> {
     match rootfs {
         Rootfs::Directory { path } => {
             let copied = mount::copy(CWD, path, true);
@@ -29,19 +44,25 @@ pub fn make(rootfs: &Rootfs) -> Result<OwnedFd> {
         }
         Rootfs::Overlay { lowers, upper, work, volatile } => {
             let writable = upper.as_deref().zip(work.as_deref());
-            overlay(lowers, writable, *volatile)
+            overlay(&Layers { lowers, writable, volatile: *volatile }, otherwise)
         }
     }
 }
 
-fn overlay(
-    lowers: &[PathBuf],
-    writable: Option<(&Path, &Path)>,
+/// What an overlay is made of.
+struct Layers<'a> {
+    /// The topmost first.
+    lowers: &'a [PathBuf],
+    /// Upper and work directory.
+    writable: Option<(&'a Path, &'a Path)>,
     volatile: bool,
-) -> Result<OwnedFd> {
+}
+
+fn overlay(layers: &Layers<'_>, otherwise: Otherwise) -> Result<OwnedFd> {
+    let Layers { lowers, writable, volatile } = *layers;
     if let ([only], None) = (lowers, writable) {
         // Overlay wants two layers to be read-only.
-        return make(&Rootfs::Directory { path: only.clone() });
+        return make_from(&Rootfs::Directory { path: only.clone() }, otherwise);
     }
     if lowers.is_empty() {
         return Err(Error::new(Kind::Invalid, "an image without layers cannot be a root"));
@@ -49,13 +70,10 @@ fn overlay(
     if let (true, Some((_, work))) = (volatile, writable) {
         forgive_last_time(work);
     }
-    match layered(lowers, writable, volatile) {
-        Ok(root) => Ok(root),
+    match layered(layers) {
         // Before Linux 6.5 there is no way to add one layer after the other.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            in_one_string(lowers, writable, volatile)
-        }
-        Err(error) => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => otherwise(layers),
+        result => result,
     }
     .context(|| "cannot mount the image's layers".to_owned())
 }
@@ -68,54 +86,64 @@ fn forgive_last_time(work: &Path) {
     let _ = std::fs::remove_file(mark.join("dirty")).and_then(|()| std::fs::remove_dir(mark));
 }
 
-fn layered(
-    lowers: &[PathBuf],
-    writable: Option<(&Path, &Path)>,
-    volatile: bool,
-) -> io::Result<OwnedFd> {
+fn layered(layers: &Layers<'_>) -> io::Result<OwnedFd> {
     let overlay = FileSystem::new("overlay")?;
-    for lower in lowers {
+    for lower in layers.lowers {
         overlay.set("lowerdir+", lower)?;
     }
-    if let Some((upper, work)) = writable {
+    if let Some((upper, work)) = layers.writable {
         overlay.set("upperdir", upper)?;
         overlay.set("workdir", work)?;
-        if volatile {
+        if layers.volatile {
             overlay.flag("volatile")?;
         }
     }
     overlay.mount(0)
 }
 
+/// As [`in_one_string`], on a thread with a mount namespace of its own, which ends with it: what
+/// other threads and processes see stays as it is.
+fn in_namespace_of_thread(layers: &Layers<'_>) -> io::Result<OwnedFd> {
+    let made = std::thread::scope(|scope| {
+        let work = || mount::leave_namespace().and_then(|()| in_one_string(layers));
+        let thread = std::thread::Builder::new().name("overlay".to_owned());
+        thread.spawn_scoped(scope, work).map(std::thread::ScopedJoinHandle::join)
+    })?;
+    made.unwrap_or_else(|_| Err(io::Error::other("the thread that mounts ended early")))
+}
+
 /// By one option string of at most a page: layers are named by descriptor, to be short and to
-/// need no escaping. Mounted over the writable layer's parent, in this mount namespace only.
-fn in_one_string(
-    lowers: &[PathBuf],
-    writable: Option<(&Path, &Path)>,
-    volatile: bool,
-) -> io::Result<OwnedFd> {
+/// need no escaping. Mounted over a directory for a moment, in a mount namespace that nobody else
+/// is in.
+fn in_one_string(layers: &Layers<'_>) -> io::Result<OwnedFd> {
     let open = |path: &Path| {
         rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .map_err(io::Error::from)
     };
-    let name = |fd: &OwnedFd| format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(fd));
-    let opened = lowers.iter().map(|lower| open(lower)).collect::<io::Result<Vec<OwnedFd>>>()?;
-    let mut options = format!("lowerdir={}", opened.iter().map(name).collect::<Vec<_>>().join(":"));
+    let name = |fd: &OwnedFd| format!("/proc/thread-self/fd/{}", fd.as_raw_fd());
+    let lowers = layers.lowers.iter().map(|lower| open(lower));
+    let lowers = lowers.collect::<io::Result<Vec<OwnedFd>>>()?;
+    let mut options = format!("lowerdir={}", lowers.iter().map(name).collect::<Vec<_>>().join(":"));
     let mut kept = Vec::new();
-    if let Some((upper, work)) = writable {
+    if let Some((upper, work)) = layers.writable {
         kept = vec![open(upper)?, open(work)?];
         options.push_str(&format!(",upperdir={},workdir={}", name(&kept[0]), name(&kept[1])));
-        if volatile {
+        if layers.volatile {
             options.push_str(",volatile");
         }
     }
-    let over = lowers.first().and_then(|lower| lower.parent()).unwrap_or(Path::new("/"));
-    let over = CString::new(over.as_os_str().as_encoded_bytes())?;
+    let over = layers.lowers.first().map_or(c"/".to_owned(), |lower| {
+        CString::new(lower.as_os_str().as_encoded_bytes()).unwrap_or_default()
+    });
     // Nothing of this may reach the host's mount table.
     mount::change_all_propagation(libc::MS_SLAVE)?;
     mount::classic("overlay", &over, "overlay", 0, &CString::new(options)?)?;
     drop(kept);
-    mount::copy(CWD, over.as_c_str(), false)
+    let copied = mount::copy(CWD, over.as_c_str(), false);
+    // What comes next finds the layer itself again.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    mount::detach(rustix::fs::open(&over, flags, Mode::empty())?.as_fd())?;
+    copied
 }
 
 /// How a container gets its root directory.

@@ -169,6 +169,7 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
         gate: alone.gate,
         kept: alone.kept,
     };
+    setup.cgroup.clear()?;
     let doors = setup.cgroup.doors()?;
     let (ours, theirs) = Channel::pair().context(|| "cannot make a channel".to_owned())?;
     // Users of the container's own may neither be worse than nor limit less than ours: what

@@ -9,7 +9,7 @@
 //! | `Status` | one `Reply::Status`, end |
 //! | `Commands` | one `Reply::Commands`, end |
 //! | `Watch` | `Reply::Status` now and on each change, `Reply::Output` when log records were written; end when the shim ends |
-//! | `Stop`, `Kill`, `Pause`, `Resume`, `Update`, `Connect`, `Disconnect`, `Resize` | `Reply::Done` when it is done, end |
+//! | `Stop`, `Terminate`, `Kill`, `Pause`, `Resume`, `Update`, `Connect`, `Disconnect`, `Resize` | `Reply::Done` when it is done, end |
 //! | `Exec` | `Reply::Started` (with the terminal's master), later `Reply::Exited`, end |
 //! | `Attach` | [`Frame`]s in both directions |
 //!
@@ -45,6 +45,9 @@ pub enum Request {
         /// Milliseconds before it is killed; `None`: the container's own; negative: never.
         grace_ms: Option<i64>,
     },
+    /// End the container because the machine goes down, as the shim does that is sent SIGTERM: a
+    /// boot starts it again, if its restart policy says so.
+    Terminate,
     /// Send a signal to the container's first process. It counts as stopped by hand (Docker).
     Kill {
         /// Signal by name.

@@ -299,11 +299,12 @@ impl Shim {
             self.peers.tell_output(&self.poller);
         }
         let oom = self.payload.end_run();
+        // First of all it is written: `run` that has ended may be followed by `rm` at once.
+        self.apply(Event::Exited(Exit { code, oom }));
         // Who is attached to a container that removes itself hears of its end once it is gone.
         if !self.spec.auto_remove {
             self.peers.end_attached(code, &self.poller);
         }
-        self.apply(Event::Exited(Exit { code, oom }));
     }
 
     fn on_alarms(&mut self) {

@@ -59,6 +59,10 @@ impl Shim {
                 Ok(())
             }
             Request::Stop { signal, grace_ms } => self.stop(id, signal, grace_ms),
+            Request::Terminate => {
+                self.end(id, Event::Terminate);
+                Ok(())
+            }
             Request::Kill { signal } => self.kill(id, signal),
             Request::Pause => self.pause(id, true),
             Request::Resume => self.pause(id, false),
@@ -83,7 +87,6 @@ impl Shim {
         }
     }
 
-    /// Answered when the container is gone.
     fn stop(&mut self, id: u32, signal: Option<String>, grace_ms: Option<i64>) -> Result<()> {
         if let Some(signal) = &signal {
             launch::signal_number(signal)?;
@@ -93,11 +96,16 @@ impl Shim {
             Some(millis) => u64::try_from(millis)
                 .map_or(Grace::Endless, |millis| Grace::Of(Duration::from_millis(millis))),
         };
+        self.end(id, Event::Stop(StopRequest { signal, grace }));
+        Ok(())
+    }
+
+    /// Answered when the container is gone.
+    fn end(&mut self, id: u32, why: Event) {
         self.peers.set_role(id, Role::Waiter);
         self.stoppers.push(id);
         self.announcer.stopping();
-        self.apply(Event::Stop(StopRequest { signal, grace }));
-        Ok(())
+        self.apply(why);
     }
 
     /// Docker: SIGKILL is waited for, other signals are only sent.

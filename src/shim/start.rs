@@ -12,7 +12,9 @@ use rustix::fs::{FileType, Mode};
 use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::{State, Status};
+use crate::runtime::Cgroup;
 use crate::state::{self, ContainerDir, Durability, Lock};
+use crate::sys::process::{self, Fork};
 
 use super::announce::Announcer;
 use super::launch::{self, Payload};
@@ -37,14 +39,29 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub fn main(arguments: &[OsString]) -> ExitCode {
     let [data, run] = arguments else { return ExitCode::from(125) };
     let dir = ContainerDir::new(PathBuf::from(data), PathBuf::from(run));
-    // The caller waits for this process only: the shim goes on as a session of its own, whose
-    // parent is whoever reaps orphans.
-    if nix::unistd::daemon(false, true).is_err() {
-        return ExitCode::FAILURE;
-    }
-    match live(&dir) {
+    match go_alone().and_then(|()| live(&dir)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// The caller waits for this process only: the shim goes on as a session of its own, whose parent
+/// is whoever reaps orphans, out of reach of what ends the caller's session.
+fn go_alone() -> Result<()> {
+    let failed = || "cannot make a process".to_owned();
+    // Where it cannot be had, the caller's group does, as long as its session lasts.
+    let group = Cgroup::apart().ok().flatten();
+    let apart = process::clone(0, group.as_ref().map(AsFd::as_fd));
+    let forked = match (apart, group) {
+        (Err(_), Some(_)) => process::clone(0, None),
+        (forked, _) => forked,
+    };
+    match forked.context(failed)? {
+        Fork::Parent { .. } => process::exit(0),
+        Fork::Child => {
+            let alone = rustix::process::setsid().and_then(|_| rustix::process::chdir("/"));
+            alone.map_err(std::io::Error::from).context(failed)
+        }
     }
 }
 

@@ -222,6 +222,18 @@ pub fn classic(
     Ok(rustix::mount::mount(source, target, kind, flags, Some(data.as_c_str()))?)
 }
 
+/// Detaches `mount`, with everything below it; who uses it goes on to. The working directory is
+/// the root directory after it.
+///
+/// # Errors
+/// `EINVAL` when it is not attached.
+pub fn detach(mount: BorrowedFd<'_>) -> io::Result<()> {
+    rustix::process::fchdir(mount)?;
+    let detached = rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH);
+    rustix::process::chdir("/")?;
+    Ok(detached?)
+}
+
 /// Makes the mount `root` (which is attached somewhere in this namespace) the root directory, and
 /// detaches the old one with everything below it.
 ///

@@ -25,7 +25,7 @@ pub enum Fork {
 }
 
 /// Clones the calling process into new namespaces (`CLONE_NEW*` in `flags`), and into the cgroup
-/// v2 directory `cgroup` if there is one. The child dies or executes; it shares nothing.
+/// v2 directory `cgroup` if there is one. The child shares nothing.
 ///
 /// Call it with one thread alive: the child is a copy of the calling thread only, so a lock that
 /// another thread held would stay locked in it forever.

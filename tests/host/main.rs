@@ -13,6 +13,8 @@ mod build_contexts;
 mod build_keys;
 mod build_language;
 mod build_network;
+#[path = "../support/cgroup.rs"]
+mod cgroup;
 mod changes;
 mod connect;
 mod container;

@@ -168,7 +168,8 @@ impl Drop for World {
         // Containers have other namespaces than the holder; their shims' children die by cgroup.
         for name in list(&self.path().join("data/containers")) {
             let script = format!(
-                "for d in /sys/fs/cgroup/*/compose/{name}; do cat $d/cgroup.procs; done 2>/dev/null"
+                "cd /sys/fs/cgroup; \
+                 cat compose/{name}/cgroup.procs */compose/{name}/cgroup.procs 2>/dev/null"
             );
             let found = Command::new("sh").args(["-c", &script]).output().unwrap();
             let pids = String::from_utf8_lossy(&found.stdout).into_owned();

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::cgroup::{directories, either, unified};
 use crate::world::{World, eventually};
 
 #[test]
@@ -35,8 +36,8 @@ fn the_process_is_as_the_configuration_says() {
 #[test]
 fn limits_hold_in_the_group_that_is_named() {
     let mut world = World::sh("sleep 1000");
-    let path = format!("/compose-oci-test/{}/deep", world.id());
-    world.config["linux"]["cgroupsPath"] = json!(path);
+    let path = format!("compose-oci-test/{}/deep", world.id());
+    world.config["linux"]["cgroupsPath"] = json!(format!("/{path}"));
     world.config["linux"]["resources"] = json!({
         "memory": {"limit": 67_108_864, "swap": 67_108_864, "reservation": 0, "swappiness": 10},
         "cpu": {"shares": 512, "quota": 20000, "period": 50000, "cpus": "0"},
@@ -46,23 +47,37 @@ fn limits_hold_in_the_group_that_is_named() {
     });
     world.create_and_start();
     let read = |file: &str| {
-        let (controller, _) = file.split_once('.').unwrap();
-        fs::read_to_string(format!("/sys/fs/cgroup/{controller}{path}/{file}")).unwrap()
+        let mut files = directories(&path).into_iter().map(|directory| directory.join(file));
+        let file = files.find(|path| path.exists()).expect("a file of the group");
+        fs::read_to_string(file).unwrap().trim().to_owned()
     };
-    assert_eq!(read("memory.limit_in_bytes").trim(), "67108864");
-    assert_eq!(read("pids.max").trim(), "55");
-    assert_eq!((read("cpu.shares").trim(), read("cpu.cfs_quota_us").trim()), ("512", "20000"));
-    assert_eq!(read("cpuset.cpus").trim(), "0");
-    assert_eq!(read("pids.max").trim(), "55");
-    let list = read("devices.list");
-    assert!(list.contains("c 1:3 rwm") && !list.contains('a'), "{list}");
+    for (file, value) in either(
+        &[
+            ("memory.limit_in_bytes", "67108864"),
+            ("memory.memsw.limit_in_bytes", "67108864"),
+            ("cpu.shares", "512"),
+            ("cpu.cfs_quota_us", "20000"),
+        ][..],
+        &[
+            ("memory.max", "67108864"),
+            ("memory.swap.max", "0"),
+            ("cpu.weight", "20"),
+            ("cpu.max", "20000 50000"),
+        ],
+    ) {
+        assert_eq!(read(file), *value, "{file}");
+    }
+    assert_eq!((read("pids.max").as_str(), read("cpuset.cpus").as_str()), ("55", "0"));
+    if !unified() {
+        let list = read("devices.list");
+        assert!(list.contains("c 1:3 rwm") && !list.contains('a'), "{list}");
+    }
     world.oci(&["delete", "--force", &world.id()]);
-    assert!(!fs::exists(format!("/sys/fs/cgroup/pids{path}")).unwrap());
-    let parent = format!("/sys/fs/cgroup/pids/compose-oci-test/{}", world.id());
-    assert!(fs::exists(&parent).unwrap(), "groups above may be others'");
-    for controller in fs::read_dir("/sys/fs/cgroup").unwrap() {
-        let above = controller.unwrap().path().join("compose-oci-test");
-        let _ = fs::remove_dir(above.join(world.id())).and_then(|()| fs::remove_dir(above));
+    assert!(directories(&path).is_empty());
+    let parents = directories(format!("compose-oci-test/{}", world.id()));
+    assert!(!parents.is_empty(), "groups above may be others'");
+    for parent in parents {
+        let _ = fs::remove_dir(&parent).and_then(|()| fs::remove_dir(parent.parent().unwrap()));
     }
 }
 
@@ -207,12 +222,20 @@ fn without_a_mount_namespace_nothing_stays_mounted() {
 #[test]
 fn what_cannot_be_done_is_refused() {
     let world = World::sh("true");
+    let apparmor = match fs::exists("/sys/module/apparmor").unwrap() {
+        true => "the AppArmor profile `p` is not loaded",
+        false => "AppArmor profile, but this kernel",
+    };
+    let (resources, said) = either(
+        (json!({"pids.max": "3"}), "need cgroup v2"),
+        (json!({"../pids.max": "3"}), "is not a cgroup file"),
+    );
     for (pointer, value, expected) in [
         ("/linux/intelRdt", json!({"closID": "x"}), "intelRdt is not supported"),
-        ("/process/apparmorProfile", json!("p"), "AppArmor profile, but this kernel"),
+        ("/process/apparmorProfile", json!("p"), apparmor),
         ("/process/selinuxLabel", json!("l"), "SELinux label, but this kernel"),
         ("/linux/mountLabel", json!("l"), "needs SELinux"),
-        ("/linux/resources", json!({"unified": {"pids.max": "3"}}), "need cgroup v2"),
+        ("/linux/resources", json!({"unified": resources}), said),
         (
             "/linux/sysctl",
             json!({"kernel.core_pattern": "x"}),

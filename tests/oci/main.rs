@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../support/cgroup.rs"]
+mod cgroup;
 mod config;
 mod hooks;
 mod lifecycle;

@@ -79,7 +79,7 @@ fn kernel_paths() {
          echo x 2>/dev/null >/proc/sys/kernel/core_pattern || echo ro
          echo x 2>/dev/null >/sys/kernel/profiling || echo ro
          echo h 2>/dev/null >/proc/interrupts && echo nowhere
-         mkdir /sys/fs/cgroup/memory/x 2>/dev/null || echo ro
+         mkdir /sys/fs/cgroup/memory/x /sys/fs/cgroup/x 2>/dev/null || echo ro
          mount | grep ' /proc/i' | cut -d' ' -f3,5 | sort",
     )
     .out();

@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod attacks;
+#[path = "../support/cgroup.rs"]
+mod cgroup;
 mod container;
 mod exec;
 mod inside;

@@ -111,9 +111,7 @@ impl Container {
 
     /// The cgroup directories that exist for it.
     pub fn cgroups(&self) -> Vec<std::path::PathBuf> {
-        let hierarchies = std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten();
-        let paths = hierarchies.map(|entry| entry.path().join("compose").join(self.id.as_str()));
-        paths.filter(|path| path.exists()).collect()
+        crate::cgroup::directories(format!("compose/{}", self.id.as_str()))
     }
 }
 

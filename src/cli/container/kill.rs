@@ -43,7 +43,8 @@ impl Kill {
                 // Its restart policy must not bring it back (Docker: killed by hand is stopped).
                 "SIGKILL" => {
                     let grace = Some(std::time::Duration::ZERO);
-                    let options = StopOptions { grace, signal: Some(signal.clone()) };
+                    let signal = Some(signal.clone());
+                    let options = StopOptions { grace, signal, until_boot: false };
                     engine.stop_container(&container.id, &options).await
                 }
                 signal => engine.kill_container(&container.id, signal).await,

@@ -33,7 +33,7 @@ impl Manner {
         let forever = Duration::from_secs(u64::from(u32::MAX));
         let seconds = |seconds| u64::try_from(seconds).map_or(forever, Duration::from_secs);
         let signal = self.signal.as_deref().map(plan::signal_name).transpose()?;
-        Ok(StopOptions { grace: self.timeout.map(seconds), signal })
+        Ok(StopOptions { grace: self.timeout.map(seconds), signal, until_boot: false })
     }
 }
 

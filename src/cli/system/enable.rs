@@ -16,8 +16,8 @@ const WANTS: &str = "multi-user.target.wants";
 
 /// Have containers come back after a boot
 ///
-/// Writes one systemd unit that runs `compose system restore` once at boot. Where there is no
-/// systemd, it says what to do instead.
+/// Writes one systemd unit that runs `compose system restore` once at boot, and `compose system
+/// stop` at a shutdown. Where there is no systemd, it says what to do instead.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -60,25 +60,30 @@ impl Enable {
         let made = symlink(Path::new("..").join(UNIT), &link);
         made.context(|| format!("cannot make {}", link.display()))?;
         cx.output().print_line(format!("Wrote {}", unit.display()))?;
+        let now =
+            "it acts from the next boot on; this boot's shutdown stops containers cleanly after";
+        cx.output().say_line(format!("{now} systemctl start {UNIT}"))?;
         Ok(Exit::Success)
     }
 }
 
-/// The unit: once, after the network is there.
+/// The unit: once, after network and volumes are there, and what flushes the rules of others. At a
+/// shutdown the other way round. Each container has its own time to end, so the unit has none.
 fn text(program: &Path) -> String {
     format!(
         "\
 [Unit]
 Description=Start containers by their restart policies
-After=network-online.target local-fs.target
+After=network-online.target local-fs.target remote-fs.target
+After=nftables.service firewalld.service ufw.service
 Wants=network-online.target
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-KillMode=none
-Delegate=yes
-ExecStart={} system restore
+ExecStart={0} system restore
+ExecStop={0} system stop
+TimeoutStopSec=infinity
 
 [Install]
 WantedBy=multi-user.target

@@ -8,6 +8,7 @@ mod info;
 mod links;
 mod prune;
 mod restore;
+mod stop;
 
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -26,6 +27,7 @@ pub enum System {
     InstallLinks(links::InstallLinks),
     Prune(prune::Prune),
     Restore(restore::Restore),
+    Stop(stop::Stop),
 }
 
 impl System {
@@ -43,6 +45,7 @@ impl System {
             System::InstallLinks(command) => command.run(cx),
             System::Prune(command) => command.run(cx).await,
             System::Restore(command) => command.run(cx).await,
+            System::Stop(command) => command.run(cx).await,
         }
     }
 }

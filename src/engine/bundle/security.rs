@@ -86,7 +86,7 @@ impl Privileges {
                 self.seccomp = Seccomp::Profile { json: json.to_owned() };
             }
             ("systempaths", "unconfined") => self.unmask(),
-            // Without such a security module there is nothing to confine, nor to turn off.
+            // The host knows its security modules; without any there is nothing to turn off.
             ("apparmor" | "label", _) => {}
             _ => return Err(invalid()),
         }

@@ -236,9 +236,9 @@ impl Engine for Fake {
         self.on("start", id, World::start)
     }
 
-    async fn stop_container(&self, id: &ContainerId, _: &StopOptions) -> Result<()> {
+    async fn stop_container(&self, id: &ContainerId, options: &StopOptions) -> Result<()> {
         self.on("stop", id, |world, index| {
-            world.end(index, 0, true);
+            world.end(index, 0, !options.until_boot);
             Ok(())
         })
     }

@@ -97,7 +97,10 @@ fn make_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
 /// Stops a container, and returns when its processes are gone.
 pub(super) fn stop(host: &Host, id: &ContainerId, options: &StopOptions) -> Result<()> {
     let grace_ms = options.grace.map(|grace| i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
-    let request = Request::Stop { signal: options.signal.clone(), grace_ms };
+    let request = match options.until_boot {
+        true => Request::Terminate,
+        false => Request::Stop { signal: options.signal.clone(), grace_ms },
+    };
     ignore_stopped(client::request(&host.roots().container(id), &request).map(drop))
 }
 

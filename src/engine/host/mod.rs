@@ -4,6 +4,7 @@
 //! same time, and each may die at any moment: a record is written in one step, a name is one
 //! symbolic link, and what runs is known from locks that the kernel releases.
 
+mod apparmor;
 mod build;
 mod cdi;
 mod check;

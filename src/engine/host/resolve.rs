@@ -58,6 +58,11 @@ pub(super) fn resolve(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Re
     {
         process.set_no_new_privileges(Some(true));
     }
+    if let Some(profile) = super::apparmor::profile(&spec.security)?
+        && let Some(process) = bundle.spec.process_mut()
+    {
+        process.set_apparmor_profile(Some(profile));
+    }
     if cdi::is_wanted(&spec.security) {
         let node = |path: &str| node(&fs::metadata(path).ok()?);
         cdi::select(&super::cdi::descriptions()?, &spec.security)?.apply(&mut bundle, &node)?;

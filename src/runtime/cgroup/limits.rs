@@ -11,10 +11,12 @@ use crate::base::{Error, Kind, Result};
 pub struct Write {
     /// The controller that has the file.
     pub controller: &'static str,
-    /// The file; where kernels differ, the first one that exists of several with `|` between.
+    /// The file.
     pub file: String,
     /// What is written.
     pub value: String,
+    /// File and value for a kernel that has no `file`.
+    pub instead: Option<(&'static str, String)>,
 }
 
 #[derive(Default)]
@@ -22,7 +24,22 @@ struct Writes(Vec<Write>);
 
 impl Writes {
     fn add(&mut self, controller: &'static str, file: impl Into<String>, value: impl Display) {
-        self.0.push(Write { controller, file: file.into(), value: format!("{value}") });
+        let (file, value) = (file.into(), format!("{value}"));
+        self.0.push(Write { controller, file, value, instead: None });
+    }
+
+    /// Adds `first`, or `second` for kernels without its file.
+    fn add_either<A: Display, B: Display>(
+        &mut self,
+        controller: &'static str,
+        first: (&'static str, Option<A>),
+        second: (&'static str, Option<B>),
+    ) {
+        if let (Some(value), Some(other)) = (first.1, second.1) {
+            let (file, value) = (first.0.to_owned(), value.to_string());
+            let instead = Some((second.0, other.to_string()));
+            self.0.push(Write { controller, file, value, instead });
+        }
     }
 
     fn add_some(
@@ -117,12 +134,14 @@ fn v1_cpu(writes: &mut Writes, cpu: &LinuxCpu) {
 }
 
 fn v1_io(writes: &mut Writes, io: &LinuxBlockIo) {
-    writes.add_some("blkio", "blkio.weight|blkio.bfq.weight", set(io.weight()));
+    let weight = set(io.weight());
+    writes.add_either("blkio", ("blkio.weight", weight), ("blkio.bfq.weight", weight));
     writes.add_some("blkio", "blkio.leaf_weight", set(io.leaf_weight()));
     for device in io.weight_device().iter().flatten() {
         let value =
             device.weight().map(|weight| format!("{}:{} {weight}", device.major(), device.minor()));
-        writes.add_some("blkio", "blkio.weight_device|blkio.bfq.weight_device", value);
+        let (usual, bfq) = ("blkio.weight_device", "blkio.bfq.weight_device");
+        writes.add_either("blkio", (usual, value.as_ref()), (bfq, value.as_ref()));
         let leaf = device.leaf_weight();
         let leaf = leaf.map(|leaf| format!("{}:{} {leaf}", device.major(), device.minor()));
         writes.add_some("blkio", "blkio.leaf_weight_device", leaf);
@@ -178,8 +197,9 @@ pub fn v2(resources: &LinuxResources) -> Result<Vec<Write>> {
 }
 
 fn v2_memory(writes: &mut Writes, memory: &LinuxMemory) -> Result<()> {
-    writes.add_some("memory", "memory.max", memory.limit().map(max));
-    let swap = match (memory.swap(), memory.limit()) {
+    let limit = set(memory.limit());
+    writes.add_some("memory", "memory.max", limit.map(max));
+    let swap = match (set(memory.swap()), limit) {
         (Some(swap), _) if swap < 0 => Some("max".to_owned()),
         // v1 counts memory and swap together, v2 swap alone.
         (Some(swap), Some(limit)) if limit >= 0 => {
@@ -191,7 +211,12 @@ fn v2_memory(writes: &mut Writes, memory: &LinuxMemory) -> Result<()> {
         _ => None,
     };
     writes.add_some("memory", "memory.swap.max", swap);
-    writes.add_some("memory", "memory.low", memory.reservation().map(max));
+    writes.add_some("memory", "memory.low", set(memory.reservation()).map(max));
+    // What v2 does not have is missed when it is written.
+    writes.add_some("memory", "memory.swappiness", memory.swappiness());
+    if memory.disable_oom_killer() == Some(true) {
+        writes.add("memory", "memory.oom_control", 1);
+    }
     Ok(())
 }
 
@@ -199,25 +224,34 @@ fn v2_cpu(writes: &mut Writes, cpu: &LinuxCpu) {
     if let Some(shares) = cpu.shares().filter(|shares| *shares != 0) {
         writes.add("cpu", "cpu.weight", weight_of_shares(shares));
     }
-    if cpu.quota().is_some() || cpu.period().is_some() {
-        let quota = cpu.quota().filter(|quota| *quota > 0).map(|quota| quota.to_string());
-        let quota = quota.unwrap_or_else(|| "max".to_owned());
-        writes.add("cpu", "cpu.max", format!("{quota} {}", cpu.period().unwrap_or(100_000)));
+    let quota = set(cpu.quota()).map(max);
+    match set(cpu.period()) {
+        Some(period) => {
+            let quota = quota.unwrap_or_else(|| "max".to_owned());
+            writes.add("cpu", "cpu.max", format!("{quota} {period}"));
+        }
+        // The period stays as it is.
+        None => writes.add_some("cpu", "cpu.max", quota),
     }
     writes.add_some("cpu", "cpu.max.burst", cpu.burst());
+    // What v2 does not have is missed when it is written.
+    writes.add_some("cpu", "cpu.rt_period_us", set(cpu.realtime_period()));
+    writes.add_some("cpu", "cpu.rt_runtime_us", set(cpu.realtime_runtime()));
     writes.add_some("cpu", "cpu.idle", cpu.idle());
     writes.add_some("cpuset", "cpuset.cpus", cpu.cpus().as_ref().filter(|cpus| !cpus.is_empty()));
     writes.add_some("cpuset", "cpuset.mems", cpu.mems().as_ref().filter(|mems| !mems.is_empty()));
 }
 
 fn v2_io(writes: &mut Writes, io: &LinuxBlockIo) {
-    let weight = io.weight().filter(|weight| *weight != 0).map(weight_of_blkio);
-    writes.add_some("io", "io.bfq.weight|io.weight", weight);
-    for device in io.weight_device().iter().flatten() {
-        let value = device.weight().map(|weight| {
-            format!("{}:{} {}", device.major(), device.minor(), weight_of_blkio(weight))
-        });
-        writes.add_some("io", "io.bfq.weight|io.weight", value);
+    let weights = [(None, set(io.weight()))].into_iter();
+    let devices = io.weight_device().iter().flatten();
+    let devices = devices.map(|device| (Some((device.major(), device.minor())), device.weight()));
+    for (device, weight) in weights.chain(devices) {
+        let name = device.map(|(major, minor)| format!("{major}:{minor} ")).unwrap_or_default();
+        // The BFQ scheduler has the numbers of v1 (runc: the same).
+        let bfq = weight.map(|weight| format!("{name}{weight}"));
+        let usual = weight.map(|weight| format!("{name}{}", weight_of_blkio(weight)));
+        writes.add_either("io", ("io.bfq.weight", bfq), ("io.weight", usual));
     }
     let names = ["rbps", "wbps", "riops", "wiops"];
     for ((_, devices), name) in throttles(io).into_iter().zip(names) {
@@ -269,7 +303,12 @@ mod tests {
     }
 
     fn shown(writes: &[Write]) -> Vec<String> {
-        writes.iter().map(|write| format!("{}={}", write.file, write.value)).collect()
+        let other = |write: &Write| {
+            let instead = write.instead.as_ref();
+            instead.map(|(file, value)| format!(" or {file}={value}")).unwrap_or_default()
+        };
+        let shown = |write: &Write| format!("{}={}{}", write.file, write.value, other(write));
+        writes.iter().map(shown).collect()
     }
 
     #[test]
@@ -285,7 +324,7 @@ mod tests {
                 "cpu.cfs_quota_us=150000",
                 "cpuset.cpus=0-1",
                 "pids.max=max",
-                "blkio.weight|blkio.bfq.weight=500",
+                "blkio.weight=500 or blkio.bfq.weight=500",
                 "blkio.throttle.read_bps_device=8:0 1048576",
             ]
         );
@@ -303,8 +342,29 @@ mod tests {
                 "cpu.max=150000 100000",
                 "cpuset.cpus=0-1",
                 "pids.max=max",
-                "io.bfq.weight|io.weight=4950",
+                "io.bfq.weight=500 or io.weight=4950",
                 "io.max=8:0 rbps=1048576",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_v2_lacks_is_tried_and_zero_is_nothing() {
+        let resources: LinuxResources = serde_json::from_str(
+            r#"{
+                "memory": {"limit": 0, "swap": 0, "reservation": 0, "swappiness": 10,
+                    "disableOOMKiller": true},
+                "cpu": {"quota": 20000, "period": 0, "realtimeRuntime": 950}
+            }"#,
+        )
+        .unwrap();
+        assert_eq!(
+            shown(&v2(&resources).unwrap()),
+            [
+                "memory.swappiness=10",
+                "memory.oom_control=1",
+                "cpu.max=20000",
+                "cpu.rt_runtime_us=950",
             ]
         );
     }

@@ -4,9 +4,10 @@
 //! has the same path in each. Nothing is mounted, remounted or moved; controllers of the unified
 //! hierarchy are switched on for the directories above a group when it is made.
 
+mod apart;
+mod below;
 mod devices;
 mod hierarchy;
-mod hurry;
 mod limits;
 mod memory;
 mod signal;
@@ -16,6 +17,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oci_spec::runtime::LinuxResources;
 use rustix::fs::{Mode, OFlags};
@@ -26,7 +28,6 @@ use crate::base::{Context, Error, Kind, Result};
 use devices::Access;
 use hierarchy::Hierarchy;
 pub use hierarchy::is_v2;
-pub use hurry::{Beside, hurry, hurry_beside};
 use limits::Write;
 pub use memory::MemoryWatch;
 pub use stats::Stats;
@@ -36,6 +37,8 @@ pub use stats::Stats;
 pub struct Cgroup {
     groups: Vec<Group>,
     warnings: Vec<String>,
+    /// All processes of it were killed once.
+    killed: AtomicBool,
 }
 
 /// The group in one hierarchy.
@@ -57,8 +60,12 @@ impl Cgroup {
     /// # Errors
     /// [`Kind::Conflict`] when the group has processes; a limit that the kernel refuses, named.
     pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
-        let mut cgroup = Cgroup { groups: Vec::new(), warnings: Vec::new() };
+        let mut cgroup = Cgroup::of(Vec::new());
         for hierarchy in hierarchy::detect()? {
+            // Nobody knows what was done to one that is left over.
+            if hierarchy.unified && hierarchy.mount.join(path).is_dir() {
+                cgroup.killed.store(true, Ordering::Relaxed);
+            }
             let made = make(&hierarchy, path);
             let group = made.context(|| {
                 format!("cannot make cgroup {} in {}", path.display(), hierarchy.mount.display())
@@ -90,7 +97,11 @@ impl Cgroup {
             .map(|hierarchy| Group::new(&hierarchy, path))
             .filter(|group| group.path.is_dir())
             .collect();
-        Ok((!groups.is_empty()).then_some(Cgroup { groups, warnings: Vec::new() }))
+        Ok((!groups.is_empty()).then_some(Cgroup::of(groups)))
+    }
+
+    fn of(groups: Vec<Group>) -> Cgroup {
+        Cgroup { groups, warnings: Vec::new(), killed: AtomicBool::new(false) }
     }
 
     /// Limits that were asked for and that this machine's kernel does not have, one sentence each.
@@ -131,21 +142,33 @@ impl Cgroup {
             "" => group.unified,
             controller => group.controllers.iter().any(|other| other == controller),
         });
-        let file = group.and_then(|group| {
-            write.file.split('|').map(|file| group.path.join(file)).find(|path| path.exists())
+        let first = (write.file.as_str(), &write.value);
+        let second = write.instead.as_ref().map(|(file, value)| (*file, value));
+        let mut choices = [Some(first), second].into_iter().flatten();
+        let found = group.and_then(|group| {
+            choices.find_map(|(file, value)| {
+                let path = group.path.join(file);
+                path.exists().then_some((file, path, value))
+            })
         });
-        let Some(file) = file else {
-            let name = write.file.split('|').next().unwrap_or_default();
-            self.warnings.push(format!("this kernel has no {name}, so that limit has no effect"));
+        let Some((file, path, value)) = found else {
+            let missing = group.filter(|group| {
+                !write.controller.is_empty() && !group.is_offered([write.controller].into_iter())
+            });
+            self.warnings.push(match missing {
+                Some(group) => format!(
+                    "the group above {} does not share its `{}` controller, so {} has no effect",
+                    group.path.display(),
+                    write.controller,
+                    write.file
+                ),
+                None => {
+                    format!("this kernel has no {}, so that limit has no effect", write.file)
+                }
+            });
             return Ok(());
         };
-        fs::write(&file, &write.value).context(|| {
-            format!(
-                "cannot set {} to {}",
-                write.file.split('|').next().unwrap_or_default(),
-                write.value
-            )
-        })
+        fs::write(&path, value).context(|| format!("cannot set {file} to {value}"))
     }
 
     fn limit_devices(&self, resources: &LinuxResources) -> Result<()> {
@@ -183,27 +206,37 @@ impl Cgroup {
         self.groups.iter().map(|group| group.path.as_path())
     }
 
+    /// Where the unified hierarchy is mounted, if it is the only one.
+    pub(super) fn unified_mount(&self) -> Option<&Path> {
+        match &self.groups[..] {
+            [group] if group.unified => Some(&group.mount),
+            _ => None,
+        }
+    }
+
     fn unified(&self) -> Option<&Group> {
         self.groups.iter().find(|group| group.unified)
     }
 
-    /// What a child enters: the unified group's directory if it is the only one, to be cloned
-    /// into; else the `cgroup.procs` files it writes itself to.
+    /// What a child enters: the unified group's directory, to be cloned into, and the v1 groups'
+    /// `tasks`, which it writes itself to while it has one thread.
+    ///
+    /// Not by `cgroup.procs`: that takes a lock against new threads, for which the kernel waits
+    /// until every CPU has come by, 10 ms and more each time. But what is cloned into a group that
+    /// was ever killed dies at once (Linux 6.18), so beside v1 the next run of a container waits.
     pub(super) fn doors(&self) -> Result<Doors> {
-        if let [group] = &self.groups[..]
-            && group.unified
-        {
-            let directory = group.open().context(|| "cannot open the cgroup".to_owned())?;
-            return Ok(Doors { directory: Some(directory), files: Vec::new() });
-        }
+        let killed = self.killed.load(Ordering::Relaxed) && self.unified_mount().is_none();
+        let directory = self.unified().filter(|_| !killed).map(Group::open).transpose();
+        let directory = directory.context(|| "cannot open the cgroup".to_owned())?;
         let open = |group: &Group| {
-            let path = group.path.join("cgroup.procs");
+            let path = group.path.join(if group.unified { "cgroup.procs" } else { "tasks" });
             rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
                 .map_err(io::Error::from)
                 .context(|| format!("cannot open {}", path.display()))
         };
-        let files = self.groups.iter().map(open).collect::<Result<Vec<OwnedFd>>>()?;
-        Ok(Doors { directory: None, files })
+        let written = self.groups.iter().filter(|group| killed || !group.unified);
+        let files = written.map(open).collect::<Result<Vec<OwnedFd>>>()?;
+        Ok(Doors { directory, files })
     }
 
     /// Moves a process into the group.
@@ -248,7 +281,7 @@ impl Cgroup {
 pub(super) struct Doors {
     /// To be cloned into.
     pub directory: Option<OwnedFd>,
-    /// To be written to.
+    /// To be written to, each by a process with one thread.
     pub files: Vec<OwnedFd>,
 }
 
@@ -265,6 +298,17 @@ impl Group {
     fn open(&self) -> io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(rustix::fs::open(&self.path, flags, Mode::empty())?)
+    }
+
+    /// The group above lets it have all of `controllers`.
+    fn is_offered<'a>(&self, mut controllers: impl Iterator<Item = &'a str>) -> bool {
+        if !self.unified {
+            // v1 has all controllers of a hierarchy in every group of it.
+            return true;
+        }
+        // Unreadable is as good as empty: groups are still of use without.
+        let text = fs::read_to_string(self.path.join("cgroup.controllers")).unwrap_or_default();
+        controllers.all(|wanted| text.split_whitespace().any(|name| name == wanted))
     }
 
     fn is_busy(&self) -> bool {
@@ -290,6 +334,10 @@ fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<Group> {
     }
     if group.controllers.iter().any(|name| name == "cpuset") && !group.unified {
         inherit_cpuset(&group.path)?;
+    }
+    // Groups above that somebody else made need not share what they have.
+    if !group.is_offered(group.controllers.iter().map(String::as_str)) {
+        make_parents(hierarchy, path)?;
     }
     Ok(group)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Seek};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +22,7 @@ impl Cgroup {
     /// # Errors
     /// The kernel refuses.
     pub fn kill(&self) -> Result<()> {
+        self.killed.store(true, Ordering::Relaxed);
         let at_once = self.unified().map(|group| group.path.join("cgroup.kill"));
         match at_once.filter(|file| file.exists()) {
             Some(file) => {
@@ -216,14 +218,20 @@ fn remove_tree(group: &Path) -> io::Result<()> {
         Err(_) => {}
         Ok(()) => return Ok(()),
     }
+    remove_below(group)?;
+    match fs::remove_dir(group) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Removes the groups below one.
+pub(super) fn remove_below(group: &Path) -> io::Result<()> {
     for entry in fs::read_dir(group)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             remove_tree(&entry.path())?;
         }
     }
-    match fs::remove_dir(group) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ use crate::sys::mount;
 use crate::sys::selfexe;
 
 use super::super::bundle::Bundle;
+use super::super::mounts::Prepared;
 use super::super::options::Options;
 use super::super::root::{Root, is_directory};
 use super::super::{contents, copyup, mounts, reaper, rootfs, user};
@@ -48,7 +49,7 @@ impl Ground {
     ) -> Result<Ground> {
         let asked = bundle.spec.mounts().as_deref().unwrap_or_default();
         // Before the namespace: what is shared is shared with the host's mounts.
-        let made: Vec<Option<OwnedFd>> =
+        let made: Vec<Option<Prepared>> =
             asked.iter().map(|mount| make(mount, bundle)).collect::<Result<_>>()?;
         let home = fs::File::open("/proc/self/ns/mnt").map(OwnedFd::from);
         let home = home.context(|| "cannot keep the mount namespace".to_owned())?;
@@ -64,6 +65,7 @@ impl Ground {
         let mut places = Places { directory: directory.join("mounts"), count: 0 };
         let mut mounts = Vec::new();
         for (mount, made) in asked.iter().zip(made) {
+            let made = made.map(|made| made.into_mount(&root)).transpose()?.flatten();
             mounts.push(match made {
                 Some(made) => {
                     fill(bundle, mount, &root, &made)?;
@@ -148,7 +150,7 @@ fn go_home(home: Option<OwnedFd>) -> io::Result<()> {
 /// Makes what other runtimes cannot mount as we can: parts of directories, layers of images,
 /// volumes that are filled from the image; and what propagates to the host, which their own
 /// namespace would keep to itself.
-fn make(mount: &Mount, bundle: &Bundle) -> Result<Option<OwnedFd>> {
+fn make(mount: &Mount, bundle: &Bundle) -> Result<Option<Prepared>> {
     let options = Options::parse(mount.options().as_deref().unwrap_or_default());
     let ours = options.subpath.is_some()
         || options.copy_up
@@ -159,7 +161,7 @@ fn make(mount: &Mount, bundle: &Bundle) -> Result<Option<OwnedFd>> {
         return Ok(None);
     }
     let prepared = mounts::prepare(std::slice::from_ref(mount), &mut [])?;
-    Ok(prepared.into_iter().next().and_then(mounts::Prepared::into_mount))
+    Ok(prepared.into_iter().next())
 }
 
 fn fill(bundle: &Bundle, mount: &Mount, root: &Root, made: &OwnedFd) -> Result<()> {
