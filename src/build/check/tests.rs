@@ -76,7 +76,7 @@ fn every_rule_is_found_where_it_is_broken() {
         ("FROM a\nCOPY $nope b\n", "UndefinedVar"),
         ("FROM a\nCMD [\"a\"]\nCMD [\"b\"]\n", "MultipleInstructionsDisallowed"),
         ("FROM a\nHEALTHCHECK NONE\nHEALTHCHECK NONE\n", "MultipleInstructionsDisallowed"),
-        ("FROM a\nENV key value\n", "LegacyKeyValueFormat"),
+        ("FROM a\nENV name value\n", "LegacyKeyValueFormat"),
         ("FROM a\nLABEL key value\n", "LegacyKeyValueFormat"),
         ("FROM --platform=$TARGETPLATFORM a\n", "RedundantTargetPlatform"),
         ("FROM --platform=linux/amd64 a\n", "FromPlatformFlagConstDisallowed"),
