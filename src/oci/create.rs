@@ -11,7 +11,7 @@ use rustix::net::{
 };
 
 use crate::base::{Context, Error, Kind, Result};
-use crate::runtime::{self, Alone, Bundle, Cgroup, Setup, Size, Started, Stdio, cgroup, hooks};
+use crate::runtime::{self, Alone, Bundle, Cgroup, Setup, Size, Started, Stdio, hooks};
 use crate::state::{Lock, OciDir, OciRoot};
 
 use super::config::Config;
@@ -72,7 +72,6 @@ pub fn run(root: &OciRoot, id: &str, how: &Create, detach: bool) -> Result<Made>
 
 fn make(root: &OciRoot, id: &str, how: &Create, gated: bool, detach: bool) -> Result<Made> {
     check_id(id)?;
-    let _beside = cgroup::hurry_beside();
     let bundle =
         rustix::fs::openat(CWD, &how.bundle, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
             .map_err(std::io::Error::from)

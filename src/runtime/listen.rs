@@ -41,15 +41,12 @@ pub(super) fn listen(
     between: bool,
     mut warnings: Vec<String>,
 ) -> Result<Started> {
-    let (mut terminal, mut ready, mut failure) = (None, false, None);
+    let (mut terminal, mut ready, mut failure, mut waits) = (None, false, None, None);
     let (mut process, middle) = if between { (None, Some(cloned)) } else { (Some(cloned), None) };
     loop {
         let heard = match channel.receive() {
             Ok(Some(Message::Ready)) => {
                 ready = true;
-                if child.gated {
-                    break;
-                }
                 Ok(())
             }
             Ok(Some(Message::Warning(text))) => {
@@ -65,15 +62,27 @@ pub(super) fn listen(
                 Ok(())
             }
             Ok(Some(Message::Waits(stage))) => {
-                serve(channel, child, stage, process.as_ref()).map(|more| warnings.extend(more))
+                waits = Some(stage);
+                Ok(())
             }
             Ok(Some(Message::Failed(error))) => Err(error),
             Ok(Some(Message::Done)) => Ok(()),
             Ok(None) => break,
             Err(error) => Err(Error::other("cannot hear from the child").with_source(error)),
         };
+        // Whoever brings it about may be slower to say so than it is to speak for itself.
+        let heard =
+            heard.and_then(|()| match process.as_ref().zip(waits.take_if(|_| process.is_some())) {
+                Some((born, stage)) => {
+                    serve(channel, child, stage, born).map(|more| warnings.extend(more))
+                }
+                None => Ok(()),
+            });
         if let Err(error) = heard {
             failure = Some(error);
+            break;
+        }
+        if ready && child.gated && process.is_some() {
             break;
         }
     }
@@ -108,9 +117,8 @@ fn serve(
     channel: &Channel,
     child: &Child<'_>,
     stage: Stage,
-    process: Option<&Born>,
+    (pid, _): &Born,
 ) -> Result<Option<String>> {
-    let (pid, _) = process.ok_or_else(|| Error::other("a process waits that was not born"))?;
     let warning = match stage {
         Stage::Users => {
             Mappings::of(child.bundle.spec.linux().as_ref()).give(*pid)?;

@@ -3,14 +3,12 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::sync::Once;
 
 use crate::base::{ContainerId, Context, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::Status;
 use crate::resource::mount::MountSource;
 use crate::resource::network::NetworkMode;
-use crate::runtime::cgroup;
 use crate::state::{self, Durability};
 use crate::{network, shim};
 
@@ -29,9 +27,6 @@ pub(super) fn start(host: &Host, id: &ContainerId, attachment: Option<OwnedFd>) 
     if status.state.is_active() {
         return Ok(status);
     }
-    // Its first process enters its group in a moment.
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(std::thread::spawn(cgroup::hurry)));
     make_bind_sources(&spec)?;
     bring_networks_up(host, &spec)?;
     state::write(&dir.bundle(), &resolve(host, id, &spec)?, Durability::Process)?;

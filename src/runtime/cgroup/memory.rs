@@ -101,7 +101,7 @@ mod tests {
             controllers: Vec::new(),
             unified: true,
         };
-        let cgroup = Cgroup { groups: vec![group], warnings: Vec::new() };
+        let cgroup = Cgroup::of(vec![group]);
         let mut watch = cgroup.watch_memory().unwrap().unwrap();
         assert!(!watch.ran_out(&cgroup));
         // A limit that was reached is not a kill.

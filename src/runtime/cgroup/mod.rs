@@ -8,7 +8,6 @@ mod apart;
 mod below;
 mod devices;
 mod hierarchy;
-mod hurry;
 mod limits;
 mod memory;
 mod signal;
@@ -18,6 +17,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oci_spec::runtime::LinuxResources;
 use rustix::fs::{Mode, OFlags};
@@ -28,7 +28,6 @@ use crate::base::{Context, Error, Kind, Result};
 use devices::Access;
 use hierarchy::Hierarchy;
 pub use hierarchy::is_v2;
-pub use hurry::{Beside, hurry, hurry_beside};
 use limits::Write;
 pub use memory::MemoryWatch;
 pub use stats::Stats;
@@ -38,6 +37,8 @@ pub use stats::Stats;
 pub struct Cgroup {
     groups: Vec<Group>,
     warnings: Vec<String>,
+    /// All processes of it were killed once.
+    killed: AtomicBool,
 }
 
 /// The group in one hierarchy.
@@ -59,8 +60,12 @@ impl Cgroup {
     /// # Errors
     /// [`Kind::Conflict`] when the group has processes; a limit that the kernel refuses, named.
     pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
-        let mut cgroup = Cgroup { groups: Vec::new(), warnings: Vec::new() };
+        let mut cgroup = Cgroup::of(Vec::new());
         for hierarchy in hierarchy::detect()? {
+            // Nobody knows what was done to one that is left over.
+            if hierarchy.unified && hierarchy.mount.join(path).is_dir() {
+                cgroup.killed.store(true, Ordering::Relaxed);
+            }
             let made = make(&hierarchy, path);
             let group = made.context(|| {
                 format!("cannot make cgroup {} in {}", path.display(), hierarchy.mount.display())
@@ -92,7 +97,11 @@ impl Cgroup {
             .map(|hierarchy| Group::new(&hierarchy, path))
             .filter(|group| group.path.is_dir())
             .collect();
-        Ok((!groups.is_empty()).then_some(Cgroup { groups, warnings: Vec::new() }))
+        Ok((!groups.is_empty()).then_some(Cgroup::of(groups)))
+    }
+
+    fn of(groups: Vec<Group>) -> Cgroup {
+        Cgroup { groups, warnings: Vec::new(), killed: AtomicBool::new(false) }
     }
 
     /// Limits that were asked for and that this machine's kernel does not have, one sentence each.
@@ -209,23 +218,25 @@ impl Cgroup {
         self.groups.iter().find(|group| group.unified)
     }
 
-    /// What a child enters: the unified group's directory if it is the only one, to be cloned
-    /// into; else the `cgroup.procs` files it writes itself to.
+    /// What a child enters: the unified group's directory, to be cloned into, and the v1 groups'
+    /// `tasks`, which it writes itself to while it has one thread.
+    ///
+    /// Not by `cgroup.procs`: that takes a lock against new threads, for which the kernel waits
+    /// until every CPU has come by, 10 ms and more each time. But what is cloned into a group that
+    /// was ever killed dies at once (Linux 6.18), so beside v1 the next run of a container waits.
     pub(super) fn doors(&self) -> Result<Doors> {
-        if let [group] = &self.groups[..]
-            && group.unified
-        {
-            let directory = group.open().context(|| "cannot open the cgroup".to_owned())?;
-            return Ok(Doors { directory: Some(directory), files: Vec::new() });
-        }
+        let killed = self.killed.load(Ordering::Relaxed) && self.unified_mount().is_none();
+        let directory = self.unified().filter(|_| !killed).map(Group::open).transpose();
+        let directory = directory.context(|| "cannot open the cgroup".to_owned())?;
         let open = |group: &Group| {
-            let path = group.path.join("cgroup.procs");
+            let path = group.path.join(if group.unified { "cgroup.procs" } else { "tasks" });
             rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
                 .map_err(io::Error::from)
                 .context(|| format!("cannot open {}", path.display()))
         };
-        let files = self.groups.iter().map(open).collect::<Result<Vec<OwnedFd>>>()?;
-        Ok(Doors { directory: None, files })
+        let written = self.groups.iter().filter(|group| killed || !group.unified);
+        let files = written.map(open).collect::<Result<Vec<OwnedFd>>>()?;
+        Ok(Doors { directory, files })
     }
 
     /// Moves a process into the group.
@@ -270,7 +281,7 @@ impl Cgroup {
 pub(super) struct Doors {
     /// To be cloned into.
     pub directory: Option<OwnedFd>,
-    /// To be written to.
+    /// To be written to, each by a process with one thread.
     pub files: Vec<OwnedFd>,
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Seek};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +22,7 @@ impl Cgroup {
     /// # Errors
     /// The kernel refuses.
     pub fn kill(&self) -> Result<()> {
+        self.killed.store(true, Ordering::Relaxed);
         let at_once = self.unified().map(|group| group.path.join("cgroup.kill"));
         match at_once.filter(|file| file.exists()) {
             Some(file) => {

@@ -147,7 +147,7 @@ mod tests {
             controllers: Vec::new(),
             unified: true,
         };
-        let cgroup = Cgroup { groups: vec![group], warnings: Vec::new() };
+        let cgroup = Cgroup::of(vec![group]);
 
         let expected = Stats {
             cpu_nanos: 1_500_000,
