@@ -75,8 +75,9 @@ pub fn fork(terminal: bool) -> Result<()> {
     let signals = Signals::block_all().context(|| "cannot block signals".to_owned())?;
     match process::fork().context(|| "cannot fork from init".to_owned())? {
         None => {
-            process::unblock_signals();
             own_group(terminal);
+            // Only now: going to the foreground from behind would stop it.
+            process::unblock_signals();
             Ok(())
         }
         Some(program) => process::exit(reap(program, &signals)),
