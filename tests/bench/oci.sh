@@ -94,7 +94,7 @@ if "$compose" image inspect busybox > /dev/null 2>&1; then
     for _ in $(seq "$rounds"); do
         micros "$compose" container run --rm busybox true >> "$work/container"
         micros "$compose" container run --rm --network none busybox true >> "$work/alone"
-        micros "${theirs[@]}" run --bundle "$work/short" bench >> "$work/bundle"
+        micros "${theirs[@]}" run --bundle "$work/short" bundle >> "$work/bundle"
     done
     row 'container run --rm' 1.2 container bundle
     row '  without a network' 1.2 alone bundle
