@@ -223,9 +223,9 @@ impl Cgroup {
     ///
     /// Not by `cgroup.procs`: that takes a lock against new threads, for which the kernel waits
     /// until every CPU has come by, 10 ms and more each time. But what is cloned into a group that
-    /// was ever killed dies at once (Linux 6.18), so beside v1 the next run of a container waits.
+    /// was ever killed dies at once (since Linux 6.14), so the next run of a container waits.
     pub(super) fn doors(&self) -> Result<Doors> {
-        let killed = self.killed.load(Ordering::Relaxed) && self.unified_mount().is_none();
+        let killed = self.killed.load(Ordering::Relaxed);
         let directory = self.unified().filter(|_| !killed).map(Group::open).transpose();
         let directory = directory.context(|| "cannot open the cgroup".to_owned())?;
         let open = |group: &Group| {
