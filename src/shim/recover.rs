@@ -12,7 +12,7 @@ use crate::base::{ContainerId, Context, Error, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::{State, Status};
 use crate::runtime::{Bundle, Cgroup};
-use crate::state::{self, ContainerDir, Durability};
+use crate::state::{self, ContainerDir, Durability, Lock};
 
 use super::{alive, launch, remove};
 
@@ -32,16 +32,8 @@ pub fn recover(dir: &ContainerDir, id: &ContainerId) -> Result<()> {
     if !dir.run().exists() {
         return Ok(());
     }
-    let Some(_lock) = alive::take(dir)? else { return Ok(()) };
-    if let Some(bundle) = state::read::<Bundle>(&dir.bundle())? {
-        if let Some(cgroup) = Cgroup::open(&bundle.cgroup())? {
-            kill(&cgroup, id)?;
-            cgroup.remove()?;
-        }
-        if let Some(foreign) = launch::foreign(&bundle, dir) {
-            foreign.delete(&bundle)?;
-        }
-    }
+    let Some(lock) = alive::take(dir)? else { return Ok(()) };
+    end_processes(dir, id, &lock)?;
     let spec: Option<ContainerSpec> = state::read(&dir.spec())?;
     if spec.is_some_and(|spec| spec.auto_remove) {
         return remove::container(dir, &dir.roots()?, id);
@@ -52,6 +44,23 @@ pub fn recover(dir: &ContainerDir, id: &ContainerId) -> Result<()> {
         state::write(&dir.exit(), &lost(status), Durability::Process)?;
     }
     std::fs::remove_dir_all(dir.run()).context(|| format!("cannot remove {}", dir.run().display()))
+}
+
+/// Kills the processes of a run whose shim died, and removes its cgroup. Does nothing after a shim
+/// that ended in order. The lock says that no shim lives.
+///
+/// # Errors
+/// Its processes do not die.
+pub fn end_processes(dir: &ContainerDir, id: &ContainerId, _lock: &Lock) -> Result<()> {
+    let Some(bundle) = state::read::<Bundle>(&dir.bundle())? else { return Ok(()) };
+    if let Some(cgroup) = Cgroup::open(&bundle.cgroup())? {
+        kill(&cgroup, id)?;
+        cgroup.remove()?;
+    }
+    match launch::foreign(&bundle, dir) {
+        Some(foreign) => foreign.delete(&bundle),
+        None => Ok(()),
+    }
 }
 
 /// The record of a run whose end nobody saw.

@@ -15,7 +15,7 @@ use crate::resource::mount::MountSource;
 use crate::resource::{ContainerSpec, Update, VolumeSpec};
 use crate::runtime::{Bundle, Cgroup};
 use crate::shim::protocol::Request;
-use crate::shim::{alive, client, log};
+use crate::shim::{self, alive, client, log};
 use crate::state::{self, ContainerDir, Durability, Lock, roots::make_dir};
 
 use super::observe::{self, FORMAT, Record};
@@ -163,7 +163,7 @@ pub(super) fn remove(host: &Host, id: &ContainerId, options: RemoveOptions) -> R
     let dir = roots.container(id);
     let Some(record) = state::read::<Record>(&dir.spec())? else { return Ok(()) };
     let spec = record.spec;
-    let _lock = end(&dir, &spec, options.force)?;
+    let _lock = end(&dir, id, &spec, options.force)?;
     let gone = roots.gc().join(id.as_str());
     names::free(roots, &spec.name, id)?;
     match fs::rename(dir.data(), &gone) {
@@ -185,10 +185,12 @@ pub(super) fn remove(host: &Host, id: &ContainerId, options: RemoveOptions) -> R
 ///
 /// # Errors
 /// [`Kind::Conflict`] when the container runs and `force` is not given.
-fn end(dir: &ContainerDir, spec: &ContainerSpec, force: bool) -> Result<Lock> {
+fn end(dir: &ContainerDir, id: &ContainerId, spec: &ContainerSpec, force: bool) -> Result<Lock> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(lock) = alive::take(dir)? {
+            // It may have died since this command looked at all containers.
+            shim::end_processes(dir, id, &lock)?;
             return Ok(lock);
         }
         if !force && observe::status(dir)?.state.is_active() {
