@@ -99,5 +99,14 @@ fn busy() {
     let error = compose::runtime::Cgroup::create(&path, &running.bundle.resources())
         .expect_err("it is in use");
     assert_eq!(error.kind(), compose::base::Kind::Conflict);
+    let resources = running.bundle.resources();
     running.kill();
+
+    let path = path.with_extension("frozen");
+    let create = || compose::runtime::Cgroup::create(&path, &resources);
+    let cgroup = create().expect("an empty one");
+    cgroup.freeze().expect("it can be frozen");
+    let error = create().expect_err("what is frozen runs nothing").to_string();
+    assert!(error.contains("is frozen"), "{error}");
+    cgroup.thaw().and_then(|()| cgroup.remove()).expect("it goes away");
 }

@@ -58,7 +58,8 @@ impl Cgroup {
     /// Devices are denied but for those that `resources` allows, also when it names none.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] when the group has processes; a limit that the kernel refuses, named.
+    /// [`Kind::Conflict`] when the group has processes or is frozen; a limit that the kernel refuses,
+    /// named.
     pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
         let mut cgroup = Cgroup::of(Vec::new());
         for hierarchy in hierarchy::detect()? {
@@ -74,6 +75,10 @@ impl Cgroup {
         }
         if cgroup.groups.iter().any(Group::is_busy) {
             let message = format!("cgroup {} is in use by other processes", path.display());
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        if cgroup.is_frozen() {
+            let message = format!("cgroup {} is frozen: nothing would run in it", path.display());
             return Err(Error::new(Kind::Conflict, message));
         }
         let set = cgroup.set(resources).and_then(|()| cgroup.limit_devices(resources));

@@ -92,11 +92,11 @@ impl Cgroup {
             let text = fs::read_to_string(group.path.join(file)).unwrap_or_default();
             words.contains(&text.trim())
         };
-        match (self.unified(), self.freezer()) {
-            (Some(group), _) => says(group, "cgroup.freeze", &["1"]),
-            (None, Some(group)) => says(group, "freezer.state", &["FROZEN", "FREEZING"]),
-            (None, None) => false,
-        }
+        // Beside v1, others may have frozen it there.
+        self.unified().is_some_and(|group| says(group, "cgroup.freeze", &["1"]))
+            || self
+                .freezer()
+                .is_some_and(|group| says(group, "freezer.state", &["FROZEN", "FREEZING"]))
     }
 
     fn freezer(&self) -> Option<&Group> {
