@@ -19,7 +19,7 @@ ip link set lo up
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 runs=${1:-3}
-compose=${COMPOSE:-$(ls -t "$top"/target/*/release/compose 2> /dev/null | head -1)}
+compose=${COMPOSE:-$({ ls -t "$top"/target/*/release/compose 2> /dev/null || true; } | head -1)}
 [[ -x $compose ]] || { echo 'no release binary: cargo build --release' >&2; exit 1; }
 port=${COMPOSE_FIXTURE_PORT:-5000}
 registry=127.0.0.1:$port

@@ -13,7 +13,7 @@ rounds=${1:-3}
 compose=${COMPOSE:-}
 if [ -z "$compose" ]; then
     cargo build --quiet --release
-    compose=$(ls -t target/*/release/compose target/release/compose 2>/dev/null | head -1)
+    compose=$({ ls -t target/*/release/compose 2>/dev/null || true; } | head -1)
 fi
 compose=$(realpath "$compose")
 fixture=${COMPOSE_FIXTURE_CACHE:-/var/cache/compose-fixtures}/busybox.tar

@@ -15,7 +15,8 @@ source "$top/tests/support/packages.sh"
 cache=${COMPOSE_FIXTURE_CACHE:-/var/cache/compose-fixtures}
 
 need skopeo umoci buildah python3 curl xz:xz-utils zstd
-compose=${COMPOSE:-$(ls -t "$top"/target/*/debug/compose "$top"/target/*/release/compose 2> /dev/null | head -1)}
+newest() { { ls -t "$top"/target/*/{debug,release}/compose 2> /dev/null || true; } | head -1; }
+compose=${COMPOSE:-$(newest)}
 PATH=$cache/docker-registry/usr/bin:$PATH
 command -v docker-registry > /dev/null || "$top/tests/support/registry.sh" start > /dev/null
 
