@@ -185,3 +185,28 @@ volumes: {turn: }
     world.compose(&["down", "-v"]).ok();
     world.assert_clean();
 }
+
+#[test]
+fn following_ends_at_its_moment_also_when_nothing_is_printed() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  one: {image: busybox, command: sh -c 'echo one; exec sleep 1000', stop_signal: SIGKILL}
+  two: {image: busybox, command: sh -c 'echo two; exec sleep 1000', stop_signal: SIGKILL}
+",
+    );
+    world.compose(&["up", "-d"]).ok();
+    let said = || world.compose(&["logs", "--no-color"]).stdout;
+    eventually("both have spoken", LIMIT, || said().lines().count() == 2);
+    let moment = jiff::Timestamp::now() + Duration::from_millis(300);
+    let moment = moment.to_string();
+    for until in ["0s", &moment] {
+        let logs = world.compose(&["logs", "-f", "--until", until, "--no-color"]).ok();
+        let one_first = logs.stdout == "one-1  | one\ntwo-1  | two\n";
+        assert!(one_first || logs.stdout == "two-1  | two\none-1  | one\n", "{}", logs.stdout);
+    }
+    let shown = world.compose(&["ps", "-q", "one"]).ok();
+    let logs = world.compose(&["container", "logs", "-f", "--until", "0s", shown.text()]).ok();
+    assert_eq!(logs.stdout, "one\n");
+}

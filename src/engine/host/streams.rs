@@ -2,7 +2,9 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -232,6 +234,8 @@ pub struct HostLogs {
     reader: Reader,
     /// Tells of new output; `None`: read to the present end only.
     news: Option<Connection>,
+    /// Nothing that is printed after this moment is of interest.
+    until: Option<Timestamp>,
 }
 
 /// Opens a container's log.
@@ -242,7 +246,7 @@ pub(super) fn logs(host: &Host, id: &ContainerId, options: &LogOptions) -> Resul
         true => watch(host, id)?.shim,
         false => None,
     };
-    Ok(HostLogs { reader: Reader::open(&dir, options.clone())?, news })
+    Ok(HostLogs { reader: Reader::open(&dir, options.clone())?, news, until: options.until })
 }
 
 impl Logs for HostLogs {
@@ -255,10 +259,16 @@ impl Logs for HostLogs {
             let Some(news) = self.news.as_ref().filter(|_| !self.reader.is_over()) else {
                 return Ok(None);
             };
-            match news.reply().await? {
+            let left = self.until.map(|until| until.duration_since(Timestamp::now()));
+            let told = match left.map(|left| Duration::try_from(left).unwrap_or_default()) {
+                Some(left) => tokio::time::timeout(left, news.reply()).await.ok(),
+                None => Some(news.reply().await),
+            };
+            match told.transpose()?.flatten() {
                 Some(Reply::Failed(failure)) => return Err(failure.into()),
                 Some(_) => {}
-                // The shim has ended: what it wrote last is read in one more round.
+                // The shim has ended, or the moment has come although nothing was printed: what
+                // was written last is read in one more round.
                 None => self.news = None,
             }
         }
