@@ -63,10 +63,10 @@ impl Inspect {
         observed: &Observed,
         name: &str,
     ) -> Result<base::Result<Json>> {
+        if let Some(kind) = self.kind {
+            return self.look(cx, observed, name, kind).await;
+        }
         for kind in Thing::value_variants() {
-            if self.kind.is_some_and(|wanted| wanted != *kind) {
-                continue;
-            }
             match self.look(cx, observed, name, *kind).await? {
                 Err(error) if error.kind() == Kind::NotFound => {}
                 found => return Ok(found),

@@ -205,6 +205,10 @@ impl Reading {
 /// # Errors
 /// [`Kind::Invalid`] for anything else.
 pub fn moment(text: &str, now: Timestamp) -> Result<Timestamp> {
+    // Docker: a bare zero is the beginning of time, not a moment ago.
+    if text == "0" {
+        return Ok(Timestamp::UNIX_EPOCH);
+    }
     if let Ok(ago) = duration::parse(text) {
         return Ok(now.checked_sub(ago).unwrap_or(Timestamp::MIN));
     }
@@ -241,6 +245,8 @@ mod tests {
             ("10s", 999_990),
             ("1h30m", 994_600),
             ("500000", 500_000),
+            ("0", 0),
+            ("0s", 1_000_000),
             ("1970-01-01T00:00:05Z", 5),
             ("1970-01-01T01:00:05+01:00", 5),
         ] {

@@ -25,19 +25,40 @@ impl Filters {
     pub fn parse(words: &[String], known: &[&str]) -> Result<Filters> {
         let mut filters = Filters::default();
         for word in words {
-            let Some((key, value)) = word.split_once('=').filter(|(key, _)| known.contains(key))
-            else {
+            // Docker: blanks around them and the case of the key do not matter.
+            let parts = word.split_once('=');
+            let parts = parts.map(|(key, value)| (key.trim().to_lowercase(), value.trim()));
+            let is_known =
+                |key: &str| known.contains(&key) || key == "label!" && known.contains(&"label");
+            let Some((key, value)) = parts.filter(|(key, _)| is_known(key)) else {
                 let error = Error::new(Kind::Invalid, format!("invalid filter '{word}'"));
                 return Err(error.hint(format!("known filters are {}", known.join(", "))).into());
             };
-            filters.0.entry(key.to_owned()).or_default().push(value.to_owned());
+            filters.0.entry(key).or_default().push(value.to_owned());
         }
+        filters.switch("dangling")?;
         Ok(filters)
     }
 
     /// Whether no value was given for `key`, or one that holds.
     pub fn any(&self, key: &str, mut holds: impl FnMut(&str) -> bool) -> bool {
         self.0.get(key).is_none_or(|values| values.iter().any(|value| holds(value)))
+    }
+
+    /// A switch such as `dangling=true`; `None`: it was not asked for.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for a value that is no switch.
+    pub fn switch(&self, key: &str) -> Result<Option<bool>> {
+        let Some(value) = self.values(key).last() else { return Ok(None) };
+        match value.as_str() {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Some(true)),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Some(false)),
+            _ => {
+                let error = Error::new(Kind::Invalid, format!("invalid filter '{key}={value}'"));
+                Err(error.hint(format!("{key} is true or false")).into())
+            }
+        }
     }
 
     /// The values given for `key`.
@@ -56,14 +77,15 @@ impl Filters {
         Ok(times.collect::<Result<Vec<Timestamp>>>()?.into_iter().min())
     }
 
-    /// Whether these labels have all that was asked for: `KEY`, or `KEY=VALUE`.
+    /// Whether these labels have all that was asked for: `KEY`, or `KEY=VALUE`; and none of what
+    /// `label!` named.
     #[must_use]
     pub fn labels(&self, labels: &BTreeMap<String, String>) -> bool {
         let has = |wanted: &String| match wanted.split_once('=') {
             Some((key, value)) => labels.get(key).is_some_and(|found| found == value),
             None => labels.contains_key(wanted),
         };
-        self.0.get("label").is_none_or(|wanted| wanted.iter().all(has))
+        self.values("label").iter().all(has) && !self.values("label!").iter().any(has)
     }
 }
 

@@ -254,6 +254,8 @@ pub struct StopOptions {
     /// The machine goes down: a boot starts it again, if its restart policy says so. Then time and
     /// signal are the container's own.
     pub until_boot: bool,
+    /// It is started again at once: one that removes itself when it ends stays (Docker: `restart`).
+    pub keep: bool,
 }
 
 /// How a container is removed.

@@ -52,6 +52,24 @@ pub fn register(
     record::write(&path, &record, Durability::Process)
 }
 
+/// Gives a container that runs or may run another name in a network.
+///
+/// # Errors
+/// The record cannot be read or written.
+pub fn rename(
+    roots: &Roots,
+    network: &Network,
+    container: &ContainerId,
+    (old, new): (&str, &str),
+) -> Result<()> {
+    let path = roots.network(&network.id).name_record(container);
+    let Some(mut record): Option<NameRecord> = record::read(&path)? else { return Ok(()) };
+    for name in record.names.iter_mut().filter(|name| *name == old) {
+        new.clone_into(name);
+    }
+    record::write(&path, &record, Durability::Process)
+}
+
 /// Makes a running container's names lead to its addresses. The container's own name comes first.
 ///
 /// # Errors

@@ -64,7 +64,10 @@ impl<'a> Hosts<'a> {
     #[must_use]
     pub fn lines_of(&self, endpoint: &AttachedEndpoint) -> String {
         let names = match self.domain {
-            "" => self.hostname.to_owned(),
+            "" => match self.hostname.split_once('.') {
+                Some((first, _)) => format!("{} {first}", self.hostname),
+                None => self.hostname.to_owned(),
+            },
             domain => format!("{}.{domain} {}", self.hostname, self.hostname),
         };
         let addresses = [endpoint.ipv4.map(IpAddr::V4), endpoint.ipv6.map(IpAddr::V6)];

@@ -44,6 +44,9 @@ pub enum Request {
         signal: Option<String>,
         /// Milliseconds before it is killed; `None`: the container's own; negative: never.
         grace_ms: Option<i64>,
+        /// It is started again at once: one that removes itself stays.
+        #[serde(default)]
+        keep: bool,
     },
     /// End the container because the machine goes down, as the shim does that is sent SIGTERM: a
     /// boot starts it again, if its restart policy says so.

@@ -82,6 +82,8 @@ pub(super) struct Shim {
     /// Whoever started the shim knows how that went.
     pub(super) reported: bool,
     pub(super) finished: bool,
+    /// It stays although it removes itself when it ends: it is started again at once.
+    pub(super) kept: bool,
 }
 
 impl Shim {
@@ -302,7 +304,7 @@ impl Shim {
         // First of all it is written: `run` that has ended may be followed by `rm` at once.
         self.apply(Event::Exited(Exit { code, oom }));
         // Who is attached to a container that removes itself hears of its end once it is gone.
-        if !self.spec.auto_remove {
+        if !self.spec.auto_remove || self.kept {
             self.peers.end_attached(code, &self.poller);
         }
     }

@@ -58,7 +58,10 @@ impl Shim {
                 self.peers.reply(id, &Reply::Status(status), None, &self.poller);
                 Ok(())
             }
-            Request::Stop { signal, grace_ms } => self.stop(id, signal, grace_ms),
+            Request::Stop { signal, grace_ms, keep } => {
+                self.kept |= keep;
+                self.stop(id, signal, grace_ms)
+            }
             Request::Terminate => {
                 self.end(id, Event::Terminate);
                 Ok(())
@@ -194,12 +197,12 @@ impl Shim {
     fn attach(&mut self, id: u32, stdin: bool) -> Result<()> {
         let refused = match self.supervisor.status().state {
             State::Created | State::Running => None,
-            State::Paused => Some("cannot attach to a paused container, unpause it first"),
+            State::Paused => Some("You cannot attach to a paused container, unpause it first"),
             State::Restarting => {
-                Some("cannot attach to a restarting container, wait until it runs")
+                Some("You cannot attach to a restarting container, wait until it runs")
             }
             State::Exited | State::Dead => {
-                Some("cannot attach to a stopped container, start it first")
+                Some("You cannot attach to a stopped container, start it first")
             }
         };
         if let Some(why) = refused {
@@ -218,7 +221,9 @@ impl Shim {
                 let _ = self.output.input(&self.poller, content);
                 self.peers.mute_input(!self.output.wants_input(), &self.poller);
             }
-            Frame::End if stdin => {
+            // Docker: StdinOnce. Input that `run` gave ends with it; of a container that was
+            // started without anybody, it stays open for the next who attaches.
+            Frame::End if stdin && self.peers.is_patient(id) => {
                 let _ = self.output.end_input(&self.poller);
             }
             Frame::Resize => {

@@ -143,6 +143,7 @@ fn prepare(dir: &ContainerDir, lock: &mut Option<Lock>) -> Result<Shim> {
         failure: None,
         reported: false,
         finished: false,
+        kept: false,
     })
 }
 
@@ -159,7 +160,7 @@ impl Shim {
     /// Gives back everything that lies outside the container's processes.
     fn finish(&mut self) {
         self.output.close();
-        let removed = self.spec.auto_remove && self.reported;
+        let removed = self.spec.auto_remove && self.reported && !self.kept;
         let mut problems = Vec::new();
         problems.extend(self.wiring.withdraw(&self.roots, &self.id, removed).err());
         self.announcer.surroundings(false);

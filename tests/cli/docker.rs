@@ -51,6 +51,45 @@ fn switches_may_be_told_to_be_off() {
 }
 
 #[test]
+fn filters_are_read_as_docker_reads_them() {
+    let machine = Machine::empty();
+    // The name as an option is older than Docker 1.9.
+    assert_eq!(out(&machine, "docker volume create --name=old --label keep=yes"), "old\n");
+    out(&machine, "docker volume create new");
+    assert_eq!(out(&machine, "docker volume ls -q -f label!=keep"), "new\n");
+    assert_eq!(out(&machine, "docker volume ls -q -f label!=keep=no").lines().count(), 2);
+    let ran = machine.typed(&["docker", "volume", "ls", "-q", "-f", " Dangling = true "]);
+    assert_eq!(ran.out.lines().count(), 2, "{ran:?}");
+    for line in ["docker volume ls -f dangling=maybe", "docker images -f dangling=maybe"] {
+        let ran = typed(&machine, line);
+        assert!(ran.code == 1 && ran.err.contains("invalid filter 'dangling=maybe'"), "{ran:?}");
+    }
+}
+
+#[test]
+fn mistakes_in_what_events_are_asked_for_show_at_once() {
+    let machine = Machine::empty();
+    let ran = typed(&machine, "docker events --format {{.Nothing}}");
+    assert!(ran.code == 1 && ran.err.contains("no field `Nothing`"), "{ran:?}");
+    let ran = typed(&machine, "docker events --since 0s --until 1h");
+    assert!(ran.code == 1 && ran.err.contains("cannot be after `until` time"), "{ran:?}");
+}
+
+#[test]
+fn inspect_of_one_kind_says_what_there_is_not() {
+    let machine = Machine::empty();
+    for (kind, why) in [
+        ("container", "No such container: x"),
+        ("image", "No such image: x"),
+        ("network", "network x not found"),
+        ("volume", "get x: no such volume"),
+    ] {
+        let ran = typed(&machine, &format!("docker inspect --type {kind} x"));
+        assert!(ran.code == 1 && ran.err.contains(why), "{ran:?}");
+    }
+}
+
+#[test]
 fn errors_have_dockers_exit_codes() {
     let machine = Machine::empty();
     let ran = typed(&machine, "docker fly");

@@ -76,6 +76,32 @@ fn the_lemp_and_lamp_stacks_of_init_show_their_pages() {
 }
 
 #[test]
+fn the_django_stack_of_init_works_with_postgres_and_redis() {
+    let world =
+        world_with(&[("postgres:17", "FROM postgres:14.1\n"), ("redis:8", "FROM redis:latest\n")]);
+    let dir = world.path().join("site");
+    std::fs::create_dir(&dir).unwrap();
+    let init = ["init", "-y", "--port", "8088", "django", "--database", "postgres", "--redis"];
+    world.compose_in(&dir, &init).ok();
+    world.compose_in(&dir, &["up", "-d", "--wait", "--pull", "missing"]).ok();
+    eventually("Django shows its page", LIMIT, || {
+        let page = world.shell("curl -sL --max-time 5 127.0.0.1:8088/").stdout;
+        page.starts_with("Django 5.")
+    });
+    // Its tables are in the database, and its cache in Redis.
+    let query = ["psql", "-U", "app", "-d", "app", "-Atc", "select count(*) from auth_user"];
+    let count = world.compose_in(&dir, &[&["exec", "-T", "db"], &query[..]].concat()).ok();
+    assert_eq!(count.text(), "0");
+    let write = "from django.core.cache import cache; cache.set('seen', 'by redis', 60)";
+    let web = ["exec", "-T", "web", "python", "manage.py", "shell", "-c", write];
+    world.compose_in(&dir, &web).ok();
+    let keys = world.compose_in(&dir, &["exec", "-T", "redis", "redis-cli", "keys", "*"]).ok();
+    assert_eq!(keys.text(), ":1:seen");
+    world.compose_in(&dir, &["down", "-v", "-t", "20", "--rmi", "local"]).ok();
+    leave(&world);
+}
+
+#[test]
 fn the_wordpress_and_node_stacks_of_init_show_their_pages() {
     let world = world_with(&[
         ("wordpress:6.8-php8.3-apache", "FROM wordpress:latest\n"),

@@ -118,7 +118,11 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         if client::status(&self.dir).is_ok() {
-            let kill = Request::Stop { signal: Some("SIGKILL".to_owned()), grace_ms: Some(0) };
+            let kill = Request::Stop {
+                signal: Some("SIGKILL".to_owned()),
+                grace_ms: Some(0),
+                keep: false,
+            };
             let _ = self.request(&kill);
         }
         let _ = shim::recover(&self.dir, &self.id);

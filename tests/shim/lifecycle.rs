@@ -53,7 +53,7 @@ fn a_second_shim_is_refused_and_the_first_goes_on() {
 fn stop_asks_politely_and_kill_does_not() {
     let container = Container::create(&spec("trap 'exit 7' TERM; echo up; sleep 1000 & wait"));
     started_and_printed(&container);
-    let stop = Request::Stop { signal: None, grace_ms: None };
+    let stop = Request::Stop { signal: None, grace_ms: None, keep: false };
     assert_eq!(container.request(&stop).unwrap(), Reply::Done);
     let end = container.end();
     assert_eq!((end.exit_code, end.stopped_by_hand), (Some(7), true));
@@ -61,7 +61,7 @@ fn stop_asks_politely_and_kill_does_not() {
     let deaf = Container::create(&spec("trap '' TERM; echo up; exec sleep 1000"));
     started_and_printed(&deaf);
     assert_eq!(
-        deaf.request(&Request::Stop { signal: None, grace_ms: Some(50) }).unwrap(),
+        deaf.request(&Request::Stop { signal: None, grace_ms: Some(50), keep: false }).unwrap(),
         Reply::Done
     );
     assert_eq!(deaf.end().exit_code, Some(137));
@@ -117,7 +117,7 @@ fn killing_the_first_process_obeys_the_restart_policy() {
     assert_eq!((again.state, again.restart_count), (State::Running, 1));
 
     assert_eq!(
-        container.request(&Request::Stop { signal: None, grace_ms: Some(0) }).unwrap(),
+        container.request(&Request::Stop { signal: None, grace_ms: Some(0), keep: false }).unwrap(),
         Reply::Done
     );
     assert_eq!(container.end().state, State::Exited);
@@ -180,7 +180,9 @@ fn a_paused_container_can_be_resumed_and_stopped() {
     assert_eq!(container.request(&Request::Resume).unwrap(), Reply::Done);
     assert_eq!(container.request(&Request::Pause).unwrap(), Reply::Done);
     assert_eq!(
-        container.request(&Request::Stop { signal: None, grace_ms: Some(100) }).unwrap(),
+        container
+            .request(&Request::Stop { signal: None, grace_ms: Some(100), keep: false })
+            .unwrap(),
         Reply::Done
     );
     assert_eq!(container.end().state, State::Exited);

@@ -196,8 +196,13 @@ fn a_second_attached_client_hears_what_comes_from_then_on() {
         assert_eq!(client.receive_frame().unwrap(), Received::Output(b"shared\n".to_vec()));
     }
     drop(second);
+    // It was started without anybody: its input is open for the next who attaches.
     first.send_frame(Frame::End, b"").unwrap();
-    assert_eq!(listen(&first).2, Some(0));
+    client::status(&container.dir).unwrap();
+    let third = client::attach(&container.dir, true).unwrap();
+    third.send_frame(Frame::Data, b"later\n").unwrap();
+    assert_eq!(third.receive_frame().unwrap(), Received::Output(b"later\n".to_vec()));
+    container.kill();
 }
 
 #[test]
@@ -206,7 +211,7 @@ fn requests_that_make_no_sense_are_refused_and_do_no_harm() {
     container.start().unwrap();
     assert_eq!(container.request(&Request::Resume).unwrap_err().kind(), Kind::Conflict);
     let signal = Some("SIGNOPE".to_owned());
-    let stop = Request::Stop { signal, grace_ms: None };
+    let stop = Request::Stop { signal, grace_ms: None, keep: false };
     assert_eq!(container.request(&stop).unwrap_err().kind(), Kind::Invalid);
     let huge = command(&["x".repeat(70_000).as_str()]);
     let error = client::exec(&container.dir, &huge, None, &[]).unwrap_err();

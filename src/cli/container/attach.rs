@@ -45,11 +45,11 @@ impl Attach {
         let container = find(&observed, &self.container)?;
         let message = match container.status.state {
             State::Running => "",
-            State::Paused => "cannot attach to a paused container, unpause it first",
+            State::Paused => "You cannot attach to a paused container, unpause it first",
             State::Restarting => {
-                "cannot attach to a restarting container, wait until it is running"
+                "You cannot attach to a restarting container, wait until it is running"
             }
-            _ => "cannot attach to a stopped container, start it first",
+            _ => "You cannot attach to a stopped container, start it first",
         };
         if !message.is_empty() {
             return Err(Error::new(Kind::Invalid, message).into());

@@ -44,7 +44,7 @@ impl Kill {
                 "SIGKILL" => {
                     let grace = Some(std::time::Duration::ZERO);
                     let signal = Some(signal.clone());
-                    let options = StopOptions { grace, signal, until_boot: false };
+                    let options = StopOptions { grace, signal, ..StopOptions::default() };
                     engine.stop_container(&container.id, &options).await
                 }
                 signal => engine.kill_container(&container.id, signal).await,

@@ -88,6 +88,13 @@ async fn surroundings<E: Engine>(
     for from in &mut spec.volumes_from {
         from.container = find(observed, &from.container)?.id.to_string();
     }
+    for link in &mut spec.links {
+        let target = find(observed, &link.target).map_err(|error| {
+            let message = format!("could not get container for {}: {error}", link.target);
+            Error::new(error.kind(), message)
+        })?;
+        link.target.clone_from(&target.spec.name);
+    }
     let NetworkMode::Networks(endpoints) = &mut spec.network else { return Ok(()) };
     for endpoint in endpoints {
         match crate::cli::network::find(observed, &endpoint.network) {

@@ -33,7 +33,7 @@ impl Manner {
         let forever = Duration::from_secs(u64::from(u32::MAX));
         let seconds = |seconds| u64::try_from(seconds).map_or(forever, Duration::from_secs);
         let signal = self.signal.as_deref().map(plan::signal_name).transpose()?;
-        Ok(StopOptions { grace: self.timeout.map(seconds), signal, until_boot: false })
+        Ok(StopOptions { grace: self.timeout.map(seconds), signal, ..StopOptions::default() })
     }
 }
 
@@ -85,6 +85,7 @@ impl Restart {
     /// Restarts them, all at the same time.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let (observed, options) = (everything(cx).await?, self.manner.options()?);
+        let options = StopOptions { keep: true, ..options };
         let engine = cx.engine()?;
         each_at_once(cx, &self.containers, async |name| {
             let id = &find(&observed, name)?.id;

@@ -64,7 +64,7 @@ pub async fn from_container<E: Engine>(
             (source.name.clone(), Box::new(move || print(reader, &output)))
         }
         _ => {
-            let local = cx.directory().join(to);
+            let local = led_on(cx.directory().join(to));
             let found = match std::fs::metadata(&local) {
                 Ok(metadata) if metadata.is_dir() => Found::Directory,
                 Ok(_) => Found::File,
@@ -138,11 +138,10 @@ pub async fn into_each<E: Engine>(
     rules: Rules,
 ) -> Result<()> {
     for container in containers {
-        let found = look(cx, container, to, true).await?;
-        let (path, found) = match found {
-            Some((path, stat)) if stat.kind == FileKind::Directory => (path, Found::Directory),
-            Some((path, _)) => (path, Found::File),
-            None => (to.to_owned(), Found::Nothing),
+        let (path, found) = match walk(cx, container, to, true).await? {
+            (path, Some(stat)) if stat.kind == FileKind::Directory => (path, Found::Directory),
+            (path, Some(_)) => (path, Found::File),
+            (path, None) => (path, Found::Nothing),
         };
         let size = Arc::new(AtomicU64::new(0));
         let (reader, writer) = pipe()?;
@@ -256,18 +255,39 @@ async fn look<E: Engine>(
     path: &str,
     follow: bool,
 ) -> Result<Option<(String, FileStat)>> {
+    let (path, stat) = walk(cx, container, path, follow).await?;
+    Ok(stat.map(|stat| (path, stat)))
+}
+
+/// Where a path of a container leads, and what is there. A link that leads nowhere is followed
+/// too: a copy makes what it names (Docker: the same).
+async fn walk<E: Engine>(
+    cx: &Context<E>,
+    container: &Container,
+    path: &str,
+    follow: bool,
+) -> Result<(String, Option<FileStat>)> {
     let mut path = if path.is_empty() { "/".to_owned() } else { path.to_owned() };
     for _ in 0..MAX_LINKS {
-        let Some(stat) = cx.engine()?.stat_file(&container.id, &path).await? else {
-            return Ok(None);
+        let stat = cx.engine()?.stat_file(&container.id, &path).await?;
+        let stat = match stat {
+            Some(stat) if stat.kind == FileKind::Link && follow => stat,
+            end => return Ok((path, end)),
         };
-        if stat.kind != FileKind::Link || !follow {
-            return Ok(Some((path, stat)));
-        }
         path = beside(&path, &stat.target);
     }
     let message = format!("cannot copy {path}: too many levels of symbolic links");
     Err(Error::new(Kind::Invalid, message).into())
+}
+
+/// Where a path of this machine leads: a copy goes through a link at its end, also through one
+/// that leads nowhere yet (Docker: the same).
+fn led_on(mut path: PathBuf) -> PathBuf {
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("/")).join(target);
+    }
+    path
 }
 
 /// The path with what was typed at its end: a slash, or `/.`, matters.

@@ -127,6 +127,7 @@ fn local_time(time: Timestamp) -> String {
 /// What `--filter` says of whole images.
 struct Selection<'a> {
     filters: &'a Filters,
+    dangling: Option<bool>,
     before: Option<Timestamp>,
     since: Option<Timestamp>,
 }
@@ -142,13 +143,14 @@ impl<'a> Selection<'a> {
         let since = filters.values("since").iter().map(|name| time_of(name));
         let since: Vec<_> = since.collect::<Result<_, _>>()?;
         let before = before.into_iter().flatten().min();
-        Ok(Selection { filters, before, since: since.into_iter().flatten().max() })
+        let dangling = filters.switch("dangling")?;
+        Ok(Selection { filters, dangling, before, since: since.into_iter().flatten().max() })
     }
 
     fn shows(&self, image: &Image) -> bool {
         let dangling = image.tags.is_empty();
         let created = image.created_at.unwrap_or(Timestamp::UNIX_EPOCH);
-        self.filters.any("dangling", |wanted| matches!(wanted, "true" | "1") == dangling)
+        self.dangling.is_none_or(|wanted| wanted == dangling)
             && self.filters.labels(&image.config.labels)
             && self.before.is_none_or(|before| created < before)
             && self.since.is_none_or(|since| created > since)

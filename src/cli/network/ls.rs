@@ -85,7 +85,7 @@ fn shows(filters: &Filters, network: &Network, observed: &Observed) -> bool {
     filters.any("name", |part| network.spec.name.contains(part))
         && filters.any("id", |start| network.id.starts_with(start))
         && filters.any("driver", |driver| driver == super::inspect::driver(&network.spec))
-        && filters.any("dangling", |wanted| matches!(wanted, "true" | "1") == dangling)
+        && filters.switch("dangling").is_ok_and(|wanted| wanted.is_none_or(|it| it == dangling))
         && filters.any("scope", |scope| scope == "local")
         && filters.any("type", |wanted| matches!(wanted, "builtin") == builtin)
         && filters.labels(&network.spec.labels)

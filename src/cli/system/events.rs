@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::base::{Error, Kind};
 use crate::cli::options::moment;
 use crate::cli::single::Filters;
 use crate::cli::ui::events::{docker_json, docker_line};
 use crate::cli::ui::template::{Format, go_json};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, EventOptions, Events as _};
-use crate::resource::event::Event;
+use crate::resource::event::{Event, EventKind};
 
 /// Show what happens to containers, images, networks and volumes, as it happens
 ///
@@ -54,7 +55,21 @@ impl Events {
         };
         let now = Timestamp::now();
         let at = |text: &Option<String>| text.as_deref().map(|it| moment(it, now)).transpose();
-        let options = EventOptions { since: at(&self.since)?, until: at(&self.until)? };
+        let (since, until) = (at(&self.since)?, at(&self.until)?);
+        // Docker: who names only the end wants all that was before it.
+        let since = since.or(until.map(|_| Timestamp::UNIX_EPOCH));
+        let options = EventOptions { since, until };
+        if let (Some(since), Some(until)) = (options.since, options.until)
+            && since > until
+        {
+            let message = format!("`since` time ({since}) cannot be after `until` time ({until})");
+            return Err(Error::new(Kind::Invalid, message).into());
+        }
+        // A mistake in the template shows now, and not when something happens at last.
+        if let Some(template) = &template {
+            let sample = Event::now(EventKind::Container, "start", "");
+            template.render(&docker_json(&sample), &BTreeMap::new())?;
+        }
         let mut events = cx.engine()?.events(&options).await?;
         let zone = TimeZone::system();
         while let Some(event) = events.next().await? {
@@ -86,6 +101,11 @@ fn shows(filters: &Filters, event: &Event) -> bool {
         && filters.any("container", |wanted| is("container", wanted))
         && filters.any("network", |wanted| is("network", wanted))
         && filters.any("volume", |wanted| is("volume", wanted))
-        && filters.any("image", |wanted| is("image", wanted) || attribute("image") == wanted)
+        && filters.any("image", |wanted| {
+            // Docker: without a tag, every tag is meant.
+            let image = attribute(if kind == "image" { "name" } else { "image" });
+            let name = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+            is("image", wanted) || image == wanted || name.is_some_and(|(name, _)| name == wanted)
+        })
         && filters.labels(&event.attributes)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::base::Result as BaseResult;
@@ -103,16 +104,42 @@ async fn shape(cx: &Context<impl Engine>) -> Result<Json> {
             "ControlAvailable": false, "Error": "", "RemoteManagers": null },
         "LiveRestoreEnabled": true,
         "SecurityOptions": ["name=seccomp,profile=builtin"],
-        "Warnings": [],
+        "Warnings": null,
         "ClientInfo": {
+            "Debug": false,
             "Version": SPOKEN, "Platform": { "Name": "compose" }, "Context": "default",
             "Os": std::env::consts::OS, "Arch": architecture(), "Plugins": [], "Warnings": null,
         },
     });
+    if let (Json::Object(fields), Json::Object(rest)) = (&mut shape, daemonless()) {
+        fields.extend(rest);
+    }
     for limit in LIMITS {
         shape[limit] = Json::Bool(true);
     }
     Ok(shape)
+}
+
+/// What Docker tells of its daemon and its helpers: there are none here.
+fn daemonless() -> Json {
+    json!({
+        "Debug": false,
+        "SystemTime": Timestamp::now().to_string(),
+        "NFd": 0,
+        "NGoroutines": 0,
+        "NEventsListener": 0,
+        "HttpProxy": "",
+        "HttpsProxy": "",
+        "NoProxy": "",
+        "Isolation": "",
+        "InitBinary": "compose",
+        "InitCommit": {"ID": ""},
+        "RuncCommit": {"ID": ""},
+        "ContainerdCommit": {"ID": ""},
+        "GenericResources": null,
+        "CDISpecDirs": ["/etc/cdi", "/var/run/cdi"],
+        "FirewallBackend": {"Driver": "nftables"},
+    })
 }
 
 /// What the kernel and the distribution say of themselves.

@@ -35,9 +35,16 @@ impl Findings {
         match format {
             None | Some("json") => output.print(pretty(&Json::Array(self.found)))?,
             Some(template) => {
+                // Go's names of fields differ from those in JSON in one place.
+                let wants_id = template.contains(".ID");
                 let template = Format::parse(template)?;
-                for shape in &self.found {
-                    output.print(template.render(shape, &BTreeMap::new())? + "\n")?;
+                for mut shape in self.found {
+                    if let (true, Some(fields)) = (wants_id, shape.as_object_mut())
+                        && let Some(id) = fields.get("Id").cloned()
+                    {
+                        fields.entry("ID").or_insert(id);
+                    }
+                    output.print(template.render(&shape, &BTreeMap::new())? + "\n")?;
                 }
             }
         }

@@ -10,6 +10,9 @@ use crate::base::{Error, Kind, Result};
 /// Name of the hidden field that `.Label "x"` looks into; no user can write it.
 const LABELS: &str = "\0labels";
 
+/// What Go prints as `{}`: being a member says all (Docker: `map[string]struct{}`).
+const MEMBER: &str = "\0{}";
+
 /// A template, ready to be filled in.
 pub struct Format(Template);
 
@@ -38,7 +41,9 @@ impl Format {
             let labels = labels.iter().map(|(key, text)| (key.clone(), Value::from(text.as_str())));
             fields.insert(LABELS.to_owned(), Value::Map(labels.collect()));
         }
-        self.0.render(&Context::from(value)).map_err(|error| invalid(&error.to_string()))
+        let text = self.0.render(&Context::from(value));
+        let text = text.map_err(|error| invalid(&error.to_string()))?;
+        Ok(text.replace(MEMBER, "{}"))
     }
 }
 
@@ -58,8 +63,11 @@ fn to_value(json: &Json) -> Value {
         Json::String(text) => Value::from(text.as_str()),
         Json::Array(items) => Value::Array(items.iter().map(to_value).collect()),
         Json::Object(fields) => {
-            let fields = fields.iter().map(|(key, value)| (key.clone(), to_value(value)));
-            Value::Object(fields.collect())
+            let value = |key: &String, value: &Json| match (key.as_str(), value) {
+                ("ExposedPorts" | "Volumes", Json::Object(set)) => members(set),
+                _ => to_value(value),
+            };
+            Value::Object(fields.iter().map(|(key, it)| (key.clone(), value(key, it))).collect())
         }
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(number), _) => Value::Number(number.into()),
@@ -69,9 +77,19 @@ fn to_value(json: &Json) -> Value {
     }
 }
 
+/// A set: the keys are all there is.
+fn members(set: &serde_json::Map<String, Json>) -> Value {
+    let value = |value: &Json| match value {
+        Json::Object(fields) if fields.is_empty() => Value::from(MEMBER),
+        value => to_value(value),
+    };
+    Value::Object(set.iter().map(|(key, it)| (key.clone(), value(it))).collect())
+}
+
 fn to_json(value: &Value) -> Json {
     match value {
         Value::Bool(value) => Json::Bool(*value),
+        Value::String(text) if text == MEMBER => Json::Object(serde_json::Map::new()),
         Value::String(text) => Json::String(text.clone()),
         Value::Array(items) => Json::Array(items.iter().map(to_json).collect()),
         Value::Object(fields) | Value::Map(fields) => {
@@ -192,6 +210,19 @@ mod tests {
             ("{{json .Nested}}", r#"{"Up":true}"#),
         ] {
             assert_eq!(render(template), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn a_set_is_printed_as_go_prints_it() {
+        let fields = serde_json::json!({"ExposedPorts": {"80/tcp": {}}, "Other": {"a": {}}});
+        for (template, expected) in [
+            ("{{.ExposedPorts}} {{.Other}}", "map[80/tcp:{}] map[a:map[]]"),
+            ("{{json .ExposedPorts}}", r#"{"80/tcp":{}}"#),
+            ("{{range $port, $_ := .ExposedPorts}}{{$port}}{{end}}", "80/tcp"),
+        ] {
+            let text = Format::parse(template).unwrap().render(&fields, &BTreeMap::new());
+            assert_eq!(text.unwrap(), expected, "{template}");
         }
     }
 

@@ -15,6 +15,10 @@ pub struct Create {
     /// Its name; drawn at random when left out
     name: Option<String>,
 
+    /// Accepted for old scripts: the name, as it was given before Docker 1.9
+    #[arg(long = "name", value_name = "NAME", conflicts_with = "name", hide = true)]
+    old_name: Option<String>,
+
     /// Volume driver: only `local`
     #[arg(short, long, value_name = "DRIVER", default_value = "local")]
     driver: String,
@@ -31,9 +35,10 @@ pub struct Create {
 impl Create {
     /// Makes it, and prints its name.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        let name = self.name.or(self.old_name);
         let spec = VolumeSpec {
-            anonymous: self.name.is_none(),
-            name: self.name.unwrap_or_default(),
+            anonymous: name.is_none(),
+            name: name.unwrap_or_default(),
             driver: self.driver,
             driver_opts: pairs(&self.options),
             labels: pairs(&self.label),

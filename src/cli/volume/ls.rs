@@ -58,7 +58,7 @@ fn shows(filters: &Filters, volume: &Volume, observed: &Observed) -> bool {
     let dangling = users(observed, &volume.spec.name).next().is_none();
     filters.any("name", |part| volume.spec.name.contains(part))
         && filters.any("driver", |driver| driver == "local")
-        && filters.any("dangling", |wanted| matches!(wanted, "true" | "1") == dangling)
+        && filters.switch("dangling").is_ok_and(|wanted| wanted.is_none_or(|it| it == dangling))
         && filters.labels(&volume.spec.labels)
 }
 

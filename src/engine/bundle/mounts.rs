@@ -21,8 +21,10 @@ pub(super) fn of(spec: &ContainerSpec, host: &Host<'_>) -> Vec<OciMount> {
     let own = own(spec)
         .into_iter()
         .filter(|mount| mount.destination().to_str().is_none_or(|target| !taken(target)));
-    let files = files
-        .map(|(target, path)| one(target, "bind", &path.to_string_lossy(), &["bind", "rprivate"]));
+    // Docker: where nothing can be written, that goes for these too.
+    let options: &[&str] =
+        if spec.read_only { &["bind", "rprivate", "ro"] } else { &["bind", "rprivate"] };
+    let files = files.map(|(target, path)| one(target, "bind", &path.to_string_lossy(), options));
     let asked = mounts.iter().filter_map(|mount| asked(spec, mount, host));
     own.chain(files).chain(asked).collect()
 }

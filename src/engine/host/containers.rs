@@ -99,7 +99,7 @@ pub(super) fn stop(host: &Host, id: &ContainerId, options: &StopOptions) -> Resu
     let grace_ms = options.grace.map(|grace| i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
     let request = match options.until_boot {
         true => Request::Terminate,
-        false => Request::Stop { signal: options.signal.clone(), grace_ms },
+        false => Request::Stop { signal: options.signal.clone(), grace_ms, keep: options.keep },
     };
     ignore_stopped(client::request(&host.roots().container(id), &request).map(drop))
 }
@@ -128,6 +128,7 @@ pub(super) fn rename(host: &Host, id: &ContainerId, name: &str) -> Result<()> {
     names::take(roots, name, id)?;
     let old = std::mem::replace(&mut record.spec.name, name.to_owned());
     state::write(&path, &record, Durability::Process)?;
+    networks::rename(host, id, &record.spec, &old)?;
     host.announce(
         &Event::now(EventKind::Container, "rename", id.as_str())
             .about(&record.spec)
@@ -200,7 +201,8 @@ fn end(dir: &ContainerDir, id: &ContainerId, spec: &ContainerSpec, force: bool) 
             );
             return Err(Error::new(Kind::Conflict, message));
         }
-        let kill = Request::Stop { signal: Some("SIGKILL".to_owned()), grace_ms: Some(0) };
+        let signal = Some("SIGKILL".to_owned());
+        let kill = Request::Stop { signal, grace_ms: Some(0), keep: false };
         ignore_stopped(client::request(dir, &kill).map(drop))?;
         if Instant::now() > deadline {
             return Err(Error::new(

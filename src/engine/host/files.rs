@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -29,6 +30,9 @@ use super::containers::{delete, missing};
 use super::observe::{self, Record};
 use super::resolve::resolve;
 use super::{Host, start};
+
+/// How long a shim that has told of its container's end may take to go.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is at `path`; links on the way are followed, the last one only with a slash behind it.
 pub(super) fn stat(host: &Host, id: &ContainerId, path: &str) -> Result<Option<FileStat>> {
@@ -183,23 +187,31 @@ fn within<T: Send>(
 ) -> Result<T> {
     let dir = host.roots().container(id);
     let spec = spec(host, id)?;
-    let status = observe::settled(&dir)?;
-    match status.state {
-        State::Running | State::Paused => {
-            let root = proc(&dir, &status, "root", OFlags::PATH | OFlags::DIRECTORY)?;
-            return work(&Root::new(root));
+    let deadline = Instant::now() + PATIENCE;
+    // While its files are mounted here, nobody may start it.
+    let _lock = loop {
+        let status = observe::settled(&dir)?;
+        match status.state {
+            State::Running | State::Paused => {
+                let root = proc(&dir, &status, "root", OFlags::PATH | OFlags::DIRECTORY)?;
+                return work(&Root::new(root));
+            }
+            State::Restarting => {
+                let message = format!("container {} is restarting, wait until it runs", spec.name);
+                return Err(Error::new(Kind::Conflict, message));
+            }
+            State::Created | State::Exited | State::Dead => {}
         }
-        State::Restarting => {
-            let message = format!("container {} is restarting, wait until it runs", spec.name);
+        if let Some(lock) = alive::take(&dir)? {
+            break lock;
+        }
+        if Instant::now() > deadline {
+            let message = format!("container {} is being started, try again", spec.name);
             return Err(Error::new(Kind::Conflict, message));
         }
-        State::Created | State::Exited | State::Dead => {}
-    }
-    // While its files are mounted here, nobody may start it.
-    let lock = alive::take(&dir)?;
-    let _lock = lock.ok_or_else(|| {
-        Error::new(Kind::Conflict, format!("container {} is being started, try again", spec.name))
-    })?;
+        // Its shim is on its way out: who waited for the end is told of it a little earlier.
+        std::thread::park_timeout(Duration::from_millis(2));
+    };
     start::make_bind_sources(&spec)?;
     let bundle = resolve(host, id, &spec)?;
     let mounts = bundle.spec.mounts().as_deref().unwrap_or_default();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 
-use crate::base::{ContainerId, Context, Error, Result};
+use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::engine::CommitOptions;
 use crate::image::config::History;
 use crate::image::diff::Change;
@@ -167,7 +167,11 @@ pub(super) fn commit(host: &Host, id: &ContainerId, options: &CommitOptions) -> 
     let _pin = host.store().pin()?;
     let below = lower(image_dirs(host, &spec)?)?;
     let running = observe::status(&dir)?.state == State::Running;
-    let _paused = (options.pause && running).then(|| Paused::new(host, id)).transpose()?;
+    let _paused = match (options.pause && running).then(|| Paused::new(host, id)).transpose() {
+        // It has just ended: nothing changes its files any more.
+        Err(error) if error.kind() == Kind::NotFound => None,
+        paused => paused?,
+    };
     let layer = add_layer(host, &dir.upper(), &below)?;
     document.diff_ids.push(layer);
     let created = Timestamp::now();

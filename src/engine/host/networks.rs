@@ -53,6 +53,15 @@ pub(super) fn register_names(host: &Host, id: &ContainerId, spec: &ContainerSpec
     Ok(())
 }
 
+/// Makes a container known by its new name in its networks, and no longer by the old one.
+pub(super) fn rename(host: &Host, id: &ContainerId, spec: &ContainerSpec, old: &str) -> Result<()> {
+    for endpoint in endpoints(spec) {
+        let network = network::get(host.roots(), &endpoint.network)?;
+        names::rename(host.roots(), &network, id, (old, &spec.name))?;
+    }
+    Ok(())
+}
+
 /// Takes a removed container's names out of its networks, as far as those still exist.
 pub(super) fn forget_names(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<()> {
     endpoints(spec).iter().try_for_each(|endpoint| forget_name(host, id, endpoint))

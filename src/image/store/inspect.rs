@@ -29,7 +29,10 @@ impl Store {
         put("RepoTags", json!(image.tags));
         put("RepoDigests", json!(image.digests));
         put("Parent", json!(""));
-        put("Comment", text_of("comment"));
+        // Docker: what was said of the last step.
+        let said = raw.get("history").and_then(Value::as_array).and_then(|steps| steps.last());
+        let said = said.and_then(|step| step.get("comment")).filter(|said| said.is_string());
+        put("Comment", said.cloned().unwrap_or_else(|| text_of("comment")));
         put("Created", text_of("created"));
         put("DockerVersion", text_of("docker_version"));
         put("Author", text_of("author"));

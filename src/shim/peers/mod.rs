@@ -123,6 +123,11 @@ impl Peers {
         self.add(socket, poller, true)
     }
 
+    /// The peer came with the start of the container.
+    pub(super) fn is_patient(&self, id: u32) -> bool {
+        self.peers.get(&id).is_some_and(|peer| peer.patient)
+    }
+
     fn add(&mut self, socket: OwnedFd, poller: &Poller, patient: bool) -> io::Result<u32> {
         let id = self.next;
         poller.watch(socket.as_fd(), Source::Peer(id), Interest::READ)?;

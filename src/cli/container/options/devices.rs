@@ -35,8 +35,10 @@ fn device(text: &str) -> Result<Device> {
     let (source, target, permissions) = match text.split(':').collect::<Vec<_>>()[..] {
         [source] => (source, source, "rwm"),
         [source, mode] if is_mode(mode) => (source, source, mode),
-        [source, target] => (source, target, "rwm"),
-        [source, target, mode] if is_mode(mode) => (source, target, mode),
+        [source, target] if target.starts_with('/') => (source, target, "rwm"),
+        [source, target, mode] if target.starts_with('/') && is_mode(mode) => {
+            (source, target, mode)
+        }
         _ => {
             let error = Error::new(Kind::Invalid, format!("bad format for device: {text}"));
             return Err(error.hint("write SOURCE[:TARGET][:rwm]"));

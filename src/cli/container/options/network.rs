@@ -83,6 +83,10 @@ pub struct Network {
 impl Network {
     pub fn apply(&self, service: &mut Service) -> Result<()> {
         self.networks(service)?;
+        if let Some(mac) = self.mac_address.as_ref().filter(|mac| !is_mac(mac)) {
+            let error = Error::new(Kind::Invalid, format!("{mac} is not a valid mac address"));
+            return Err(error.hint("write six pairs of digits, as in 02:42:ac:11:00:02"));
+        }
         service.mac_address.clone_from(&self.mac_address);
         service.expose.clone_from(&self.expose);
         service.hostname.clone_from(&self.hostname);
@@ -114,6 +118,13 @@ impl Network {
         let fixed = own.ipv4_address.is_some() || own.ipv6_address.is_some();
         check_bridge(first, !own.aliases.is_empty(), fixed)?;
         if let Some(mode) = alone(first) {
+            let kind = first.split(':').next().unwrap_or_default();
+            if !self.link.is_empty() && matches!(kind, "host" | "container") {
+                // Docker: nearly the same words.
+                let message =
+                    format!("conflicting options: {kind} type networking can't be used with links");
+                return Err(Error::new(Kind::Invalid, message));
+            }
             if parsed.len() > 1 {
                 let message =
                     format!("conflicting options: cannot attach to {} with others", wanted[0]);
@@ -231,6 +242,13 @@ pub fn check_bridge(name: &str, aliases: bool, fixed_address: bool) -> Result<()
         Err(Error::new(Kind::Invalid, message)
             .hint("`network create` makes a network; give it with --network"))
     })
+}
+
+/// Six bytes in hexadecimal, with colons or hyphens between them.
+fn is_mac(text: &str) -> bool {
+    let is_byte = |pair: &str| pair.len() == 2 && pair.bytes().all(|it| it.is_ascii_hexdigit());
+    let separator = if text.contains('-') { '-' } else { ':' };
+    text.split(separator).count() == 6 && text.split(separator).all(is_byte)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::Result;
+use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
 use crate::compose::Service;
 use crate::engine::Engine;
@@ -86,6 +86,10 @@ impl Program {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (text.as_str(), here(text)),
             };
+            if name.is_empty() {
+                let message = format!("invalid environment variable: {text:?}");
+                return Err(Error::new(Kind::Invalid, message).hint("write NAME=VALUE, or NAME"));
+            }
             service.environment.insert(name.to_owned(), value);
         }
         Ok(())

@@ -163,7 +163,8 @@ fn is_name(name: &str) -> bool {
 fn check_unique(service: &Service, volume: &ServiceVolume) -> Result<()> {
     let plain = |target: &str| target.trim_end_matches('/').to_owned();
     let same = |it: &ServiceVolume| plain(&it.target) == plain(&volume.target);
-    match service.volumes.iter().any(same) {
+    // Docker: said twice in the same words, it is said once.
+    match service.volumes.iter().any(|it| same(it) && it != volume) {
         true => {
             let message = format!("Duplicate mount point: {}", volume.target);
             Err(Error::new(Kind::Invalid, message))

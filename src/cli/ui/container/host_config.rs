@@ -79,7 +79,7 @@ fn privileges(spec: &ContainerSpec) -> Map<String, Json> {
         "GroupAdd": or_null(&spec.process.groups),
         "IpcMode": sharing(&spec.namespaces.ipc, "private"),
         "Cgroup": "",
-        "Links": null,
+        "Links": network::links_of_bridge(spec),
         "OomScoreAdj": spec.limits.oom_score_adj.unwrap_or(0),
         "PidMode": sharing(&spec.namespaces.pid, ""),
         "Privileged": security.privileged,

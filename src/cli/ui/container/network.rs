@@ -6,8 +6,9 @@ use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{ContainerId, id::hex};
+use crate::cli::container::BRIDGE;
 use crate::cli::network::builtin;
-use crate::resource::container::{AttachedEndpoint, Container, ContainerSpec};
+use crate::resource::container::{AttachedEndpoint, Container, ContainerSpec, Link};
 use crate::resource::inspection::Inspection;
 use crate::resource::network::{Endpoint, NetworkMode};
 
@@ -25,7 +26,9 @@ pub(super) fn settings(inspection: &Inspection) -> Json {
                 let end =
                     attached(name).map(|_| endpoint_id(id, &container.id)).unwrap_or_default();
                 let mut shape = network(endpoint, attached(name), (id, &end));
-                shape["Links"] = links(&container.spec);
+                if name != BRIDGE {
+                    shape["Links"] = links(&container.spec);
+                }
                 networks.insert(name.to_owned(), shape);
             }
         }
@@ -77,6 +80,17 @@ fn links(spec: &ContainerSpec) -> Json {
     let links = spec.links.iter().map(|link| format!("{}:{}", link.target, link.alias));
     let links: Vec<String> = links.collect();
     if links.is_empty() { Json::Null } else { json!(links) }
+}
+
+/// Docker: those of the default network are shown elsewhere and otherwise, with this container's
+/// own name before the alias.
+pub(super) fn links_of_bridge(spec: &ContainerSpec) -> Json {
+    let NetworkMode::Networks(endpoints) = &spec.network else { return Json::Null };
+    if !endpoints.iter().any(|it| it.network == BRIDGE) || spec.links.is_empty() {
+        return Json::Null;
+    }
+    let link = |link: &Link| format!("/{}:/{}/{}", link.target, spec.name, link.alias);
+    json!(spec.links.iter().map(link).collect::<Vec<_>>())
 }
 
 /// The id of a container's end in a network: the same as long as both are.
@@ -183,7 +197,7 @@ pub(super) fn exposed(spec: &ContainerSpec) -> Map<String, Json> {
 pub(super) fn bindings(spec: &ContainerSpec) -> Json {
     let mut bindings: BTreeMap<String, Vec<Json>> = BTreeMap::new();
     for port in &spec.ports {
-        for (index, number) in (0..).zip(port.container.ports()) {
+        for (index, number) in (0_u16..=u16::MAX).zip(port.container.ports()) {
             let host_ip = port.host_ip.map(|ip| ip.to_string()).unwrap_or_default();
             // A single container port takes any host port of the range.
             let single = port.container.first == port.container.last;
