@@ -35,6 +35,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("docker version -f json.Server", "not built by Go"),
     ("docker image inspect busybox[].Config", "fields that say nothing are left out"),
     ("docker image inspect busybox[].RepoTags", "a list that may be empty"),
+    ("docker image inspect busybox[].RepoDigests", "a list that may be empty"),
     (".Config.StopSignal", "always said"),
     (".Config.StopTimeout", "always said"),
     (".Config.Env", "always with a PATH"),

@@ -50,7 +50,8 @@ fn what_cannot_be_written_to_is_said_in_dockers_words() {
 fn input_that_ends_while_attached_does_not_end_a_detached_container() {
     let world = World::new();
     docker(&world, "run -di --name cat busybox cat").ok();
-    let said = world.shell(&format!("echo hello | timeout 1 {} attach cat", docker_link(&world)));
+    let said =
+        world.shell(&format!("echo hello | timeout -s KILL 1 {} attach cat", docker_link(&world)));
     assert_eq!(said.text(), "hello");
     assert_eq!(docker(&world, "inspect -f '{{.State.Running}}' cat").text(), "true");
     // That of `run` itself does.
