@@ -272,7 +272,7 @@ impl Http {
                 .header(CONTENT_LENGTH, *length)
                 .body(file_body(path.clone(), *offset, *length, Arc::clone(sent))),
         };
-        request.send().await.map_err(|error| connection_failed(url, error))
+        request.send().await.map_err(|error| connection_failed(url, &error))
     }
 }
 
@@ -342,12 +342,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A request that got no answer.
-pub(super) fn connection_failed(url: &Url, error: reqwest::Error) -> Failure {
+pub(super) fn connection_failed(url: &Url, error: &reqwest::Error) -> Failure {
     let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Other };
-    let distrusted = causes(&error)
+    let distrusted = causes(error)
         .any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))));
     // The address may hold a signature: only its host is shown.
-    let failure = Error::new(kind, format!("cannot reach {}: {}", place(url), reason(&error)));
+    let failure = Error::new(kind, format!("cannot reach {}: {}", place(url), reason(error)));
     match distrusted {
         true => Failure::Final(failure.hint(format!(
             "put the registry's certificate authority into /etc/docker/certs.d/{}/ca.crt",
