@@ -88,7 +88,7 @@ fn overlay(layers: &Layers<'_>, otherwise: Otherwise) -> Result<OwnedFd> {
 
 fn lies_on_overlay(path: &Path) -> bool {
     const OVERLAYFS_MAGIC: i64 = 0x794c_7630;
-    rustix::fs::statfs(path).is_ok_and(|disk| disk.f_type as i64 == OVERLAYFS_MAGIC)
+    rustix::fs::statfs(path).is_ok_and(|disk| disk.f_type == OVERLAYFS_MAGIC)
 }
 
 /// Overlay marks a volatile work directory and never mounts it again, since it cannot know what was
