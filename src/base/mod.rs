@@ -13,6 +13,6 @@ pub mod text;
 
 pub use bytes::Bytes;
 pub use digest::Digest;
-pub use error::{Context, Error, Kind, Result};
+pub use error::{Context, Error, Kind, Result, io_text};
 pub use id::ContainerId;
 pub use port::{PortRange, Protocol};

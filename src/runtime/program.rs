@@ -21,6 +21,7 @@ use crate::sys;
 use super::bundle::UserSpec;
 use super::caps::Sets;
 use super::channel::{Channel, Message};
+use super::exec::latest;
 use super::hooks;
 use super::label::Labels;
 use super::root::{Make, Root, is_directory};
@@ -323,7 +324,7 @@ impl Program<'_> {
 
     /// The environment, with `HOME` from the image's accounts unless it is set (Docker too).
     fn environment(&self, user: &User) -> Result<Vec<CString>> {
-        let mut environment = self.env.clone();
+        let mut environment = latest(&self.env);
         let home = environment.iter().position(|entry| entry.starts_with("HOME="));
         match home {
             Some(index) if environment[index].len() > "HOME=".len() => {}

@@ -5,9 +5,8 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
-use crate::world::{COMPOSE, World, eventually};
+use crate::world::{COMPOSE, World};
 
 const STACK: &str = "
 services:
@@ -58,14 +57,10 @@ fn killed(log: &Path) -> bool {
 /// After the kill: one more `up` brings everything up, or `down` takes everything away.
 fn mended(world: &World, nth: usize, up: bool) {
     if up {
-        // A stop that a shim was asked for goes on when who asked is killed: one that ends while
-        // `up` looks is started by the next.
-        eventually(&format!("all run after call {nth}"), Duration::from_secs(30), || {
-            let again = world.compose(&["up", "-d"]);
-            assert_eq!(again.code, 0, "call {nth}: {}", again.stderr);
-            let ps = world.compose(&["ps", "--format", "{{.Service}} {{.State}}"]).ok();
-            ps.stdout == "app running\ndb running\nweb running\n"
-        });
+        let again = world.compose(&["up", "-d"]);
+        assert_eq!(again.code, 0, "call {nth}: {}", again.stderr);
+        let ps = world.compose(&["ps", "--format", "{{.Service}} {{.State}}"]).ok();
+        assert_eq!(ps.stdout, "app running\ndb running\nweb running\n", "call {nth}");
         let plan = world.compose(&["up", "--plan"]).ok();
         assert_eq!(plan.text(), "", "call {nth}: something is left to do");
     }

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{ContainerId, Context, Result};
-use crate::network;
 use crate::resource::container::{Container, ContainerSpec, State, Status};
 use crate::resource::labels;
 use crate::resource::observed::{Observed, Scope};
 use crate::state::{self, ContainerDir, Roots, lock};
+use crate::{network, shim};
 
 use super::{Host, volumes};
 
@@ -105,7 +105,7 @@ pub(super) fn status(dir: &ContainerDir) -> Result<Status> {
     // No shim and no exit record: never started, or the machine went down under it.
     let status = state::read::<Status>(&dir.status())?.unwrap_or_default();
     Ok(match status.state.is_active() {
-        true => Status { state: State::Dead, pid: None, ..status },
+        true => Status { state: State::Dead, stopping: false, pid: None, ..status },
         false => status,
     })
 }
@@ -118,6 +118,21 @@ pub(super) fn settled(dir: &ContainerDir) -> Result<Status> {
         std::thread::park_timeout(Duration::from_millis(2));
     }
     status(dir)
+}
+
+/// As [`settled`], once a container that is about to end, or whose shim has seen its end and is
+/// clearing up, is at rest: it can be started again then.
+pub(super) fn steady(dir: &ContainerDir, id: &ContainerId) -> Result<Status> {
+    loop {
+        let status = settled(dir)?;
+        let ends = dir.status().exists() && lock::is_held(&dir.alive())?;
+        if status.stays() || !ends {
+            return Ok(status);
+        }
+        lock::await_free(&dir.alive())?;
+        // Its shim may have been killed instead.
+        shim::recover(dir, id)?;
+    }
 }
 
 /// Things by their names.

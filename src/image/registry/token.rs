@@ -171,7 +171,7 @@ impl Identity {
                 }
             }
         };
-        let response = request.send().await.map_err(|error| connection_failed(&realm, error))?;
+        let response = request.send().await.map_err(|error| connection_failed(&realm, &error))?;
         if !response.status().is_success() {
             return Err(refusal(response, "cannot get a token").await);
         }
