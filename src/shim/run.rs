@@ -132,7 +132,7 @@ impl Shim {
             Source::Terminal(pid) => self.on_terminal(pid),
             Source::Memory => self.on_memory(),
             Source::Ports | Source::Names | Source::Walls => {
-                self.wiring.on_ready(ready.source, &self.poller)
+                self.wiring.on_ready(ready.source, &self.poller);
             }
         }
     }
