@@ -153,7 +153,7 @@ impl Program<'_> {
         };
         let Some(gate) = self.gate else {
             parent.channel.send(&Message::Ready).context(unreachable)?;
-            return self.become_program(&ready);
+            return self.become_program(ready);
         };
         search::check(&self.argv[0], &ready.environment)?;
         rustix::process::set_parent_process_death_signal(None)
@@ -161,14 +161,14 @@ impl Program<'_> {
             .context(|| "cannot outlive the parent".to_owned())?;
         parent.channel.send(&Message::Ready).context(unreachable)?;
         let starter = Channel::accept(gate).context(|| "cannot wait to be started".to_owned())?;
-        let Err(error) = self.become_program(&ready);
+        let Err(error) = self.become_program(ready);
         // Whoever made us is gone; who started us wants to know.
         starter.send(&Message::Failed(error)).context(unreachable)?;
         Err(Error::other("the program was not executed"))
     }
 
     /// The last steps, with all that is needed at hand; returns only on failure.
-    fn become_program(&self, ready: &Prepared) -> Result<Infallible> {
+    fn become_program(&self, mut ready: Prepared) -> Result<Infallible> {
         // Before the filter, which need not allow what only we do: `close_range` is younger than
         // many filters.
         sys::process::close_on_exec_from(3 + self.kept)
@@ -188,6 +188,7 @@ impl Program<'_> {
             hooks::run(self.hooks, "startContainer", &state, None)?;
         }
         if self.init {
+            ready.labels.enter()?;
             super::reaper::fork(ready.terminal)?;
         }
         ready.labels.set()?;
