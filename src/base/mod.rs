@@ -9,6 +9,7 @@ pub mod duration;
 pub mod error;
 pub mod id;
 pub mod port;
+pub mod text;
 
 pub use bytes::Bytes;
 pub use digest::Digest;

@@ -127,6 +127,7 @@ mod tests {
         run(&[hook], "poststop", &state, None)
     }
 
+    /// CVE-2025-23266: nothing of the container's environment, such as `LD_PRELOAD`, either.
     #[test]
     fn a_hook_gets_the_state_and_only_its_own_environment() {
         let directory = tempfile::tempdir().unwrap();

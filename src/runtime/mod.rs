@@ -28,7 +28,7 @@ pub mod hooks;
 mod idmap;
 pub mod label;
 mod listen;
-mod masks;
+pub mod masks;
 mod mounts;
 mod namespaces;
 pub mod options;

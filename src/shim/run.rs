@@ -131,7 +131,9 @@ impl Shim {
             Source::Peer(id) => self.on_peer(id, ready),
             Source::Terminal(pid) => self.on_terminal(pid),
             Source::Memory => self.on_memory(),
-            Source::Ports | Source::Names => self.wiring.on_ready(ready.source, &self.poller),
+            Source::Ports | Source::Names | Source::Walls => {
+                self.wiring.on_ready(ready.source, &self.poller);
+            }
         }
     }
 

@@ -35,6 +35,24 @@ pub fn open_in(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> io::Result<O
     result.map_err(io::Error::from)
 }
 
+/// Gives what has the name `name` in `dir` the mode `mode`; a link is left alone, and so is what it
+/// leads to. For what was just made where others can rename and link (CVE-2021-41089), and cannot
+/// be opened for reading. Needs procfs.
+///
+/// # Errors
+/// Those of `openat(2)` and `chmod(2)`.
+pub fn set_mode_at(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, Mode::empty())?;
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+    if kind == rustix::fs::FileType::Symlink {
+        return Ok(());
+    }
+    // What was opened, whatever has its name now.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode))?)
+}
+
 /// Has the kernel begin to write back what was written to `file`, and does not wait for it: a sync
 /// that follows finds less to do.
 ///
@@ -58,4 +76,28 @@ pub fn umask() -> io::Result<u32> {
     let field = status.lines().find_map(|line| line.strip_prefix("Umask:"));
     let octal = field.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok());
     octal.ok_or_else(|| io::Error::other("no umask in /proc/thread-self/status"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn cve_2021_41089_a_mode_never_goes_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        symlink(&file, dir.path().join("link")).unwrap();
+        let open = std::fs::File::open(dir.path()).unwrap();
+        let mode = || file.metadata().unwrap().permissions().mode() & 0o7777;
+
+        set_mode_at(open.as_fd(), b"link", 0o666).unwrap();
+        assert_eq!(mode(), 0o600);
+        set_mode_at(open.as_fd(), b"file", 0o4755).unwrap();
+        assert_eq!(mode(), 0o4755);
+    }
 }

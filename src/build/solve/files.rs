@@ -229,7 +229,10 @@ impl Builder<'_> {
     fn owner(&self, text: &str, state: &State) -> Result<(u32, u32)> {
         let (name, group) = text.split_once(':').map_or((text, None), |(a, b)| (a, Some(b)));
         let numbers = (name.parse::<u32>(), group.map_or(Ok(0), str::parse::<u32>));
-        if let (Ok(uid), Ok(gid)) = numbers {
+        // The highest number would mean "unchanged" to the kernel (CVE-2024-40635).
+        if let (Ok(uid), Ok(gid)) = numbers
+            && uid.max(gid) < u32::MAX
+        {
             return Ok((uid, if group.is_some() { gid } else { uid }));
         }
         let root = Root::new(layer::view(self.store, &state.layers)?);
