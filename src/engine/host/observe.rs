@@ -13,7 +13,7 @@ use crate::resource::container::{Container, ContainerSpec, State, Status};
 use crate::resource::labels;
 use crate::resource::observed::{Observed, Scope};
 use crate::state::{self, ContainerDir, Roots, lock};
-use crate::{network, shim};
+use crate::{network, shim, shim::client};
 
 use super::{Host, volumes};
 
@@ -22,6 +22,9 @@ pub(super) const FORMAT: u32 = 1;
 
 /// How long the start of a container may take before others stop waiting for it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a shim may take to say how its container is.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// A container as `create` wrote it. A shim reads the same file as a [`ContainerSpec`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,7 +47,7 @@ pub(super) fn observe(host: &Host, scope: &Scope) -> Result<Observed> {
         let Some(record) = state::read::<Record>(&dir.spec())? else { continue };
         let project = record.spec.labels.get(labels::PROJECT);
         if scope.project.is_none() || scope.project.as_ref() == project {
-            let status = status(&dir)?;
+            let status = if scope.exact { asked(&dir)? } else { status(&dir)? };
             let (created_at, spec) = (record.created_at, record.spec);
             observed.containers.push(Container { id, spec, created_at, status });
         }
@@ -110,6 +113,16 @@ pub(super) fn status(dir: &ContainerDir) -> Result<Status> {
     })
 }
 
+/// As [`status`], by asking a shim whose container runs: it does what it was told before it answers.
+fn asked(dir: &ContainerDir) -> Result<Status> {
+    let written = status(dir)?;
+    if !written.stays() {
+        return Ok(written);
+    }
+    // One that does not answer has just ended, or is stuck: what is written says which.
+    client::status_within(dir, ANSWER).or_else(|_| status(dir))
+}
+
 /// As [`status`], once a shim that is starting the container has come to an end of that. Such a
 /// shim may belong to a command that was killed.
 pub(super) fn settled(dir: &ContainerDir) -> Result<Status> {
@@ -121,17 +134,21 @@ pub(super) fn settled(dir: &ContainerDir) -> Result<Status> {
 }
 
 /// As [`settled`], once a container that is about to end, or whose shim has seen its end and is
-/// clearing up, is at rest: it can be started again then.
+/// clearing up, is at rest, and what a killed shim left is gone: it can be started again then.
 pub(super) fn steady(dir: &ContainerDir, id: &ContainerId) -> Result<Status> {
     loop {
-        let status = settled(dir)?;
+        settled(dir)?;
+        let told = asked(dir)?;
+        if told.stays() {
+            return Ok(told);
+        }
         let ends = dir.status().exists() && lock::is_held(&dir.alive())?;
-        if status.stays() || !ends {
-            return Ok(status);
+        if !ends {
+            // Its shim may have been killed since this command looked at all containers.
+            shim::recover(dir, id)?;
+            return status(dir);
         }
         lock::await_free(&dir.alive())?;
-        // Its shim may have been killed instead.
-        shim::recover(dir, id)?;
     }
 }
 
