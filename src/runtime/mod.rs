@@ -34,6 +34,7 @@ mod namespaces;
 pub mod options;
 mod program;
 pub mod reaper;
+mod rlimits;
 pub mod root;
 pub mod rootfs;
 mod schedule;

@@ -162,7 +162,13 @@ fn number(text: &str) -> Result<Option<u32>> {
 
 /// A regular file's text; empty when there is none.
 fn read(root: &Root, path: &str) -> Result<String> {
-    // Not blocking: it might be a FIFO.
+    // Looked at before it is opened: of a device that alone has effects, and here nobody may be in
+    // the control group that forbids it.
+    let found = root.open(Path::new(path), OFlags::PATH).and_then(|it| Ok(rustix::fs::fstat(it)?));
+    if found.is_ok_and(|it| FileType::from_raw_mode(it.st_mode) != FileType::RegularFile) {
+        return Err(Error::new(Kind::Invalid, format!("{path} of the image is not a file")));
+    }
+    // Not blocking: it might have become a FIFO.
     let file = match root.open(Path::new(path), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
     {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {

@@ -53,6 +53,27 @@ pub fn set_mode_at(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<()
     Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode))?)
 }
 
+/// Opens for reading what was opened as a place (`O_PATH`), if it is a regular file. Layers and
+/// contexts may have devices in them, and to open one can be all that an attack needs: a watchdog's
+/// reboots the machine. A pipe would make its reader wait. Needs procfs.
+///
+/// # Errors
+/// `EISDIR` for a directory, `InvalidInput` for anything else that is no file.
+pub fn open_file(place: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    use rustix::fs::FileType;
+    match FileType::from_raw_mode(rustix::fs::fstat(place)?.st_mode) {
+        FileType::RegularFile => {
+            let path = format!("/proc/self/fd/{}", place.as_raw_fd());
+            Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+        }
+        FileType::Directory => Err(rustix::io::Errno::ISDIR.into()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is neither a file nor a link to one",
+        )),
+    }
+}
+
 /// Has the kernel begin to write back what was written to `file`, and does not wait for it: a sync
 /// that follows finds less to do.
 ///
@@ -84,6 +105,31 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    #[test]
+    fn nothing_but_a_file_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |name: &str| {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW;
+            rustix::fs::open(dir.path().join(name), flags, Mode::empty()).unwrap()
+        };
+        std::fs::write(dir.path().join("file"), "text").unwrap();
+        let (cwd, mode) = (rustix::fs::CWD, Mode::from_raw_mode(0o666));
+        let device = rustix::fs::makedev(240, 77);
+        for (name, kind) in [
+            ("pipe", rustix::fs::FileType::Fifo),
+            ("device", rustix::fs::FileType::CharacterDevice),
+            ("disk", rustix::fs::FileType::BlockDevice),
+        ] {
+            rustix::fs::mknodat(cwd, dir.path().join(name), kind, mode, device).unwrap();
+            // Not `ENXIO`, which whoever opens a device that there is not gets.
+            let error = open_file(place(name).as_fd()).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}: {error}");
+        }
+        assert!(open_file(place(".").as_fd()).is_err());
+        let file = open_file(place("file").as_fd()).unwrap();
+        assert_eq!(std::io::read_to_string(std::fs::File::from(file)).unwrap(), "text");
+    }
 
     #[test]
     fn cve_2021_41089_a_mode_never_goes_through_a_link() {

@@ -17,6 +17,7 @@ const ROWS: &[Row] = &[
         HERE("mounts_reach_nothing_of_the_host"),
     ),
     ("CVE-2022-24769 CVE-2017-16539", HERE("a_step_may_no_more_than_a_container")),
+    ("opened-device", HERE("devices_in_a_context_or_an_image_are_never_opened")),
     ("CVE-2024-40635", HERE("files_are_given_to_nobody_by_a_number_that_is_none")),
     ("CVE-2021-41089", Ok(("src/sys/fs.rs", "cve_2021_41089_a_mode_never_goes_through_a_link"))),
     ("CVE-2024-23652", HERE("a_mount_point_that_became_a_link_is_not_cleaned_up_through_it")),
@@ -222,7 +223,49 @@ fn a_dockerfile_that_is_a_link_out_of_the_context() {
     let refused = world.compose(&["build"]);
     assert_eq!(refused.code, 1);
     assert!(!refused.stderr.contains("topsecret"), "{}", refused.stderr);
+
+    // Nor is what a context ignores read from a device, a pipe or a file of the host.
+    let world = project("FROM busybox\nCOPY . /all\n");
+    let ignore = world.project().join(".dockerignore");
+    fs::write(world.path().join("secret"), "[topsecret\n").unwrap();
+    for target in [Path::new("/dev/zero"), &world.path().join("secret")] {
+        symlink(target, &ignore).unwrap();
+        world.compose(&["build"]).ok();
+        fs::remove_file(&ignore).unwrap();
+    }
+    world.shell("mkfifo project/.dockerignore").ok();
+    let refused = world.compose(&["build"]);
+    assert!(refused.stderr.contains("neither a file nor a link to one"), "{}", refused.stderr);
+    fs::remove_file(&ignore).unwrap();
     world.assert_clean();
+}
+
+/// To open a device can be all that an attack needs: of a watchdog it reboots the machine.
+#[test]
+fn devices_in_a_context_or_an_image_are_never_opened() {
+    // Nobody has this device: whoever opens it is told so.
+    let world = project("FROM busybox\nADD device /added\nCOPY device /copied\n");
+    world.shell("mknod project/device c 240 77 && mkdir etc && mknod etc/passwd c 240 77").ok();
+    world.compose(&["build"]).ok();
+    let found =
+        world.compose(&["run", "--rm", "-T", "it", "stat", "-c", "%t", "/added", "/copied"]);
+    assert_eq!(found.ok().stdout, "f0\nf0\n");
+
+    world.shell("tar cf project/accounts.tar etc").ok();
+    let text = "FROM scratch\nADD accounts.tar /\nCOPY --chown=somebody Dockerfile /x\n";
+    fs::write(world.project().join("Dockerfile"), text).unwrap();
+    let refused = world.compose(&["build"]);
+    assert!(
+        refused.stderr.contains("/etc/passwd of the image is not a file"),
+        "{}",
+        refused.stderr
+    );
+
+    fs::remove_file(world.project().join("Dockerfile")).unwrap();
+    fs::rename(world.project().join("device"), world.project().join("Dockerfile")).unwrap();
+    let refused = world.compose(&["build"]);
+    assert!(refused.stderr.contains("neither a file nor a link to one"), "{}", refused.stderr);
+    world.down();
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub struct Wanted<'a> {
     pub own_network: bool,
     /// All privileges.
     pub insecure: bool,
+    /// AppArmor profile.
+    pub profile: Option<String>,
     /// Bytes of `/dev/shm`.
     pub shm_size: u64,
     /// Name, soft and hard value.
@@ -73,6 +75,7 @@ fn process(wanted: &Wanted<'_>) -> Process {
         .set_env(Some(wanted.env.clone()))
         .set_cwd(PathBuf::from(cwd))
         .set_no_new_privileges(Some(false))
+        .set_apparmor_profile(wanted.profile.clone())
         .set_capabilities(Some(capabilities(wanted.insecure)))
         .set_rlimits(Some(wanted.ulimits.iter().filter_map(limit).collect()));
     process

@@ -9,7 +9,7 @@ use super::{Builder, StepResult, lock};
 use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::build::archive;
 use crate::build::copy::{Marks, Target, is_into_directory};
-use crate::build::dockerfile::{Copy, Instruction, Step, Word, expand, show};
+use crate::build::dockerfile::{Copy, Instruction, MAX_SIZE, Step, Word, expand, show};
 use crate::build::ignore::Ignore;
 use crate::build::key::Key;
 use crate::build::layer::{self, Draft, Lazy};
@@ -141,7 +141,8 @@ impl Builder<'_> {
     }
 
     fn directory_tree(&self, path: &Path) -> Result<Tree> {
-        let ignore = match std::fs::read_to_string(path.join(".dockerignore")) {
+        let tree = Tree::open(path, Ignore::default())?;
+        let ignore = match tree.text(Path::new(".dockerignore"), MAX_SIZE) {
             Ok(text) => Ignore::parse(&text).map_err(|text| Error::new(Kind::Invalid, text))?,
             Err(_) => Ignore::default(),
         };
