@@ -97,7 +97,7 @@ fn who_asks_after_a_stop_hears_of_it_even_if_who_wanted_it_is_gone() {
     signal(rustix::process::Signal::STOP);
     let limit = Duration::from_millis(20);
     client::status_within(&deaf.dir, limit).expect_err("it hears nothing");
-    let stop = Request::Stop { signal: None, grace_ms: Some(60_000) };
+    let stop = Request::Stop { signal: None, grace_ms: Some(60_000), keep: false };
     let gone = client::Client::connect(&deaf.dir).unwrap();
     gone.send(&stop, &[]).unwrap();
     drop(gone);
