@@ -196,7 +196,7 @@ impl Builder<'_> {
             parts.push(Part { tree: None, items, to: to.clone(), identity: None });
         }
         for (word, url) in remote {
-            let part = self.download(copy, &url, &to, into, draft);
+            let part = self.download(copy, &url, &to, into, (draft, parts.len()));
             parts.push(part.map_err(|error| blame(word, error))?);
         }
         let inline = self.inline(copy, state, &to, into)?;
