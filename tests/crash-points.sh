@@ -1,6 +1,6 @@
 #!/bin/bash
-# Kills `up` and `down` at every system call that changes something; tests/run.sh samples them.
-# Takes about half an hour. Options go to the test program: a part of a name, --nocapture.
+# Kills `up`, `down` and a shim at every system call that changes something; tests/run.sh samples them.
+# Takes about two minutes. Options go to the test program: a part of a name, --nocapture.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/support/packages.sh

@@ -145,16 +145,21 @@ struct IoCause(std::io::Error);
 
 impl fmt::Display for IoCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        let plain = text.split(" (os error ").next().unwrap_or(&text);
-        match self.0.raw_os_error() {
-            Some(_) => f.write_str(&plain.to_lowercase()),
-            None => f.write_str(plain),
-        }
+        f.write_str(&io_text(&self.0))
     }
 }
 
 impl StdError for IoCause {}
+
+/// An I/O error in the words of messages: `connection refused`, without its number.
+#[must_use]
+pub fn io_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match (error.raw_os_error(), text.split_once(" (os error ")) {
+        (Some(_), Some((plain, _))) => plain.to_lowercase(),
+        _ => text,
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,9 +9,10 @@ pub mod duration;
 pub mod error;
 pub mod id;
 pub mod port;
+pub mod text;
 
 pub use bytes::Bytes;
 pub use digest::Digest;
-pub use error::{Context, Error, Kind, Result};
+pub use error::{Context, Error, Kind, Result, io_text};
 pub use id::ContainerId;
 pub use port::{PortRange, Protocol};

@@ -86,7 +86,11 @@ pub fn verify(file: &Path, wanted: &str) -> Result<()> {
 /// It is one, and damaged.
 pub fn unpack(tree: &Tree, path: &Path, draft: &Lazy<'_>, number: usize) -> Result<Option<Tree>> {
     let describe = || format!("cannot read {}", path.display());
-    let mut file = tree.file(path).context(describe)?;
+    let mut file = match tree.file(path) {
+        // Pipes and devices are none.
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => return Ok(None),
+        file => file.context(describe)?,
+    };
     if !is_archive(&file) {
         return Ok(None);
     }

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use crate::base::{Context, Result};
 use crate::runtime::root::{Make, Root};
+use crate::sys;
 
 use super::mode::Change;
 use super::tree::{Item, Tree};
@@ -244,7 +245,8 @@ impl Target<'_> {
         let nofollow = AtFlags::SYMLINK_NOFOLLOW;
         rustix::fs::chownat(parent, name, uid, gid, nofollow)?;
         if item.kind() != FileType::Symlink {
-            rustix::fs::chmodat(parent, name, self.mode(item), AtFlags::empty())?;
+            let mode = self.mode(item).as_raw_mode();
+            sys::fs::set_mode_at(parent, name.as_os_str().as_encoded_bytes(), mode)?;
         }
         Ok(rustix::fs::utimensat(parent, name, &times(&item.stat), nofollow)?)
     }

@@ -134,7 +134,7 @@ impl Repository {
         if tree.join(".gitmodules").is_file() {
             git.run(&["submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"])?;
         }
-        let path = self.directory_in(&tree)?;
+        let path = self.found_in(&tree, "")?;
         if !self.keep_git {
             let own = tree.join(".git");
             std::fs::remove_dir_all(&own).context(|| format!("cannot remove {}", own.display()))?;
@@ -142,14 +142,24 @@ impl Repository {
         Ok(Checkout { path, commit })
     }
 
-    /// The wanted directory; links are followed inside the repository only.
-    fn directory_in(&self, tree: &Path) -> Result<PathBuf> {
-        let wanted = self.directory.as_deref().unwrap_or(".");
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let missing = || format!("{} has no directory `{wanted}`", self.shown());
-        let root = rustix::fs::openat(CWD, tree, flags, Mode::empty()).map_err(io::Error::from);
+    /// The wanted directory of a tree that was fetched, or the file `file` in it; links are followed
+    /// inside the repository only (CVE-2026-33748).
+    ///
+    /// # Errors
+    /// There is no such directory or file.
+    pub fn found_in(&self, tree: &Path, file: &str) -> Result<PathBuf> {
+        let directory = self.directory.as_deref().unwrap_or(".");
+        let (wanted, kind) = match file {
+            "" => (PathBuf::from(directory), "directory"),
+            file => (Path::new(directory.trim_matches('/')).join(file), "file"),
+        };
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let flags = if file.is_empty() { flags | OFlags::DIRECTORY } else { flags };
+        let missing = || format!("{} has no {kind} `{}`", self.shown(), wanted.display());
+        let root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(CWD, tree, root, Mode::empty()).map_err(io::Error::from);
         let root = Root::new(root.context(missing)?);
-        let found = root.open(Path::new(wanted), flags).context(missing)?;
+        let found = root.open(&wanted, flags).context(missing)?;
         let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&found));
         std::fs::read_link(link).context(missing)
     }

@@ -214,6 +214,13 @@ pub trait World: Sync {
     /// # Errors
     /// The server says no.
     fn download(&self, url: &str, to: &std::path::Path) -> Result<Option<i64>>;
+
+    /// The AppArmor profile that confines steps without `--security=insecure`; `None`: nothing
+    /// does.
+    ///
+    /// # Errors
+    /// It cannot be loaded.
+    fn profile(&self) -> Result<Option<String>>;
 }
 
 /// What happens while it builds.

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::runtime::root::Root;
+use crate::sys;
 
 use super::glob::Glob;
 use super::ignore::{Ignore, clean};
@@ -79,12 +80,26 @@ impl Tree {
         Tree { root: Root::new(root), ignore, name, owned: true }
     }
 
-    /// Opens a file of the tree.
+    /// Opens a file of the tree, and nothing else that is there.
     ///
     /// # Errors
-    /// It does not exist or is ignored.
+    /// It does not exist, or is no regular file.
     pub fn file(&self, path: &Path) -> io::Result<std::fs::File> {
-        Ok(std::fs::File::from(self.root.open(path, OFlags::RDONLY)?))
+        let place = self.root.open(path, OFlags::PATH)?;
+        sys::fs::open_file(place.as_fd()).map(std::fs::File::from)
+    }
+
+    /// The text of a file that tells how to build. Of a hostile tree it is read as a file of that
+    /// tree, no pipe or device is, and no more than `most` bytes.
+    ///
+    /// # Errors
+    /// It does not exist, is no file or no text, or is longer ([`io::ErrorKind::FileTooLarge`]).
+    pub fn text(&self, path: &Path, most: usize) -> io::Result<String> {
+        let mut text = String::new();
+        match self.file(path)?.take(most as u64 + 1).read_to_string(&mut text)? > most {
+            true => Err(io::ErrorKind::FileTooLarge.into()),
+            false => Ok(text),
+        }
     }
 
     /// What of it does not exist for the build.

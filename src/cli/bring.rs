@@ -64,12 +64,12 @@ impl Bring {
             return Err(Error::new(Kind::Invalid, "no service selected").into());
         }
         let images: Vec<String> = plan::needed_images(&project).into_iter().collect();
-        let mut observed = cx.observe(&project.name, images.clone()).await?;
+        let mut observed = cx.observe_to_start(&project.name, images.clone()).await?;
         let to_build = self.to_build(&project, &observed);
         if !to_build.is_empty() {
             let choices = Choices::default();
             cx.build_services(&project, &to_build, &choices, self.quiet_build).await?;
-            observed = cx.observe(&project.name, images.clone()).await?;
+            observed = cx.observe_to_start(&project.name, images.clone()).await?;
         }
         let now = Some(Timestamp::now());
         let options = ImageOptions { policy: self.policy, now, ..ImageOptions::default() };
@@ -83,7 +83,7 @@ impl Bring {
             let fetch = plan::Plan { kept: Vec::new(), ..fetch };
             cx.carry_out(&fetch, Carry { operation: "pull", quiet_pull, ..Carry::default() })
                 .await?;
-            observed = cx.observe(&project.name, images.clone()).await?;
+            observed = cx.observe_to_start(&project.name, images.clone()).await?;
         }
         if cx.global().dry_run && images.iter().any(|name| !observed.images.contains_key(name)) {
             cx.output().say_line("What follows is known when these images are there.")?;

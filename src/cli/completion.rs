@@ -248,6 +248,6 @@ fn existing<E: Engine, T>(
 }
 
 fn observed<E: Engine>(cx: &Context<E>, project: Option<String>) -> Result<Observed> {
-    let scope = Scope { project, images: Vec::new() };
+    let scope = Scope { project, images: Vec::new(), ..Scope::default() };
     Ok(command::block_on(cx.engine()?.observe(&scope))??)
 }

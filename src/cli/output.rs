@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::base::text::harmless;
 use crate::base::{Error, Kind, Result};
 use crate::cli::global::Ansi;
 
@@ -145,7 +146,7 @@ impl Output {
     /// # Errors
     /// As [`Output::print`].
     pub fn warn(&self, text: impl AsRef<str>) -> Result<()> {
-        let text = text.as_ref();
+        let text = harmless(text.as_ref());
         match self.err_has_colour() {
             true => self.say_line(format!("\x1b[33mwarning\x1b[0m: {text}")),
             false => self.say_line(format!("warning: {text}")),

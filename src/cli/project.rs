@@ -249,7 +249,16 @@ impl<E: Engine> Context<E> {
     /// # Errors
     /// The engine's state cannot be read.
     pub async fn observe(&self, project: &str, images: Vec<String>) -> Result<Observed> {
-        let scope = Scope { project: Some(project.to_owned()), images };
-        Ok(self.engine()?.observe(&scope).await?)
+        let project = Some(project.to_owned());
+        Ok(self.engine()?.observe(&Scope { project, images, exact: false }).await?)
+    }
+
+    /// As [`Context::observe`], for a command that starts what does not run.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn observe_to_start(&self, project: &str, images: Vec<String>) -> Result<Observed> {
+        let project = Some(project.to_owned());
+        Ok(self.engine()?.observe(&Scope { project, images, exact: true }).await?)
     }
 }

@@ -56,21 +56,19 @@ fn git(environment: &Environment, text: &str) -> Result<PathBuf> {
         let name = hash::sha256(format!("{}\n{commit}", repository.remote).as_bytes());
         cache.join(format!("git-{}", &name.hex()[..32]))
     };
-    let inner = |tree: &Path| {
-        let directory = repository.directory.as_deref().unwrap_or_default();
-        let path = tree.join("tree").join(directory.trim_matches('/'));
-        file.as_ref().map_or(path.clone(), |file| path.join(file))
-    };
+    // Found by a walk inside the repository, each time: what its text says may lead out of it.
+    let inner =
+        |home: &Path| repository.found_in(&home.join("tree"), file.as_deref().unwrap_or_default());
     let wanted = repository.reference.as_deref().filter(|it| is_commit(it));
     if let Some(known) = wanted.map(home).filter(|home| home.is_dir()) {
-        return Ok(inner(&known));
+        return inner(&known);
     }
     let fresh = Fresh::new(&cache)?;
     let agent = environment.get("SSH_AUTH_SOCK").map(PathBuf::from);
     let checkout = repository.fetch(&fresh.0, agent.as_deref())?;
     let home = home(&checkout.commit);
     fresh.publish(&home)?;
-    Ok(inner(&home))
+    inner(&home)
 }
 
 /// `…#main:deploy/compose.yaml` names a file, and git fetches directories.

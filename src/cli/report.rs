@@ -2,6 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::base::text::harmless;
 use crate::base::{Error, Kind};
 use crate::cli::docker::Face;
 use crate::cli::global::ProgressStyle;
@@ -154,15 +155,17 @@ fn usage_code(error: &clap::Error, face: Face) -> u8 {
 /// from what its command line does not understand.
 #[must_use]
 pub fn line(error: &Error, face: Face) -> String {
+    let text = error.to_string();
+    let text = harmless(&text);
     match (face, error.kind()) {
-        (Face::Docker, _) if error.to_string().starts_with("No such object: ") => {
-            format!("Error: {error}")
+        (Face::Docker, _) if text.starts_with("No such object: ") => {
+            format!("Error: {text}")
         }
         (Face::Docker, Kind::NotFound | Kind::Conflict | Kind::Unauthorized) => {
-            format!("Error response from daemon: {error}")
+            format!("Error response from daemon: {text}")
         }
-        (Face::Docker, _) => error.to_string(),
-        _ => format!("error: {error}"),
+        (Face::Docker, _) => text.into_owned(),
+        _ => format!("error: {text}"),
     }
 }
 
@@ -174,7 +177,8 @@ fn docker(error: &Error) -> String {
 
 /// A line for each thing that the user can do; the sign before it is in colour.
 fn hints(error: &Error, [colour, end]: [&str; 2]) -> String {
-    error.hints().iter().map(|hint| format!("  {colour}={end} hint: {hint}\n")).collect()
+    let line = |hint: &String| format!("  {colour}={end} hint: {}\n", harmless(hint));
+    error.hints().iter().map(line).collect()
 }
 
 /// Exit codes that say what went wrong (Docker: 126 and 127 as shells; 130 as after Ctrl-C).
@@ -192,7 +196,9 @@ fn plain(error: &Error, colour: bool) -> String {
         true => ["\x1b[1;31m", "\x1b[36m", "\x1b[1m", "\x1b[0m"],
         false => [""; 4],
     };
-    format!("{red}error{end}{bold}: {error}{end}\n{}", hints(error, [cyan, end]))
+    let text = error.to_string();
+    let text = harmless(&text);
+    format!("{red}error{end}{bold}: {text}{end}\n{}", hints(error, [cyan, end]))
 }
 
 fn json(error: &Error) -> String {
@@ -220,6 +226,14 @@ mod tests {
             report(error, ProgressStyle::Plain),
             (1, "error: no such service: wbe\n  = hint: did you mean `web`?\n".to_owned())
         );
+    }
+
+    /// terminal-escape.
+    #[test]
+    fn what_a_registry_says_has_no_power_over_the_terminal() {
+        let error = Error::other("manifest of `\x1b]0;pwned\x07`").hint("\x1b[2J");
+        let expected = "error: manifest of `^[]0;pwned^G`\n  = hint: ^[[2J\n".to_owned();
+        assert_eq!(report(error, ProgressStyle::Plain), (1, expected));
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Start {
     /// Starts what does not run.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let subject = cx.subject()?;
-        let observed = cx.observe(&subject.name, Vec::new()).await?;
+        let observed = cx.observe_to_start(&subject.name, Vec::new()).await?;
         let selection = subject.selection(&self.services, &observed)?;
         if !observed.containers.iter().any(|container| subject.owns(container)) {
             let message = format!("no container found for project {:?}", subject.name);

@@ -60,7 +60,8 @@ impl Stats {
         let subject = cx.subject()?;
         let observed = cx.observe(&subject.name, Vec::new()).await?;
         let services = subject.services(&self.services, &observed)?;
-        let scope = Scope { project: Some(subject.name.clone()), images: Vec::new() };
+        let scope =
+            Scope { project: Some(subject.name.clone()), images: Vec::new(), ..Scope::default() };
         let wanted =
             |container: &Container| services.is_empty() || services.contains(service_of(container));
         show(cx, &scope, &self.show, wanted).await

@@ -225,7 +225,7 @@ impl Up {
         // Which of them run is said when their output is shown.
         let create = Plan { kept: Vec::new(), ..create.clone() };
         cx.execute(&create, "up").await?;
-        let observed = cx.observe(&ready.project.name, Vec::new()).await?;
+        let observed = cx.observe_to_start(&ready.project.name, Vec::new()).await?;
         let observed = Observed { images: ready.observed.images.clone(), ..observed };
         // Everything is as it shall be now, but for running.
         (options.start, options.ignore_orphans) = (true, true);

@@ -19,9 +19,11 @@ use super::registry::{BlobSink, Registry, blocking};
 use super::store::{Begun, LayerBlob, LayerRecord, NewLayer, Store};
 use super::unpack::{Limits, Unpacked, unpack};
 
-/// Pieces on their way from the connection to the disk. Pieces have some 16 KiB: with four layers
-/// at once that is a few MiB.
-const WAITING: usize = 64;
+/// What arrived is handed on in pieces of at least so many bytes: each wakes a thread up.
+const PIECE: usize = 128 << 10;
+
+/// Pieces on their way from the connection to the disk: with four layers at once a few MiB.
+const WAITING: usize = 8;
 
 /// The disk is asked to take a blob in steps of so many bytes, while the rest still arrives.
 const WRITE_BACK: u64 = 8 << 20;
@@ -90,9 +92,11 @@ async fn download(job: &Job<'_>, layer: &Arc<NewLayer>) -> Result<Outcome> {
         blocking(move || unpack_part(&wanted, &layer, part, receiver))
     };
     let fetching = async {
-        let mut sink = Pieces { sender, line: &job.line, done: start };
+        let mut sink = Pieces { sender, piece: Vec::new(), line: &job.line, done: start };
         let Descriptor { digest, size, .. } = &job.layer.descriptor;
         let fetched = job.registry.blob(digest, *size, start, &mut sink).await;
+        // Also after a failure: the next pull goes on behind it.
+        let fetched = fetched.and(sink.hand_on().await);
         if fetched.is_ok() {
             job.line.say(Phase::Extracting, *size);
         }
@@ -113,14 +117,31 @@ async fn download(job: &Job<'_>, layer: &Arc<NewLayer>) -> Result<Outcome> {
 /// The connection's side of the way.
 struct Pieces<'a> {
     sender: Sender<Vec<u8>>,
+    /// Not handed on yet.
+    piece: Vec<u8>,
     line: &'a Line<'a>,
     done: u64,
 }
 
+impl Pieces<'_> {
+    async fn hand_on(&mut self) -> Result<()> {
+        let gone = |_| Error::new(Kind::Interrupted, "the layer cannot be unpacked");
+        match std::mem::take(&mut self.piece) {
+            piece if piece.is_empty() => Ok(()),
+            piece => self.sender.send(piece).await.map_err(gone),
+        }
+    }
+}
+
 impl BlobSink for Pieces<'_> {
     async fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        let gone = |_| Error::new(Kind::Interrupted, "the layer cannot be unpacked");
-        self.sender.send(bytes.to_vec()).await.map_err(gone)?;
+        if self.piece.is_empty() {
+            self.piece.reserve(PIECE + bytes.len());
+        }
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.hand_on().await?;
+        }
         self.done += bytes.len() as u64;
         self.line.say(Phase::Downloading, self.done);
         Ok(())

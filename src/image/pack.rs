@@ -14,6 +14,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 
 use crate::base::{Context, Digest, Result};
+use crate::sys;
 
 use super::hash::Hashing;
 
@@ -237,13 +238,11 @@ impl<'a, W: Write> Packer<'a, W> {
     }
 
     fn file(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: Vec<u8>) -> io::Result<()> {
-        // Neither a pipe that somebody puts there meanwhile nor a terminal may hold us up.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::empty())?;
-        let (file, stat) = (File::from(file.try_clone()?), &rustix::fs::fstat(&file)?);
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::other("a file was replaced while it was read"));
-        }
+        // Neither a pipe that somebody puts there meanwhile may hold us up, nor is a device opened.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let place = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+        let file = File::from(sys::fs::open_file(place.as_fd()).map_err(replaced)?);
+        let stat = &rustix::fs::fstat(&file)?;
         if self.is_known_link(&path, stat)? {
             return Ok(());
         }
@@ -312,6 +311,14 @@ impl<'a, W: Write> Packer<'a, W> {
             0 => Ok(()),
             over => self.out.write_all(&[0; BLOCK][over..]),
         }
+    }
+}
+
+/// What cannot be opened any more for what it was a moment ago.
+fn replaced(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => error,
+        _ => io::Error::other("a file was replaced while it was read"),
     }
 }
 

@@ -172,6 +172,7 @@ fn settings(network: &Network) -> Result<()> {
     set(&format!("ipv4/conf/{bridge}/route_localnet"), if spec.internal { "0" } else { "1" })?;
     // Containers must not tell this machine where to send its packets (CVE-2020-13401), nor
     // reach it by addresses that nobody asked for (CVE-2024-32473).
+    set(&format!("ipv4/conf/{bridge}/accept_redirects"), "0")?;
     set(&format!("ipv6/conf/{bridge}/accept_ra"), "0")?;
     set(&format!("ipv6/conf/{bridge}/disable_ipv6"), if spec.ipv6 { "0" } else { "1" })?;
     if spec.ipv6 {

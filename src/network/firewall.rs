@@ -221,6 +221,13 @@ impl Firewall {
 
     fn error(&self, what: &str, failure: Failure) -> Error {
         let kind = if failure.is(libc::ENOENT) { Kind::NotFound } else { Kind::Other };
-        Error::new(kind, format!("{what} firewall table `{}`", self.table)).with_source(failure)
+        let powerless = failure.is(libc::EPERM);
+        let error = Error::new(kind, format!("{what} firewall table `{}`", self.table));
+        match (error.with_source(failure), powerless) {
+            (error, true) => error.hint(
+                "root lacks rights here, as in a container: give that one `--privileged` or `privileged: true`",
+            ),
+            (error, false) => error,
+        }
     }
 }

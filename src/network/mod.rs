@@ -27,6 +27,7 @@ mod subnet;
 #[cfg(test)]
 mod tests;
 mod vlan;
+mod walls;
 
 pub use address::{Lease, allocate};
 pub use attach::{attach, join, leave};
@@ -36,3 +37,4 @@ pub use ports::Publisher;
 pub use reconcile::{leftovers, reconcile};
 pub use record::{create, get, list, remove, remove_many, remove_transient};
 pub use subnet::Cidr;
+pub use walls::Walls;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{ContainerState, LinuxResources, State};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -14,7 +14,7 @@ use crate::base::{Context, Error, Kind, Result};
 use crate::runtime::{Bundle, Cgroup, Rootfs, Seccomp};
 use crate::state::{self, Durability, Lock, OciDir, OciRoot, lock};
 
-use super::config;
+use super::{config, update};
 
 /// What is written about a container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,24 @@ impl Container {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.record.id
+    }
+
+    /// Its first process; `None` while it is being made.
+    #[must_use]
+    pub fn pid(&self) -> Option<i32> {
+        self.record.pid
+    }
+
+    /// Where its control group is, below the root of each hierarchy.
+    #[must_use]
+    pub fn cgroup_path(&self) -> &Path {
+        &self.record.cgroup
+    }
+
+    /// The bundle it was made from.
+    #[must_use]
+    pub fn bundle_path(&self) -> &Path {
+        &self.record.bundle
     }
 
     /// Keeps others from changing it, as long as the lock lives.
@@ -239,16 +257,22 @@ impl Container {
         }
     }
 
-    /// Changes its limits; what is not given stays.
+    /// Changes its limits; what is not given stays as its configuration or the last change has it.
     ///
     /// # Errors
     /// It does not run; the kernel refuses.
     pub fn update(&self, resources: &LinuxResources) -> Result<Vec<String>> {
+        let _lock = self.lock()?;
         if self.status()? == Status::Stopped {
             return Err(not_running());
         }
         let mut cgroup = self.needed_cgroup()?;
-        cgroup.update(resources)?;
+        let config: Option<Value> = state::read(&self.dir.config())?;
+        let mut config = config.ok_or_else(|| Error::other("its configuration cannot be read"))?;
+        let changed = update::merge(&mut config["linux"]["resources"], resources)?;
+        cgroup.update(&changed)?;
+        // What it was made from says from now on what holds (runc: the same).
+        state::write(&self.dir.config(), &config, Durability::Process)?;
         Ok(cgroup.warnings().to_vec())
     }
 

@@ -73,6 +73,8 @@ impl Container {
         let mut bundle = self.bundle()?;
         let mut spec = ExecSpec { kept: exec.kept, ..ExecSpec::default() };
         let process = process(&bundle.spec, exec, &mut spec)?;
+        let (added, unknown) = capabilities(&exec.caps);
+        let process = with_capabilities(process, &added);
         spec.argv = process.args().clone().unwrap_or_default();
         bundle.spec.set_process(Some(process));
         console::check(has_terminal(&bundle.spec), exec.console.is_some(), exec.detach)?;
@@ -80,7 +82,9 @@ impl Container {
         let init = init.ok_or_else(|| Error::new(Kind::Conflict, "container not running"))?;
         let cgroup = self.cgroup_for(exec)?;
         let stdio = stdio(&bundle.spec);
-        let started = runtime::exec(init.as_fd(), &bundle, &spec, &cgroup, &stdio)?;
+        let mut started = runtime::exec(init.as_fd(), &bundle, &spec, &cgroup, &stdio)?;
+        let ignored = unknown.iter().map(|name| format!("ignoring unknown capability {name:?}"));
+        started.warnings.extend(ignored);
         if let (Some(path), Some(terminal)) = (&exec.console, &started.terminal) {
             console::send(path, terminal)?;
         }
@@ -136,9 +140,6 @@ fn process(spec: &Spec, exec: &Exec, more: &mut ExecSpec) -> Result<Process> {
         process.set_apparmor_profile(Some(profile.clone()));
     }
     set_user(&mut process, exec, more);
-    if !exec.caps.is_empty() {
-        add_capabilities(&mut process, &exec.caps)?;
-    }
     Ok(process)
 }
 
@@ -181,19 +182,30 @@ fn set_user(process: &mut Process, exec: &Exec, more: &mut ExecSpec) {
     }
 }
 
-fn add_capabilities(process: &mut Process, names: &[String]) -> Result<()> {
-    let mut added = Capabilities::new();
+/// The capabilities that these names mean, and names that no kernel has: they cannot be missed
+/// (runc: the same).
+fn capabilities(names: &[String]) -> (Capabilities, Vec<&String>) {
+    let (mut known, mut unknown) = (Capabilities::new(), Vec::new());
     for name in names {
-        let unknown = || Error::new(Kind::Invalid, format!("unknown capability {name}"));
-        added.insert(caps::named(name).ok_or_else(unknown)?);
+        match caps::named(name) {
+            Some(capability) => drop(known.insert(capability)),
+            None => unknown.push(name),
+        }
+    }
+    (known, unknown)
+}
+
+fn with_capabilities(mut process: Process, added: &Capabilities) -> Process {
+    if added.is_empty() {
+        return process;
     }
     let mut sets = process.capabilities().clone().unwrap_or_default();
     let with = |set: &Option<Capabilities>| {
-        Some(set.iter().flatten().chain(&added).copied().collect::<Capabilities>())
+        Some(set.iter().flatten().chain(added).copied().collect::<Capabilities>())
     };
     let (bounding, effective, permitted) =
         (with(sets.bounding()), with(sets.effective()), with(sets.permitted()));
     sets.set_bounding(bounding).set_effective(effective).set_permitted(permitted);
     process.set_capabilities(Some(LinuxCapabilities::clone(&sets)));
-    Ok(())
+    process
 }

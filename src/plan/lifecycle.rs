@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::resource::container::State;
+use crate::resource::container::{State, Status};
 use crate::resource::{Container, Observed, labels};
 
 use super::desired::{Condition, Dependency, parse_dependencies};
@@ -38,7 +38,7 @@ pub fn stop(observed: &Observed, selection: &Selection, timeout: Option<Duration
 pub fn start(observed: &Observed, selection: &Selection, wait: bool) -> Plan {
     let (mut plan, standing) = (Plan::default(), Standing::new(observed, selection));
     standing.start(&mut plan, &BTreeMap::new(), wait);
-    plan.kept = standing.names(State::is_active);
+    plan.kept = standing.names(Status::stays);
     plan
 }
 
@@ -137,8 +137,8 @@ impl<'a> Standing<'a> {
         self.all.iter().any(|container| dependencies(container).get(service).is_some_and(ends))
     }
 
-    fn names(&self, state: impl Fn(State) -> bool) -> Vec<String> {
-        let chosen = self.containers.iter().filter(|it| state(it.status.state));
+    fn names(&self, fits: impl Fn(&Status) -> bool) -> Vec<String> {
+        let chosen = self.containers.iter().filter(|it| fits(&it.status));
         chosen.map(|it| it.spec.name.clone()).collect()
     }
 
@@ -177,7 +177,7 @@ impl<'a> Standing<'a> {
         let mut gates = Gates::default();
         for container in &self.containers {
             let own = stopped.get(container.spec.name.as_str()).copied();
-            if container.status.state.is_active() && own.is_none() {
+            if container.status.stays() && own.is_none() {
                 continue;
             }
             let service = service_of(container);
@@ -185,8 +185,7 @@ impl<'a> Standing<'a> {
             for (name, dependency) in dependencies(container) {
                 for other in self.all.iter().filter(|it| service_of(it) == name) {
                     let stays = !stopped.contains_key(other.spec.name.as_str());
-                    let untouched =
-                        Some(*other).filter(|_| stays && other.status.state.is_active());
+                    let untouched = Some(*other).filter(|_| stays && other.status.stays());
                     let peer = Peer {
                         target: Target::existing(other),
                         service: service_of(other),
@@ -197,6 +196,7 @@ impl<'a> Standing<'a> {
             }
             let reason = match own {
                 Some(_) => "restart was asked for".to_owned(),
+                None if container.status.stopping => "is stopping".to_owned(),
                 None => format!("is {}", container.status.state.as_str()),
             };
             let target = Target::existing(container);
@@ -205,8 +205,7 @@ impl<'a> Standing<'a> {
             gates.started(target, step);
         }
         for container in self.containers.iter().filter(|_| wait) {
-            let active = container.status.state.is_active();
-            let untouched = Some(*container).filter(|_| active);
+            let untouched = Some(*container).filter(|it| it.status.stays());
             let (target, service) = (Target::existing(container), service_of(container));
             let peer = Peer { target, service, untouched };
             gates.wait_for_user(plan, &peer, goal(&container.spec, self.is_job(service)));

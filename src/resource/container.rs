@@ -231,6 +231,8 @@ pub struct Status {
     pub restart_count: u32,
     /// It was stopped by hand: `unless-stopped` does not start it after a reboot.
     pub stopped_by_hand: bool,
+    /// It was asked to end and killed if it does not, so that its end is only a matter of time.
+    pub stopping: bool,
     /// `None` without a health check.
     pub health: Option<Health>,
     /// Its addresses, one entry for each network.
@@ -253,10 +255,19 @@ impl Default for Status {
             warnings: Vec::new(),
             restart_count: 0,
             stopped_by_hand: false,
+            stopping: false,
             health: None,
             endpoints: Vec::new(),
             ports: Vec::new(),
         }
+    }
+}
+
+impl Status {
+    /// A shim is in charge, and nobody has asked it to end the container.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.state.is_active() && !self.stopping
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Inspection {
     pub files: GeneratedFiles,
     /// What its root file system is made of.
     pub layers: LayerDirs,
+    /// AppArmor profile of its last start; empty: there was none.
+    pub profile: String,
     /// Paths that nothing in it can see into.
     pub masked: Vec<String>,
     /// Paths that nothing in it can write to.

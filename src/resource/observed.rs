@@ -24,4 +24,7 @@ pub struct Scope {
     pub project: Option<String>,
     /// Images to look up, as users write them.
     pub images: Vec<String>,
+    /// Shims of containers that run are asked how those are, as who wants them to run must: what
+    /// a shim wrote last does not say that somebody has just told it to stop.
+    pub exact: bool,
 }

@@ -107,7 +107,9 @@ impl Channel {
             Message::Warning(text) => [b"W", text.as_bytes()].concat(),
             Message::Failed(error) => {
                 let kind = KINDS.iter().position(|kind| *kind == error.kind()).unwrap_or(0);
-                [b"F", &[kind as u8], error.to_string().as_bytes()].concat()
+                let hints = error.hints().iter().map(|hint| format!("\0{hint}"));
+                let text = error.to_string() + &hints.collect::<String>();
+                [b"F", &[kind as u8], text.as_bytes()].concat()
             }
             Message::Terminal(_) => vec![b'T'],
             Message::Born(pid, _) => [&b"B"[..], &pid.to_ne_bytes()].concat(),
@@ -153,7 +155,10 @@ impl Channel {
             (Some(b'W'), _) => Ok(Some(Message::Warning(text(1)))),
             (Some(b'F'), _) if length > 1 => {
                 let kind = KINDS.get(usize::from(bytes[1])).copied().unwrap_or(Kind::Other);
-                Ok(Some(Message::Failed(Error::new(kind, text(2)))))
+                let text = text(2);
+                let mut parts = text.split('\0');
+                let error = Error::new(kind, parts.next().unwrap_or_default());
+                Ok(Some(Message::Failed(parts.fold(error, Error::hint))))
             }
             (Some(b'T'), Some(fd)) => Ok(Some(Message::Terminal(fd))),
             (Some(b'B'), Some(fd)) => {
@@ -178,17 +183,19 @@ mod tests {
         let terminal = rustix::stdio::stderr().try_clone_to_owned().unwrap();
         child.send(&Message::Warning("careful".to_owned())).unwrap();
         child.send(&Message::Terminal(terminal)).unwrap();
-        child.send(&Message::Failed(Error::new(Kind::NoSuchProgram, "no `x`"))).unwrap();
+        let error = Error::new(Kind::NoSuchProgram, "no `x`").hint("install it").hint("or not");
+        child.send(&Message::Failed(error)).unwrap();
         drop(child);
 
         let mut seen = Vec::new();
         while let Some(message) = parent.receive().unwrap() {
             seen.push(match message {
                 Message::Terminal(_) => "terminal".to_owned(),
-                Message::Failed(error) => format!("{error:?}"),
+                Message::Failed(error) => format!("{error:?} {:?}", error.hints()),
                 other => format!("{other:?}"),
             });
         }
-        assert_eq!(seen, [r#"Warning("careful")"#, "terminal", "NoSuchProgram: no `x`"]);
+        let failed = r#"NoSuchProgram: no `x` ["install it", "or not"]"#;
+        assert_eq!(seen, [r#"Warning("careful")"#, "terminal", failed]);
     }
 }

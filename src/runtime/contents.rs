@@ -46,8 +46,12 @@ pub fn store() -> io::Result<OwnedFd> {
     tmpfs.set("mode", "700")?;
     match tmpfs.flag("noswap") {
         Ok(()) => tmpfs.mount(attributes),
-        // Before Linux 6.4.
-        Err(_) => FileSystem::new("tmpfs")?.mount(attributes),
+        // Before Linux 6.4. A system that refused an option takes no more.
+        Err(_) => {
+            let tmpfs = FileSystem::new("tmpfs")?;
+            tmpfs.set("mode", "700")?;
+            tmpfs.mount(attributes)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::fs::{
     AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RawMode, Stat, Timespec, Timestamps,
@@ -12,6 +13,13 @@ use rustix::io::Errno;
 
 /// Marks a volume that is being filled; one left with it by a crash is filled again.
 const PARTIAL: &str = "trusted.compose.copyup";
+
+/// How long a lock is waited for whose holder does not fill the volume. Anybody who may read a
+/// volume may lock it, a program in another container as well.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often it is tried.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Where a file with several names was copied to first: device and inode to a path below the volume.
 type Links = HashMap<(u64, u64), Vec<u8>>;
@@ -28,8 +36,11 @@ pub fn fill(volume: BorrowedFd<'_>, image: BorrowedFd<'_>) -> io::Result<()> {
     }
     let volume = open_directory(volume, c".")?;
     let image = open_directory(image, c".")?;
-    rustix::fs::flock(&volume, FlockOperation::LockExclusive)?;
-    if rustix::fs::fgetxattr(&volume, PARTIAL, &mut [0; 8][..]).is_ok() {
+    if !is_partial(&volume) && !is_empty(&volume)? {
+        return Ok(());
+    }
+    lock(&volume, PATIENCE)?;
+    if is_partial(&volume) {
         clear(volume.as_fd())?;
     } else if !is_empty(&volume)? {
         return Ok(());
@@ -43,6 +54,30 @@ pub fn fill(volume: BorrowedFd<'_>, image: BorrowedFd<'_>) -> io::Result<()> {
         rustix::fs::fremovexattr(&volume, PARTIAL)?;
     }
     Ok(())
+}
+
+/// Somebody fills it, or was killed while filling it. Only who rules the machine can set the mark.
+fn is_partial(volume: &OwnedFd) -> bool {
+    rustix::fs::fgetxattr(volume, PARTIAL, &mut [0; 8][..]).is_ok()
+}
+
+/// Takes the lock of those who fill volumes. One who does is waited for as long as it takes, others
+/// for `patience`.
+fn lock(volume: &OwnedFd, patience: Duration) -> io::Result<()> {
+    let mut left = patience;
+    loop {
+        match rustix::fs::flock(volume, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if is_partial(volume) => left = patience,
+            Err(Errno::WOULDBLOCK) if left.is_zero() => {
+                let message = "the volume is locked by a program that has it mounted (flock)";
+                return Err(io::Error::other(message));
+            }
+            Err(Errno::WOULDBLOCK) => left = left.saturating_sub(PAUSE),
+            Err(Errno::INTR) => continue,
+            locked => return Ok(locked?),
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 fn open_directory(at: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<OwnedFd> {
@@ -169,20 +204,15 @@ fn copy_special(
         let target = rustix::fs::readlinkat(from, name, Vec::new())?;
         rustix::fs::symlinkat(&target, to, name)?;
     } else {
+        // Made with its mode, not given it: by name it could be a link by then.
         let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
-        rustix::fs::mknodat(to, name, kind, mode, stat.st_rdev)?;
+        let mask = rustix::process::umask(Mode::empty());
+        let made = rustix::fs::mknodat(to, name, kind, mode, stat.st_rdev);
+        rustix::process::umask(mask);
+        made?;
     }
     let owner = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
     rustix::fs::chownat(to, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
-    if kind != FileType::Symlink {
-        // The mask of this process took some away.
-        rustix::fs::chmodat(
-            to,
-            name,
-            Mode::from_raw_mode(stat.st_mode & 0o7777),
-            AtFlags::empty(),
-        )?;
-    }
     Ok(rustix::fs::utimensat(to, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
@@ -268,6 +298,41 @@ mod tests {
         run(&volume, &image);
 
         assert_eq!(std::fs::read_dir(&volume).unwrap().count(), 1);
+    }
+
+    /// volume-flock.
+    #[test]
+    fn a_program_that_locks_its_volume_keeps_nobody_from_starting() {
+        let directory = tempfile::tempdir().unwrap();
+        let (volume, image) = (directory.path().join("volume"), directory.path().join("image"));
+        std::fs::create_dir(&volume).unwrap();
+        std::fs::create_dir(&image).unwrap();
+        std::fs::write(image.join("theirs"), "").unwrap();
+        let theirs = std::fs::File::open(&volume).unwrap();
+        theirs.lock().unwrap();
+        let ours = open_directory(theirs.as_fd(), c".").unwrap();
+        let error = lock(&ours, 3 * PAUSE).unwrap_err();
+        assert!(error.to_string().contains("is locked by a program"), "{error}");
+
+        std::fs::write(volume.join("mine"), "").unwrap();
+        run(&volume, &image);
+        assert!(!volume.join("theirs").exists());
+    }
+
+    #[test]
+    fn special_files_are_made_with_their_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let (volume, image) = (directory.path().join("volume"), directory.path().join("image"));
+        std::fs::create_dir(&volume).unwrap();
+        std::fs::create_dir(&image).unwrap();
+        let (pipe, mode) = (image.join("pipe"), Mode::from_raw_mode(0o666));
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, mode, 0).unwrap();
+        std::fs::set_permissions(&pipe, PermissionsExt::from_mode(0o666)).unwrap();
+
+        run(&volume, &image);
+
+        let copied = volume.join("pipe").metadata().unwrap();
+        assert_eq!(copied.mode(), 0o010_666);
     }
 
     #[test]

@@ -125,6 +125,16 @@ impl Other {
     }
 }
 
+/// Each variable once: of several with one name the last (runc: the same). Programs take the first.
+pub(super) fn latest(env: &[String]) -> Vec<String> {
+    let name = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut last: Vec<String> =
+        env.iter().rev().filter(|entry| seen.insert(name(entry))).cloned().collect();
+    last.reverse();
+    last
+}
+
 /// `base` with `more` in place of entries with the same name.
 pub(super) fn merged(base: &[String], more: &[String]) -> Vec<String> {
     let name = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();

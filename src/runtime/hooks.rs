@@ -50,9 +50,11 @@ fn run_one(hook: &Hook, state: &State, directory: Option<&Path>) -> Result<()> {
     if let Some((name, arguments)) = hook.args().as_deref().and_then(<[String]>::split_first) {
         command.arg0(name).args(arguments);
     }
-    let variables = hook.env().iter().flatten().filter_map(|entry| entry.split_once('='));
     let copies = (output.try_clone().context(failed)?, output.try_clone().context(failed)?);
-    command.env_clear().envs(variables);
+    // Without a word on it, it has the caller's (runc, crun: the same).
+    if let Some(env) = hook.env() {
+        command.env_clear().envs(env.iter().filter_map(|entry| entry.split_once('=')));
+    }
     if let Some(directory) = directory {
         command.current_dir(directory);
     }
@@ -125,6 +127,7 @@ mod tests {
         run(&[hook], "poststop", &state, None)
     }
 
+    /// CVE-2025-23266: nothing of the container's environment, such as `LD_PRELOAD`, either.
     #[test]
     fn a_hook_gets_the_state_and_only_its_own_environment() {
         let directory = tempfile::tempdir().unwrap();

@@ -10,21 +10,15 @@ use rustix::fs::{Mode, OFlags};
 use crate::base::{Context, Error, Kind, Result};
 use crate::sys::mount::FileSystem;
 
-/// What is written right before `execve`, and where.
+/// What confines the program.
 #[derive(Debug)]
 pub struct Labels {
-    labels: Vec<Label>,
-    /// `None`: there are no labels.
+    /// A profile of AppArmor.
+    apparmor: Option<String>,
+    /// A label of SELinux.
+    selinux: Option<String>,
+    /// `None`: there is neither.
     proc: Option<OwnedFd>,
-}
-
-#[derive(Debug)]
-struct Label {
-    /// The first of these that exists.
-    files: &'static [&'static str],
-    text: String,
-    /// What it means when the kernel does not know it.
-    missing: String,
 }
 
 /// Fails when a profile is asked for that this machine has no security module for.
@@ -67,48 +61,65 @@ impl Labels {
     /// # Errors
     /// There is no procfs to be had.
     pub fn open(process: &Process) -> Result<Labels> {
-        let apparmor = wanted(process.apparmor_profile()).map(|profile| Label {
-            // The second is that of kernels before 5.8.
-            files: &["thread-self/attr/apparmor/exec", "thread-self/attr/exec"],
-            text: format!("exec {profile}"),
-            missing: format!("the AppArmor profile `{profile}` is not loaded"),
-        });
-        let selinux = wanted(process.selinux_label()).map(|label| Label {
-            files: &["thread-self/attr/exec"],
-            text: label.to_owned(),
-            missing: format!("there is no SELinux label `{label}`"),
-        });
-        let labels: Vec<Label> = apparmor.into_iter().chain(selinux).collect();
-        if labels.is_empty() {
-            return Ok(Labels { labels, proc: None });
-        }
-        let proc = FileSystem::new("proc").and_then(|proc| proc.mount(0));
-        let proc = proc.context(|| "cannot mount proc".to_owned())?;
-        Ok(Labels { labels, proc: Some(proc) })
+        let apparmor = wanted(process.apparmor_profile()).map(str::to_owned);
+        let selinux = wanted(process.selinux_label()).map(str::to_owned);
+        let proc = match apparmor.as_ref().or(selinux.as_ref()) {
+            None => None,
+            Some(_) => {
+                let made = FileSystem::new("proc").and_then(|proc| proc.mount(0));
+                Some(made.context(|| "cannot mount proc".to_owned())?)
+            }
+        };
+        Ok(Labels { apparmor, selinux, proc })
+    }
+
+    /// Takes the AppArmor profile on at once, for a process that stays what it is: what is in the
+    /// profile may signal only what is, too. Children have it then.
+    ///
+    /// # Errors
+    /// As [`Labels::set`].
+    pub fn enter(&mut self) -> Result<()> {
+        let Some(profile) = self.apparmor.take() else { return Ok(()) };
+        let files = ["thread-self/attr/apparmor/current", "thread-self/attr/current"];
+        self.write(&files, &format!("changeprofile {profile}"), || not_loaded(&profile))
     }
 
     /// Makes them those of the next `execve`.
     ///
-    /// Nothing may change the process's credentials between the opening of such a file and
-    /// writing to it (Linux 5.13), so it is opened here.
-    ///
     /// # Errors
     /// The profile is not loaded, or may not be changed to.
     pub fn set(&self) -> Result<()> {
-        let Some(proc) = &self.proc else { return Ok(()) };
-        for label in &self.labels {
-            let open = |path: &&str| {
-                rustix::fs::openat(proc, *path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
-            };
-            let mut file = match label.files.iter().find_map(|path| open(path).ok()) {
-                Some(file) => File::from(file),
-                None => return Err(Error::other(format!("cannot apply `{}`", label.text))),
-            };
-            file.write_all(label.text.as_bytes()).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => Error::new(Kind::NotFound, label.missing.as_str()),
-                _ => Error::other(format!("cannot apply `{}`", label.text)).with_source(error),
-            })?;
+        if let Some(profile) = &self.apparmor {
+            let files = ["thread-self/attr/apparmor/exec", "thread-self/attr/exec"];
+            self.write(&files, &format!("exec {profile}"), || not_loaded(profile))?;
+        }
+        if let Some(label) = &self.selinux {
+            let missing = || format!("there is no SELinux label `{label}`");
+            self.write(&["thread-self/attr/exec"], label, missing)?;
         }
         Ok(())
     }
+
+    /// Writes into the first of `files` that exists; the second is that of kernels before 5.8.
+    ///
+    /// Nothing may change the process's credentials between the opening of such a file and
+    /// writing to it (Linux 5.13), so it is opened here.
+    fn write(&self, files: &[&str], text: &str, missing: impl Fn() -> String) -> Result<()> {
+        let Some(proc) = &self.proc else { return Ok(()) };
+        let failed = || format!("cannot apply `{text}`");
+        let open = |path: &&str| {
+            rustix::fs::openat(proc, *path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+        };
+        let Some(file) = files.iter().find_map(|path| open(path).ok()) else {
+            return Err(Error::other(failed()));
+        };
+        File::from(file).write_all(text.as_bytes()).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::new(Kind::NotFound, missing()),
+            _ => Error::other(failed()).with_source(error),
+        })
+    }
+}
+
+fn not_loaded(profile: &str) -> String {
+    format!("the AppArmor profile `{profile}` is not loaded")
 }

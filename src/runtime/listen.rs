@@ -14,7 +14,7 @@ use super::channel::{Channel, Message, Stage};
 use super::child;
 use super::hooks;
 use super::idmap::Mappings;
-use super::program;
+use super::rlimits;
 use super::start::Started;
 
 /// What the parent knows of the child.
@@ -155,7 +155,7 @@ fn lend_privileges(child: &Child<'_>, pid: Pid) -> Result<Option<String>> {
 fn raise_limits(process: &Process, pid: Pid) -> Result<()> {
     for limit in process.rlimits().iter().flatten() {
         // What is unknown is refused by the child.
-        let Some(resource) = program::resource(limit.typ()) else { continue };
+        let Some(resource) = rlimits::resource(limit.typ()) else { continue };
         let now = rustix::process::getrlimit(resource);
         let wanted = (limit.hard() != u64::MAX).then_some(limit.hard());
         let higher = match (now.maximum, wanted) {

@@ -15,6 +15,37 @@ use super::root::{Root, is_directory};
 /// `SYSFS_MAGIC` of `linux/magic.h`.
 const SYS_MAGIC: u64 = 0x6265_6572;
 
+/// Hidden from containers and build steps: what Docker, containerd or Podman hide.
+pub const HIDDEN: &[&str] = &[
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/kpagecgroup",
+    "/proc/kpagecount",
+    "/proc/kpageflags",
+    "/proc/latency_stats",
+    "/proc/pagetypeinfo",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/slabinfo",
+    "/proc/sysrq-trigger",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/dev/block",
+    "/sys/devices/system/cpu/cpu*/thermal_throttle",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+    "/sys/fs/selinux",
+    "/sys/kernel/debug",
+    "/sys/kernel/security",
+    "/sys/kernel/tracing",
+];
+
+/// Read-only in containers and build steps.
+pub const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"];
+
 /// Hides `paths`: files by the null device, directories by one empty read-only tmpfs for all.
 /// What does not exist need not be hidden; anything else that goes wrong is an error.
 ///

@@ -9,11 +9,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use oci_spec::runtime::{
-    ContainerState, Hook, Linux, PosixRlimit, PosixRlimitType, Process, State,
-};
+use oci_spec::runtime::{ContainerState, Hook, Linux, PosixRlimit, Process, State};
 use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
-use rustix::process::{Resource, Rlimit};
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::sys;
@@ -21,8 +18,10 @@ use crate::sys;
 use super::bundle::UserSpec;
 use super::caps::Sets;
 use super::channel::{Channel, Message};
+use super::exec::latest;
 use super::hooks;
 use super::label::Labels;
+use super::rlimits;
 use super::root::{Make, Root, is_directory};
 use super::schedule;
 use super::search;
@@ -135,7 +134,7 @@ impl Program<'_> {
         let user = self.who(root)?;
         self.enter_cwd(root)?;
         take_streams(streams, &user)?;
-        for warning in self.limit_resources()? {
+        for warning in rlimits::apply(self.rlimits)? {
             // The parent may be gone, but then so are we in a moment.
             let _ = parent.channel.send(&Message::Warning(warning));
         }
@@ -152,7 +151,7 @@ impl Program<'_> {
         };
         let Some(gate) = self.gate else {
             parent.channel.send(&Message::Ready).context(unreachable)?;
-            return self.become_program(&ready);
+            return self.become_program(ready);
         };
         search::check(&self.argv[0], &ready.environment)?;
         rustix::process::set_parent_process_death_signal(None)
@@ -160,14 +159,14 @@ impl Program<'_> {
             .context(|| "cannot outlive the parent".to_owned())?;
         parent.channel.send(&Message::Ready).context(unreachable)?;
         let starter = Channel::accept(gate).context(|| "cannot wait to be started".to_owned())?;
-        let Err(error) = self.become_program(&ready);
+        let Err(error) = self.become_program(ready);
         // Whoever made us is gone; who started us wants to know.
         starter.send(&Message::Failed(error)).context(unreachable)?;
         Err(Error::other("the program was not executed"))
     }
 
     /// The last steps, with all that is needed at hand; returns only on failure.
-    fn become_program(&self, ready: &Prepared) -> Result<Infallible> {
+    fn become_program(&self, mut ready: Prepared) -> Result<Infallible> {
         // Before the filter, which need not allow what only we do: `close_range` is younger than
         // many filters.
         sys::process::close_on_exec_from(3 + self.kept)
@@ -187,6 +186,7 @@ impl Program<'_> {
             hooks::run(self.hooks, "startContainer", &state, None)?;
         }
         if self.init {
+            ready.labels.enter()?;
             super::reaper::fork(ready.terminal)?;
         }
         ready.labels.set()?;
@@ -220,52 +220,6 @@ impl Program<'_> {
             Some(b'/') => Ok(()),
             _ => Err(Error::new(Kind::Invalid, "working directory is outside of the container")),
         }
-    }
-
-    /// Sets limits, as far as they are allowed; what was not is told.
-    fn limit_resources(&self) -> Result<Vec<String>> {
-        let mut warnings = Vec::new();
-        for limit in self.rlimits {
-            let resource = resource(limit.typ()).ok_or_else(|| {
-                Error::new(Kind::Invalid, format!("unknown limit {}", limit.typ()))
-            })?;
-            let bounded = |value: u64| (value != u64::MAX).then_some(value);
-            let wanted = Rlimit { current: bounded(limit.soft()), maximum: bounded(limit.hard()) };
-            match rustix::process::setrlimit(resource, wanted) {
-                Ok(()) => {}
-                Err(rustix::io::Errno::PERM) => {
-                    let maximum = rustix::process::getrlimit(resource).maximum;
-                    let least = |one: Option<u64>, other: Option<u64>| match (one, other) {
-                        (Some(one), Some(other)) => Some(one.min(other)),
-                        (one, other) => one.or(other),
-                    };
-                    let current = least(bounded(limit.soft()), maximum);
-                    rustix::process::setrlimit(resource, Rlimit { current, maximum })
-                        .map_err(io::Error::from)
-                        .context(|| format!("cannot set limit {}", limit.typ()))?;
-                    let shown = |value: Option<u64>| {
-                        value.map_or_else(|| "unlimited".to_owned(), |value| value.to_string())
-                    };
-                    warnings.push(format!(
-                        "limit {} is {} instead of {}: more is not permitted here",
-                        limit.typ(),
-                        shown(maximum),
-                        shown(bounded(limit.hard())),
-                    ));
-                }
-                Err(error) => {
-                    return Err(io::Error::from(error)).context(|| {
-                        format!(
-                            "cannot set limit {} to {}:{}",
-                            limit.typ(),
-                            limit.soft(),
-                            limit.hard()
-                        )
-                    });
-                }
-            }
-        }
-        Ok(warnings)
     }
 
     fn change_user(&self, user: &User) -> Result<()> {
@@ -323,7 +277,7 @@ impl Program<'_> {
 
     /// The environment, with `HOME` from the image's accounts unless it is set (Docker too).
     fn environment(&self, user: &User) -> Result<Vec<CString>> {
-        let mut environment = self.env.clone();
+        let mut environment = latest(&self.env);
         let home = environment.iter().position(|entry| entry.starts_with("HOME="));
         match home {
             Some(index) if environment[index].len() > "HOME=".len() => {}
@@ -374,26 +328,4 @@ fn take_streams(streams: &Streams<'_>, user: &User) -> Result<()> {
             .context(failed)?;
     }
     Ok(())
-}
-
-/// The kernel's number of a limit.
-pub fn resource(kind: PosixRlimitType) -> Option<Resource> {
-    Some(match kind {
-        PosixRlimitType::RlimitCpu => Resource::Cpu,
-        PosixRlimitType::RlimitFsize => Resource::Fsize,
-        PosixRlimitType::RlimitData => Resource::Data,
-        PosixRlimitType::RlimitStack => Resource::Stack,
-        PosixRlimitType::RlimitCore => Resource::Core,
-        PosixRlimitType::RlimitRss => Resource::Rss,
-        PosixRlimitType::RlimitNproc => Resource::Nproc,
-        PosixRlimitType::RlimitNofile => Resource::Nofile,
-        PosixRlimitType::RlimitMemlock => Resource::Memlock,
-        PosixRlimitType::RlimitAs => Resource::As,
-        PosixRlimitType::RlimitLocks => Resource::Locks,
-        PosixRlimitType::RlimitSigpending => Resource::Sigpending,
-        PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
-        PosixRlimitType::RlimitNice => Resource::Nice,
-        PosixRlimitType::RlimitRtprio => Resource::Rtprio,
-        PosixRlimitType::RlimitRttime => Resource::Rttime,
-    })
 }

@@ -76,6 +76,19 @@ fn overlay(layers: &Layers<'_>, otherwise: Otherwise) -> Result<OwnedFd> {
         result => result,
     }
     .context(|| "cannot mount the image's layers".to_owned())
+    .map_err(|error| match writable {
+        // In a container of somebody else's, say.
+        Some((upper, _)) if lies_on_overlay(upper) => error.hint(format!(
+            "{} lies on an overlay itself, which cannot carry another: keep the data root on a volume or another disk",
+            upper.display()
+        )),
+        _ => error,
+    })
+}
+
+fn lies_on_overlay(path: &Path) -> bool {
+    const OVERLAYFS_MAGIC: i64 = 0x794c_7630;
+    rustix::fs::statfs(path).is_ok_and(|disk| disk.f_type == OVERLAYFS_MAGIC)
 }
 
 /// Overlay marks a volatile work directory and never mounts it again, since it cannot know what was

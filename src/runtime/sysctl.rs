@@ -59,6 +59,11 @@ fn path(name: &str, own: Own) -> Result<String> {
         Some(b'/') => name.to_owned(),
         _ => name.chars().map(swap).collect(),
     };
+    // `net/../kernel/…` begins like one of the network's (CVE-2022-0811 and its kin).
+    if slashes.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        let message = format!("`{name}` is not the name of a sysctl");
+        return Err(Error::new(Kind::Invalid, message));
+    }
     let dots: String = slashes.chars().map(swap).collect();
     let (namespace, allowed) = match dots.as_str() {
         "kernel.domainname" => ("UTS", own.uts),
@@ -111,6 +116,16 @@ mod tests {
     #[test]
     fn what_would_change_the_host_is_refused() {
         for name in ["kernel.core_pattern", "vm.swappiness", "kernel/sysrq", "fs.file-max", ""] {
+            assert!(path(name, ALL).is_err(), "{name}");
+        }
+        for name in [
+            "net/../kernel/core_pattern",
+            "net/./../kernel/core_pattern",
+            "net.//.kernel.core_pattern",
+            "fs/mqueue/../../kernel/core_pattern",
+            "net//core/somaxconn",
+            "net/",
+        ] {
             assert!(path(name, ALL).is_err(), "{name}");
         }
         let none = Own::default();

@@ -23,8 +23,8 @@ pub struct User {
     pub uid: u32,
     /// Primary group.
     pub gid: u32,
-    /// All groups, the primary one first: a file closed to that group alone must stay closed
-    /// (CVE-2022-36109).
+    /// Further groups. Of names that were looked up all of them, the primary one first: a file
+    /// closed to that group alone must stay closed (CVE-2022-36109).
     pub groups: Vec<u32>,
     /// Home directory; `/` when `/etc/passwd` has none.
     pub home: String,
@@ -43,14 +43,14 @@ pub fn resolve(root: &Root, spec: &UserSpec) -> Result<User> {
     look_up(spec, &passwd, &group)
 }
 
-/// A user given as numbers, as OCI bundles do; only the home directory is looked up.
+/// A user given as numbers, as OCI bundles do, with just the groups that they name; only the home
+/// directory is looked up.
 ///
 /// # Errors
 /// As [`resolve`], for the file.
 pub fn of_numbers(root: &Root, uid: u32, gid: u32, more: &[u32]) -> Result<User> {
     let home = Account::of_number(uid, &read(root, "/etc/passwd")?).home;
-    let more = more.iter().copied().filter(|group| *group != gid);
-    Ok(User { uid, gid, groups: [gid].into_iter().chain(more).collect(), home })
+    Ok(User { uid, gid, groups: more.to_vec(), home })
 }
 
 /// Pure part of [`resolve`].
@@ -162,7 +162,13 @@ fn number(text: &str) -> Result<Option<u32>> {
 
 /// A regular file's text; empty when there is none.
 fn read(root: &Root, path: &str) -> Result<String> {
-    // Not blocking: it might be a FIFO.
+    // Looked at before it is opened: of a device that alone has effects, and here nobody may be in
+    // the control group that forbids it.
+    let found = root.open(Path::new(path), OFlags::PATH).and_then(|it| Ok(rustix::fs::fstat(it)?));
+    if found.is_ok_and(|it| FileType::from_raw_mode(it.st_mode) != FileType::RegularFile) {
+        return Err(Error::new(Kind::Invalid, format!("{path} of the image is not a file")));
+    }
+    // Not blocking: it might have become a FIFO.
     let file = match root.open(Path::new(path), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
     {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {

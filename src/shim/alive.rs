@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use crate::base::{Context, Result};
+use crate::state::lock::is_held;
 use crate::state::roots::make_dir;
 use crate::state::{ContainerDir, Lock};
 
@@ -17,6 +18,8 @@ pub fn take(dir: &ContainerDir) -> Result<Option<Lock>> {
         make_dir(dir.run())?;
         let lock = match Lock::try_take(&dir.alive()) {
             Ok(Some(lock)) => lock,
+            // Who only looks whether a shim lives shares the lock for a moment, and does not count.
+            Ok(None) if !is_held(&dir.alive())? => continue,
             Ok(None) => return Ok(None),
             // Between our two steps, another shim took the directory away.
             Err(_) if !dir.run().exists() => continue,
@@ -48,5 +51,18 @@ mod tests {
         drop(first);
         assert!(take(&dir).unwrap().is_none());
         drop(second);
+    }
+
+    #[test]
+    fn who_looks_whether_a_shim_lives_keeps_none_from_living() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = ContainerDir::new(root.path().join("data"), root.path().join("run"));
+        drop(take(&dir).unwrap());
+        let looks = Lock::wait_shared(&dir.alive()).unwrap();
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| take(&dir).unwrap().is_some());
+            drop(looks);
+            assert!(taken.join().unwrap());
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! What those who follow events are told about a container.
 
-use crate::base::ContainerId;
+use crate::base::{ContainerId, Error, Result};
 use crate::network;
 use crate::resource::ContainerSpec;
 use crate::resource::container::{HealthStatus, State, Status};
@@ -64,6 +64,25 @@ impl Announcer {
     pub(super) fn ran_out_of_memory(&mut self) {
         self.starved = true;
         self.tell("oom", &[]);
+    }
+
+    /// A command is executed in it, or a probe (Docker: the same). Returns the name that the
+    /// command has in events.
+    pub(super) fn executes(&mut self, argv: &[String]) -> Result<String> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)
+            .map_err(|error| Error::other(format!("the kernel gives no random bytes: {error}")))?;
+        let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let line = argv.join(" ");
+        for action in ["exec_create", "exec_start"] {
+            self.tell(&format!("{action}: {line}"), &[("execID", id.clone())]);
+        }
+        Ok(id)
+    }
+
+    /// That command ended.
+    pub(super) fn executed(&mut self, id: String, code: i32) {
+        self.tell("exec_die", &[("execID", id), ("exitCode", code.to_string())]);
     }
 
     /// Somebody wants it to stop.

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::{Sharing, Status};
+use crate::runtime::root::Root;
 use crate::state::{self, ContainerDir, Roots, lock};
 use crate::sys::mount;
 
@@ -105,7 +107,12 @@ pub(super) fn copy_mount(namespace: &OwnedFd, path: &Path) -> Result<OwnedFd> {
             .context(failed)
     };
     enter(namespace.as_fd())?;
-    let copied = mount::copy(rustix::fs::CWD, path, false);
+    // Links on the way are that container's, and lead nowhere but to its own files.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let copied = rustix::fs::open("/", flags, Mode::empty())
+        .map_err(std::io::Error::from)
+        .and_then(|root| Root::new(root).open(path, OFlags::PATH))
+        .and_then(|place| mount::copy(place.as_fd(), "", false));
     enter(home.as_fd())?;
     copied.context(failed)
 }

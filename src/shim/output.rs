@@ -317,11 +317,15 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((reader, writer))
 }
 
+/// Pieces of 4 KiB that are read of a probe before others get their turn: four times what a pipe
+/// holds, but not all that a probe may print.
+const PIECES: usize = 64;
+
 /// Reads what is there without waiting, into `output` up to `limit` bytes; more is thrown away.
-/// `false` at the end.
+/// `false` at the end. Who prints faster than we read is read on in the next turn.
 pub(super) fn read_capped(fd: &File, output: &mut Vec<u8>, limit: usize) -> bool {
     let mut buffer = [0; 4096];
-    loop {
+    for _ in 0..PIECES {
         match io::Read::read(&mut { fd }, &mut buffer) {
             Ok(0) => return false,
             Ok(count) => {
@@ -331,5 +335,22 @@ pub(super) fn read_capped(fd: &File, output: &mut Vec<u8>, limit: usize) -> bool
             Err(error) if error.kind() == ErrorKind::Interrupted => (),
             Err(error) => return error.kind() == ErrorKind::WouldBlock,
         }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// probe-flood.
+    #[test]
+    fn whoever_prints_without_end_is_left_for_others() {
+        let endless = File::open("/dev/zero").unwrap();
+        let mut output = Vec::new();
+        assert!(read_capped(&endless, &mut output, 100));
+        assert_eq!(output.len(), 100);
+        let empty = File::open("/dev/null").unwrap();
+        assert!(!read_capped(&empty, &mut output, 100));
     }
 }

@@ -43,6 +43,8 @@ pub(super) enum Source {
     Ports,
     /// The name responder.
     Names,
+    /// Somebody deleted firewall rules.
+    Walls,
 }
 
 impl Source {
@@ -60,6 +62,7 @@ impl Source {
             Source::Memory => (11, 0),
             Source::Ports => (8, 0),
             Source::Names => (9, 0),
+            Source::Walls => (12, 0),
         };
         (kind << 32) | u64::from(index)
     }
@@ -78,6 +81,7 @@ impl Source {
             8 => Source::Ports,
             10 => Source::Terminal(index),
             11 => Source::Memory,
+            12 => Source::Walls,
             _ => Source::Names,
         }
     }

@@ -10,6 +10,7 @@ use crate::resource::process::{ExecSpec, HealthCheck};
 use crate::runtime::Stdio;
 use crate::sys::pidfd;
 
+use super::announce::Announcer;
 use super::launch::{Payload, null};
 use super::output::read_capped;
 use super::poller::{Interest, Poller, Source};
@@ -21,6 +22,8 @@ const MAX_OUTPUT: usize = 4096;
 /// A probe that runs.
 #[derive(Debug)]
 pub(super) struct Probe {
+    /// What events call it.
+    id: String,
     pid: i32,
     pidfd: OwnedFd,
     pipe: File,
@@ -32,7 +35,12 @@ impl Probe {
     ///
     /// # Errors
     /// It cannot be executed.
-    pub(super) fn start(check: &HealthCheck, payload: &Payload, poller: &Poller) -> Result<Probe> {
+    pub(super) fn start(
+        check: &HealthCheck,
+        payload: &Payload,
+        poller: &Poller,
+        announcer: &mut Announcer,
+    ) -> Result<Probe> {
         let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
             .map_err(std::io::Error::from)
             .context(|| "cannot make a pipe".to_owned())?;
@@ -48,7 +56,13 @@ impl Probe {
             .watch(reader.as_fd(), Source::Probe, Interest::READ)
             .context(|| "cannot wait for a probe".to_owned())?;
         let (pid, pidfd) = (started.pid.as_raw_pid(), started.pidfd);
-        Ok(Probe { pid, pidfd, pipe: File::from(reader), output: Vec::new() })
+        let id = announcer.executes(&check.argv)?;
+        Ok(Probe { id, pid, pidfd, pipe: File::from(reader), output: Vec::new() })
+    }
+
+    /// What events call it, for the last of them.
+    pub(super) fn take_id(&mut self) -> String {
+        std::mem::take(&mut self.id)
     }
 
     /// Whether `pid` is its process.

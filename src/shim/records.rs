@@ -39,6 +39,7 @@ impl Records {
 fn fallback(status: &Status) -> Status {
     Status {
         state: State::Exited,
+        stopping: false,
         pid: None,
         exit_code: Some(LOST),
         health: None,

@@ -70,6 +70,7 @@ fn lost(status: Status) -> Status {
     }
     Status {
         state: State::Dead,
+        stopping: false,
         pid: None,
         exit_code: Some(LOST),
         finished_at: Some(Timestamp::now()),

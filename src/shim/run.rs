@@ -33,6 +33,9 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// How long nothing must happen before memory is given back.
 const CALM: Duration = Duration::from_millis(250);
 
+/// The exit code of what was killed.
+const KILLED: i32 = 128 + libc::SIGKILL;
+
 /// When a log service that was full is asked again.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -128,7 +131,9 @@ impl Shim {
             Source::Peer(id) => self.on_peer(id, ready),
             Source::Terminal(pid) => self.on_terminal(pid),
             Source::Memory => self.on_memory(),
-            Source::Ports | Source::Names => self.wiring.on_ready(ready.source, &self.poller),
+            Source::Ports | Source::Names | Source::Walls => {
+                self.wiring.on_ready(ready.source, &self.poller);
+            }
         }
     }
 
@@ -188,8 +193,9 @@ impl Shim {
             Effect::KillAll => self.payload.kill_all(),
             Effect::StartProbe => return self.start_probe(),
             Effect::EndProbe { report } => {
-                let probe = self.probe.take()?;
+                let mut probe = self.probe.take()?;
                 probe.kill();
+                self.announcer.executed(probe.take_id(), KILLED);
                 let result = probe.finish(-1, &self.poller);
                 return report.then_some(Event::ProbeEnded(result));
             }
@@ -229,7 +235,7 @@ impl Shim {
 
     fn start_probe(&mut self) -> Option<Event> {
         let check = self.spec.health.as_ref()?;
-        match Probe::start(check, &self.payload, &self.poller) {
+        match Probe::start(check, &self.payload, &self.poller, &mut self.announcer) {
             Ok(probe) => {
                 self.probe = Some(probe);
                 None
@@ -263,9 +269,9 @@ impl Shim {
                 }
                 let reply = super::protocol::Reply::Exited { code };
                 self.peers.answer(command.peer, &reply, &self.poller);
-                let attributes = [("execID", command.id), ("exitCode", code.to_string())];
-                self.announcer.tell("exec_die", &attributes);
-            } else if let Some(probe) = self.probe.take_if(|probe| probe.is(pid)) {
+                self.announcer.executed(command.id, code);
+            } else if let Some(mut probe) = self.probe.take_if(|probe| probe.is(pid)) {
+                self.announcer.executed(probe.take_id(), code);
                 let result = probe.finish(code, &self.poller);
                 self.apply(Event::ProbeEnded(result));
             }

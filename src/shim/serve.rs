@@ -157,12 +157,7 @@ impl Shim {
         }
         let started = self.execute(spec, size, descriptors)?;
         let pid = started.pid.as_raw_pid();
-        let exec = exec_id()?;
-        let line = spec.argv.join(" ");
-        for action in ["exec_create", "exec_start"] {
-            let attributes = [("execID", exec.clone())];
-            self.announcer.tell(&format!("{action}: {line}"), &attributes);
-        }
+        let exec = self.announcer.executes(&spec.argv)?;
         // Without a copy it ends with whoever has the terminal, which is no reason not to run it.
         let terminal = started.terminal.as_ref().and_then(|it| it.try_clone().ok());
         self.commands.insert(pid, Command { peer: id, id: exec, terminal });
@@ -276,12 +271,4 @@ impl Shim {
         let (height, width) = (size.rows.to_string(), size.columns.to_string());
         self.announcer.tell("resize", &[("height", height), ("width", width)]);
     }
-}
-
-/// A name for a command, to tell its events from those of others.
-fn exec_id() -> Result<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::other(format!("the kernel gives no random bytes: {error}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::base::{ContainerId, Context, Result};
-use crate::network::{self, Lease, Publisher, Responder, names};
+use crate::network::{self, Lease, Publisher, Responder, Walls, names};
 use crate::resource::ContainerSpec;
 use crate::resource::container::{AttachedEndpoint, Sharing, Status};
 use crate::resource::network::NetworkMode;
@@ -32,6 +32,7 @@ pub(super) struct Wiring {
     endpoints: Vec<AttachedEndpoint>,
     publisher: Option<Publisher>,
     responder: Option<Responder>,
+    walls: Option<Walls>,
 }
 
 impl Wiring {
@@ -63,6 +64,8 @@ impl Wiring {
 
     /// Publishes ports and names, and answers the container's own questions.
     fn serve(&mut self, roots: &Roots, id: &ContainerId, spec: &ContainerSpec) -> Result<()> {
+        // Before there are rules of ours to lose. Where it cannot be had, the next command sees.
+        self.walls = Walls::watch(roots).ok();
         self.publisher = Some(Publisher::publish(roots, id, &spec.ports, &self.leases)?);
         for (lease, endpoint) in self.leases.iter().zip(&mut self.endpoints) {
             endpoint.names = names_of(id, spec, lease);
@@ -115,7 +118,8 @@ impl Wiring {
     pub(super) fn listen(&self, poller: &Poller) -> Result<()> {
         let ports = self.publisher.as_ref().map(|it| (it.fd(), Source::Ports));
         let names = self.responder.as_ref().map(|it| (it.fd(), Source::Names));
-        for (fd, source) in ports.into_iter().chain(names) {
+        let walls = self.walls.as_ref().map(|it| (it.fd(), Source::Walls));
+        for (fd, source) in ports.into_iter().chain(names).chain(walls) {
             poller
                 .watch(fd, source, Interest::READ)
                 .context(|| "cannot wait for the container's network".to_owned())?;
@@ -133,6 +137,13 @@ impl Wiring {
     /// Passes on what has arrived for published ports, or answers what was asked.
     pub(super) fn on_ready(&mut self, source: Source, poller: &Poller) {
         let now = Instant::now();
+        if source == Source::Walls {
+            // What cannot be put up now is missed by the next deletion, or the next command.
+            if let Some(walls) = &self.walls {
+                drop(walls.restore(&self.leases, self.publisher.as_ref()));
+            }
+            return;
+        }
         // After an error that does not go away: better no relay than a busy loop.
         if source == Source::Ports {
             if let Some(publisher) = &mut self.publisher

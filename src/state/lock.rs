@@ -84,6 +84,19 @@ pub fn is_held(path: &Path) -> Result<bool> {
     }
 }
 
+/// Waits until no living process holds the lock on the file at `path`, or the file is gone.
+///
+/// # Errors
+/// The file exists but cannot be opened.
+pub fn await_free(path: &Path) -> Result<()> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).context(|| format!("cannot open {}", path.display())),
+    };
+    file.lock_shared().context(|| format!("cannot wait for the lock on {}", path.display()))
+}
+
 /// Opens or makes a lock file; the descriptor is not inherited by programs we start.
 fn open(path: &Path) -> Result<File> {
     let mut options = File::options();

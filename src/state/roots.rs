@@ -18,29 +18,21 @@ pub struct Roots {
 
 impl Roots {
     /// The roots named by `COMPOSE_DATA_ROOT` and `COMPOSE_RUN_ROOT`, or else `/var/lib/compose` and
-    /// `/run/compose` for root, `$XDG_DATA_HOME/compose` and `$XDG_RUNTIME_DIR/compose` for others.
+    /// `/run/compose`.
     ///
     /// Makes missing directories, with mode 0700: other users must not reach setuid files in
     /// layers (CVE-2021-41091).
     ///
     /// # Errors
-    /// A root belongs to someone else, or cannot be made.
+    /// The caller is not root; a root belongs to someone else, or cannot be made.
     pub fn open(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<Roots> {
-        let root_user = rustix::process::geteuid().is_root();
-        let data = variable("COMPOSE_DATA_ROOT").unwrap_or_else(|| match root_user {
-            true => PathBuf::from("/var/lib/compose"),
-            false => variable("XDG_DATA_HOME")
-                .or_else(|| variable("HOME").map(|home| home.join(".local/share")))
-                .unwrap_or_else(|| PathBuf::from("/var/tmp"))
-                .join("compose"),
-        });
-        let run = variable("COMPOSE_RUN_ROOT").unwrap_or_else(|| match root_user {
-            true => PathBuf::from("/run/compose"),
-            false => variable("XDG_RUNTIME_DIR").map_or_else(
-                || PathBuf::from(format!("/tmp/compose-{}", rustix::process::geteuid().as_raw())),
-                |dir| dir.join("compose"),
-            ),
-        });
+        if !rustix::process::geteuid().is_root() {
+            let message = "containers, images, networks and volumes belong to root on this machine";
+            return Err(Error::other(message)
+                .hint("run it with `sudo`; what only reads files, as `config`, `lint` and `fmt`, works without"));
+        }
+        let data = variable("COMPOSE_DATA_ROOT").unwrap_or_else(|| "/var/lib/compose".into());
+        let run = variable("COMPOSE_RUN_ROOT").unwrap_or_else(|| "/run/compose".into());
         let roots = Roots { data, run };
         private_dir(&roots.data)?;
         private_dir(&roots.run)?;

@@ -35,6 +35,45 @@ pub fn open_in(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> io::Result<O
     result.map_err(io::Error::from)
 }
 
+/// Gives what has the name `name` in `dir` the mode `mode`; a link is left alone, and so is what it
+/// leads to. For what was just made where others can rename and link (CVE-2021-41089), and cannot
+/// be opened for reading. Needs procfs.
+///
+/// # Errors
+/// Those of `openat(2)` and `chmod(2)`.
+pub fn set_mode_at(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, Mode::empty())?;
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+    if kind == rustix::fs::FileType::Symlink {
+        return Ok(());
+    }
+    // What was opened, whatever has its name now.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode))?)
+}
+
+/// Opens for reading what was opened as a place (`O_PATH`), if it is a regular file. Layers and
+/// contexts may have devices in them, and to open one can be all that an attack needs: a watchdog's
+/// reboots the machine. A pipe would make its reader wait. Needs procfs.
+///
+/// # Errors
+/// `EISDIR` for a directory, `InvalidInput` for anything else that is no file.
+pub fn open_file(place: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    use rustix::fs::FileType;
+    match FileType::from_raw_mode(rustix::fs::fstat(place)?.st_mode) {
+        FileType::RegularFile => {
+            let path = format!("/proc/self/fd/{}", place.as_raw_fd());
+            Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+        }
+        FileType::Directory => Err(rustix::io::Errno::ISDIR.into()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is neither a file nor a link to one",
+        )),
+    }
+}
+
 /// Has the kernel begin to write back what was written to `file`, and does not wait for it: a sync
 /// that follows finds less to do.
 ///
@@ -58,4 +97,53 @@ pub fn umask() -> io::Result<u32> {
     let field = status.lines().find_map(|line| line.strip_prefix("Umask:"));
     let octal = field.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok());
     octal.ok_or_else(|| io::Error::other("no umask in /proc/thread-self/status"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_file_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |name: &str| {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW;
+            rustix::fs::open(dir.path().join(name), flags, Mode::empty()).unwrap()
+        };
+        std::fs::write(dir.path().join("file"), "text").unwrap();
+        let (cwd, mode) = (rustix::fs::CWD, Mode::from_raw_mode(0o666));
+        let device = rustix::fs::makedev(240, 77);
+        for (name, kind) in [
+            ("pipe", rustix::fs::FileType::Fifo),
+            ("device", rustix::fs::FileType::CharacterDevice),
+            ("disk", rustix::fs::FileType::BlockDevice),
+        ] {
+            rustix::fs::mknodat(cwd, dir.path().join(name), kind, mode, device).unwrap();
+            // Not `ENXIO`, which whoever opens a device that there is not gets.
+            let error = open_file(place(name).as_fd()).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}: {error}");
+        }
+        assert!(open_file(place(".").as_fd()).is_err());
+        let file = open_file(place("file").as_fd()).unwrap();
+        assert_eq!(std::io::read_to_string(std::fs::File::from(file)).unwrap(), "text");
+    }
+
+    #[test]
+    fn cve_2021_41089_a_mode_never_goes_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        symlink(&file, dir.path().join("link")).unwrap();
+        let open = std::fs::File::open(dir.path()).unwrap();
+        let mode = || file.metadata().unwrap().permissions().mode() & 0o7777;
+
+        set_mode_at(open.as_fd(), b"link", 0o666).unwrap();
+        assert_eq!(mode(), 0o600);
+        set_mode_at(open.as_fd(), b"file", 0o4755).unwrap();
+        assert_eq!(mode(), 0o4755);
+    }
 }

@@ -27,6 +27,7 @@ images=${COMPOSE_FIXTURE_CACHE:-/var/cache/compose-fixtures}/registry
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/compose-bench.XXXXXX")
 engine=
+device=
 stop_docker() {
     [[ -n $engine ]] || return 0
     kill "$engine" && wait "$engine" || true
@@ -38,12 +39,15 @@ finish() {
     "$top/tests/support/registry.sh" stop "$images" "$port"
     cd /
     umount -Rl "$work" 2> /dev/null || true
+    losetup --detach "$device" 2> /dev/null || true
     rm -rf "$work" "$work.disk"
 }
 trap finish EXIT
 truncate -s 40G "$work.disk"
 mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -N 2000000 "$work.disk"
-mount -o loop "$work.disk" "$work"
+# Direct, as a disk is: else each page that is written back is copied once more.
+device=$(losetup --find --show --direct-io=on "$work.disk")
+mount "$device" "$work"
 "$top/tests/support/registry.sh" start "$images" "$port"
 export COMPOSE_MIRRORS=docker.io=http://$registry
 turn=0

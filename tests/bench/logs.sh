@@ -2,8 +2,10 @@
 # What logging costs: one gigabyte of short lines through a container beside `cat` to a file on the
 # same disk, and `logs` of a million lines. These machines are noisy: compare ratios of one run.
 #
-# What cannot be had cheaper is shown, too: the same bytes through a pipe into a file, as every log
-# must take them, and as many bytes as Docker's format makes of them written to a file.
+# Two sources: a program that prints lines (busybox `yes | head`, on both sides, as containers print
+# them), and a file that is there already, which `cat` copies within the kernel. What cannot be had
+# cheaper is shown, too: the same file through a pipe into a file, as every log must take it, and as
+# many bytes as Docker's format makes of it written to a file.
 #
 # usage: tests/bench/logs.sh [ROUNDS]     COMPOSE=path/to/compose (default: a release build)
 set -euo pipefail
@@ -24,13 +26,16 @@ trap 'cd "$work/project" && "$compose" down -t 0 >/dev/null 2>&1; cd / && rm -rf
 mkdir "$work/project"
 cd "$work/project"
 "$compose" image import "$fixture" busybox:latest >/dev/null
-(yes 'a short line of a log, as programs print them' || true) | head -c 1073741824 >big
+line='a short line of a log, as programs print them'
+bytes=1073741824
+(yes "$line" || true) | head -c "$bytes" >big
 head -n 1000000 big >million
 
+# service DRIVER COMMAND: a project whose one service runs COMMAND in a shell.
 service() {
     cat >compose.yaml <<END
 services:
-  it: {image: busybox, command: [cat, /input], volumes: ['./$1:/input:ro'], network_mode: none, logging: {driver: $2}}
+  it: {image: busybox, command: [sh, -c, "$2"], volumes: ['.:/input:ro'], network_mode: none, logging: {driver: $1}}
 END
 }
 
@@ -46,10 +51,11 @@ seconds() {
 least() { sort -n | head -1; }
 
 through_a_container() { "$compose" start && "$compose" wait it; }
+printed() { (busybox yes "$line" || true) | busybox head -c "$bytes" | cat >copy; }
 to_a_file() { cat big >copy; }
 through_a_pipe() { busybox cat big | cat >copy; }
 # Each line of 46 bytes is one record of 111.
-as_many_records() { head -c $((1073741824 / 46 * 111)) /dev/zero >copy; }
+as_many_records() { head -c $((bytes / 46 * 111)) /dev/zero >copy; }
 
 for floor in to_a_file through_a_pipe as_many_records; do
     : >"$work/floor"
@@ -60,21 +66,26 @@ for floor in to_a_file through_a_pipe as_many_records; do
     printf 'floor: %-16s %s s\n' "$floor" "$(least <"$work/floor")"
 done
 
-for driver in json-file local none; do
-    : >"$work/file"; : >"$work/container"
-    service big "$driver"
-    for _ in $(seq "$rounds"); do
-        seconds to_a_file >>"$work/file"
-        rm copy
-        "$compose" create >/dev/null 2>&1
-        seconds through_a_container >>"$work/container"
-        "$compose" down -t 0 >/dev/null 2>&1
+# compared WHAT COMMAND FLOOR: COMMAND in a container with each driver beside FLOOR on the host.
+compared() {
+    for driver in json-file local none; do
+        : >"$work/file"; : >"$work/container"
+        service "$driver" "$2"
+        for _ in $(seq "$rounds"); do
+            seconds "$3" >>"$work/file"
+            rm copy
+            "$compose" create >/dev/null 2>&1
+            seconds through_a_container >>"$work/container"
+            "$compose" down -t 0 >/dev/null 2>&1
+        done
+        awk -v what="$1" -v driver="$driver" -v file="$(least <"$work/file")" -v container="$(least <"$work/container")" \
+            'BEGIN { printf "1 GiB, %-8s %-9s  cat to a file %5.2f s   container %5.2f s   ratio %4.1f\n", what, driver, file, container, container / file }'
     done
-    awk -v driver="$driver" -v file="$(least <"$work/file")" -v container="$(least <"$work/container")" \
-        'BEGIN { printf "1 GiB of short lines, %-9s  cat to a file %5.2f s   container %5.2f s   ratio %4.1f\n", driver, file, container, container / file }'
-done
+}
+compared printed "yes '$line' | head -c $bytes" printed
+compared 'a file' 'cat /input/big' to_a_file
 
-service million json-file
+service json-file 'cat /input/million'
 "$compose" create >/dev/null 2>&1
 through_a_container >/dev/null 2>&1
 : >"$work/logs"

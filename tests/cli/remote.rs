@@ -85,6 +85,25 @@ fn a_project_in_a_git_repository_is_included_with_what_lies_beside_it() {
     let json: serde_json::Value = serde_json::from_str(&named).unwrap();
     assert_eq!(json["services"]["web"]["environment"]["FROM"], "later");
 
+    // CVE-2026-33748: neither `..` nor a link leads out of the repository.
+    std::fs::create_dir(root.path().join("outside")).unwrap();
+    let text = "services: {outside: {image: outside}}\n";
+    std::fs::write(root.path().join("outside/compose.yaml"), text).unwrap();
+    let up = format!("{}{}", "../".repeat(12), root.path().join("outside").display());
+    let escape = machine.fails(&format!("-f {url}#main:{up} config"));
+    assert!(escape.contains("has no directory"), "{escape}");
+    std::os::unix::fs::symlink(root.path().join("outside"), repository.join("link")).unwrap();
+    let there = repository.join(root.path().join("outside").strip_prefix("/").unwrap());
+    std::fs::create_dir_all(&there).unwrap();
+    let text = "services: {inside: {image: inside}}\n";
+    std::fs::write(there.join("compose.yaml"), text).unwrap();
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "--quiet", "-m", "third"]);
+    let shown = machine.out(&format!("-f {url}#main:link config --services"));
+    assert_eq!(shown, "inside\n");
+    let shown = machine.out(&format!("-f {url}#main:link/compose.yaml config --services"));
+    assert_eq!(shown, "inside\n");
+
     let missing = machine.fails(&format!("-f {url}#main:nowhere config"));
     assert!(missing.contains("has no directory `nowhere`"), "{missing}");
     let option = machine.fails(&format!("-f {url}#--upload-pack=x config"));

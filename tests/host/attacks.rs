@@ -248,6 +248,53 @@ fn cve_2025_54388_and_cve_2025_67499_neighbours_reach_what_is_published_to_them_
     world.down();
 }
 
+/// CVE-2025-54410: a reload of firewalld, or somebody's `nft flush ruleset`, takes our rules away.
+#[test]
+fn cve_2025_54410_walls_that_somebody_takes_away_are_put_up_again() {
+    let world = World::new();
+    world.up("services:\n  \
+         it: {image: busybox, command: sleep infinity, init: true, ports: ['8081:80']}\n  \
+         far: {image: busybox, command: sleep infinity, init: true, networks: [far], ports: ['8082:80/udp']}\n\
+         networks: {far: {internal: false}}\n");
+    // Elements of a set have no order.
+    let rules = || world.shell("nft list ruleset | tr ',{}' '\\n\\n\\n' | sort").stdout;
+    let before = rules();
+    assert!(before.contains("8081") && before.contains("8082"), "{before}");
+    let table = world.shell("nft list tables | grep inet.compose").stdout;
+    for taken in ["nft flush ruleset".to_owned(), format!("nft delete {table}")] {
+        world.shell(&taken).ok();
+        eventually("the rules are back", LIMIT, || rules() == before);
+    }
+    world.down();
+}
+
+/// CVE-2024-8418, dns-flood: clients that never stop asking keep the shim from nothing. The
+/// container can be looked at, entered and stopped.
+#[test]
+fn cve_2024_8418_clients_that_never_stop_asking_do_not_keep_the_shim() {
+    let world = World::new();
+    // A question for `it`, as it goes over a stream, many times.
+    let question =
+        r"\000\024\000\007\001\000\000\001\000\000\000\000\000\000\002it\000\000\001\000\001";
+    let script = format!(
+        "printf '{question}' > /tmp/one; for i in $(seq 2000); do cat /tmp/one; done > /tmp/many; \
+         for i in 1 2 3; do (while cat /tmp/many; do :; done | nc 127.0.0.11 53 > /dev/null) & done; \
+         touch /tmp/flood; sleep 1000"
+    );
+    let script = script.replace('$', "$$");
+    world.up(&format!(
+        "services:\n  it:\n    image: busybox\n    init: true\n    command: [sh, -c, {script:?}]\n"
+    ));
+    eventually("the flood comes", LIMIT, || sh(&world, "ls /tmp/flood") == "/tmp/flood\n");
+    let began = std::time::Instant::now();
+    for _ in 0..3 {
+        assert_eq!(sh(&world, "timeout 5 nslookup it 127.0.0.11 >/dev/null && echo yes"), "yes\n");
+    }
+    world.compose(&["stop", "-t", "1"]).ok();
+    assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
+    world.down();
+}
+
 /// CVE-2024-8418: clients that say nothing keep nobody else from an answer.
 #[test]
 fn cve_2024_8418_silent_clients_do_not_block_names() {

@@ -16,6 +16,10 @@ const ROWS: &[Row] = &[
         "CVE-2024-23651 CVE-2024-11218 CVE-2024-1753 CVE-2024-9407 CVE-2024-9675",
         HERE("mounts_reach_nothing_of_the_host"),
     ),
+    ("CVE-2022-24769 CVE-2017-16539", HERE("a_step_may_no_more_than_a_container")),
+    ("opened-device", HERE("devices_in_a_context_or_an_image_are_never_opened")),
+    ("CVE-2024-40635", HERE("files_are_given_to_nobody_by_a_number_that_is_none")),
+    ("CVE-2021-41089", Ok(("src/sys/fs.rs", "cve_2021_41089_a_mode_never_goes_through_a_link"))),
     ("CVE-2024-23652", HERE("a_mount_point_that_became_a_link_is_not_cleaned_up_through_it")),
     (
         "CVE-2024-23653",
@@ -26,6 +30,13 @@ const ROWS: &[Row] = &[
         Ok(("tests/fuzz/images.rs", "manifests_indexes_and_configurations")),
     ),
     ("CVE-2026-33747", HERE("frontends_are_never_run_and_ids_are_never_paths")),
+    (
+        "CVE-2026-33748",
+        Ok((
+            "tests/cli/remote.rs",
+            "a_project_in_a_git_repository_is_included_with_what_lies_beside_it",
+        )),
+    ),
     (
         "CVE-2026-33748 CVE-2026-44517 CVE-2022-39253 GHSA-vp35",
         Ok(("tests/host/build_contexts.rs", "a_repository_is_a_context")),
@@ -141,6 +152,34 @@ fn mounts_reach_nothing_of_the_host() {
     world.assert_clean();
 }
 
+/// CVE-2022-24769 and its kin, CVE-2017-16539: what a step may do and see is what a container may.
+#[test]
+fn a_step_may_no_more_than_a_container() {
+    let probe = "grep -E '^(Cap|Groups|NoNewPrivs|Seccomp:)' /proc/self/status\n\
+        awk '$5 ~ \"^/(proc|sys)\" {print $5, $6}' /proc/self/mountinfo | sort\n\
+        cat /proc/sys/net/ipv4/ping_group_range\n\
+        for file in /proc/kcore /proc/kpagecount /proc/keys /proc/slabinfo; do wc -c < $file; done\n\
+        ls /sys/firmware /sys/kernel/debug /sys/dev/block\n\
+        mknod /dev/sda b 8 0 2>&1; ls /dev | grep -v core | sort\n";
+    let world = project("FROM busybox\nCOPY probe /probe\nRUN sh /probe > /found 2>&1\n");
+    fs::write(world.project().join("probe"), probe).unwrap();
+    world.compose(&["build"]).ok();
+    let script = "cat /found; echo; sh /probe > /tmp/now 2>&1; diff /found /tmp/now && echo same";
+    let done = world.compose(&["run", "--rm", "-T", "it", "sh", "-c", script]).ok();
+    assert!(done.stdout.ends_with("same\n"), "{}", done.stdout);
+    assert!(done.stdout.contains("CapEff:"), "{}", done.stdout);
+    world.down();
+}
+
+/// CVE-2024-40635: a number that is none of a user.
+#[test]
+fn files_are_given_to_nobody_by_a_number_that_is_none() {
+    let world = project("FROM busybox\nCOPY --chown=4294967295 Dockerfile /x\n");
+    let done = world.compose(&["build"]);
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.contains("uids and gids must be in range"), "{}", done.stderr);
+}
+
 #[test]
 fn a_mount_point_that_became_a_link_is_not_cleaned_up_through_it() {
     // CVE-2024-23652: what is removed after a step is what was made for it.
@@ -184,7 +223,49 @@ fn a_dockerfile_that_is_a_link_out_of_the_context() {
     let refused = world.compose(&["build"]);
     assert_eq!(refused.code, 1);
     assert!(!refused.stderr.contains("topsecret"), "{}", refused.stderr);
+
+    // Nor is what a context ignores read from a device, a pipe or a file of the host.
+    let world = project("FROM busybox\nCOPY . /all\n");
+    let ignore = world.project().join(".dockerignore");
+    fs::write(world.path().join("secret"), "[topsecret\n").unwrap();
+    for target in [Path::new("/dev/zero"), &world.path().join("secret")] {
+        symlink(target, &ignore).unwrap();
+        world.compose(&["build"]).ok();
+        fs::remove_file(&ignore).unwrap();
+    }
+    world.shell("mkfifo project/.dockerignore").ok();
+    let refused = world.compose(&["build"]);
+    assert!(refused.stderr.contains("neither a file nor a link to one"), "{}", refused.stderr);
+    fs::remove_file(&ignore).unwrap();
     world.assert_clean();
+}
+
+/// To open a device can be all that an attack needs: of a watchdog it reboots the machine.
+#[test]
+fn devices_in_a_context_or_an_image_are_never_opened() {
+    // Nobody has this device: whoever opens it is told so.
+    let world = project("FROM busybox\nADD device /added\nCOPY device /copied\n");
+    world.shell("mknod project/device c 240 77 && mkdir etc && mknod etc/passwd c 240 77").ok();
+    world.compose(&["build"]).ok();
+    let found =
+        world.compose(&["run", "--rm", "-T", "it", "stat", "-c", "%t", "/added", "/copied"]);
+    assert_eq!(found.ok().stdout, "f0\nf0\n");
+
+    world.shell("tar cf project/accounts.tar etc").ok();
+    let text = "FROM scratch\nADD accounts.tar /\nCOPY --chown=somebody Dockerfile /x\n";
+    fs::write(world.project().join("Dockerfile"), text).unwrap();
+    let refused = world.compose(&["build"]);
+    assert!(
+        refused.stderr.contains("/etc/passwd of the image is not a file"),
+        "{}",
+        refused.stderr
+    );
+
+    fs::remove_file(world.project().join("Dockerfile")).unwrap();
+    fs::rename(world.project().join("device"), world.project().join("Dockerfile")).unwrap();
+    let refused = world.compose(&["build"]);
+    assert!(refused.stderr.contains("neither a file nor a link to one"), "{}", refused.stderr);
+    world.down();
 }
 
 #[test]

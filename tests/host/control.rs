@@ -81,6 +81,9 @@ volumes: {data: }
     let expected = [
         "create",
         "start",
+        "exec_create: true",
+        "exec_start: true",
+        "exec_die",
         "health_status: healthy",
         "exec_create: true",
         "exec_start: true",
@@ -94,9 +97,13 @@ volumes: {data: }
         "destroy",
     ];
     assert_eq!(actions, expected);
-    assert_eq!(events[5]["attributes"]["exitCode"], "0");
-    assert_eq!(events[8]["attributes"]["signal"], "28");
-    assert_eq!(events[10]["attributes"]["exitCode"], "143");
+    for probe_or_command in [&events[4], &events[8]] {
+        assert_eq!(probe_or_command["attributes"]["exitCode"], "0");
+    }
+    let named = |at: usize| events[at]["attributes"]["execID"].as_str().unwrap().to_owned();
+    assert!(named(2) == named(4) && named(6) == named(8) && named(2) != named(6));
+    assert_eq!(events[11]["attributes"]["signal"], "28");
+    assert_eq!(events[13]["attributes"]["exitCode"], "143");
     assert_eq!(events[0]["attributes"]["name"], "project-web-1");
 
     // Who follows gets the same as who asks later.

@@ -91,6 +91,53 @@ services:
     world.assert_clean();
 }
 
+#[test]
+fn who_starts_what_a_killed_command_was_stopping_gets_it_running_again() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  deaf:
+    image: busybox
+    command: sh -c \"trap '' TERM; touch /tmp/ready; while :; do sleep 1; done\"
+    stop_grace_period: 1s
+    healthcheck: {test: [CMD, test, -e, /tmp/ready], start_period: 1m, start_interval: 50ms}
+",
+    );
+    world.compose(&["up", "-d", "--wait"]).ok();
+    let state = |world: &World, key: &str| {
+        let format = format!("{{{{.State.{key}}}}}");
+        let said = world.compose(&["container", "inspect", "-f", &format, "project-deaf-1"]).ok();
+        said.text().to_owned()
+    };
+    let kills = |world: &World| {
+        let told = world.compose(&["events", "--since", "1h", "--until", "0s", "--json"]).ok();
+        told.text().matches(r#""action":"kill""#).count()
+    };
+    for (stop, start) in [
+        (["down"], &["up", "-d", "--wait"][..]),
+        (["stop"], &["start", "--wait"]),
+        (["stop"], &["container", "start", "project-deaf-1"]),
+    ] {
+        let (pid, before) = (state(&world, "Pid"), kills(&world));
+        let mut command = world.command(&world.project(), COMPOSE);
+        command.args(stop).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut stopping = command.spawn().unwrap();
+        eventually("it was asked to end", LIMIT, || kills(&world) > before);
+        stopping.kill().unwrap();
+        stopping.wait().unwrap();
+        assert_eq!(state(&world, "Running"), "true", "it does not listen");
+
+        world.compose(start).ok();
+        assert_eq!(state(&world, "Running"), "true", "after {start:?}");
+        assert_ne!(state(&world, "Pid"), pid, "after {start:?}: it still is the one that ends");
+        assert_eq!(world.compose(&["up", "--plan"]).ok().text(), "");
+        eventually("it is deaf again", LIMIT, || state(&world, "Health.Status") == "healthy");
+    }
+    world.compose(&["down", "-t", "0"]).ok();
+    world.assert_clean();
+}
+
 /// The PID column of a line of `top`; `None` for the header.
 fn pid_of(line: &str) -> Option<i32> {
     line.split_whitespace().nth(3)?.parse().ok()

@@ -31,6 +31,7 @@ mod keys;
 mod lifecycle;
 mod logging;
 mod mounts;
+mod nested;
 mod network;
 mod networks;
 mod plane;

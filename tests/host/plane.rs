@@ -126,3 +126,29 @@ services:
     world.compose(&["down"]).ok();
     world.assert_clean();
 }
+
+/// What needs root says so at once, and what only reads files works for anybody.
+#[test]
+fn users_without_rights_are_told_what_to_do() {
+    let world = World::without_images();
+    let project = world.project();
+    world.compose_yaml("services: {it: {image: 'busybox:1'}}\n");
+    // The program itself may lie where only root can go: it is given as a descriptor.
+    let as_nobody = |arguments: &str| {
+        let (program, file) = (env!("CARGO_BIN_EXE_compose"), project.join("compose.yaml"));
+        let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs";
+        world.shell(&format!(
+            "cd / && exec 3<{program} && cat {} | env -u COMPOSE_DATA_ROOT -u COMPOSE_RUN_ROOT HOME=/nonexistent \
+             {nobody} /proc/self/fd/3 -p it -f - {arguments}",
+            file.display()
+        ))
+    };
+    for command in ["up -d", "ps", "images", "down"] {
+        let refused = as_nobody(command);
+        assert_eq!(refused.code, 1, "{command}: {}", refused.stderr);
+        assert!(refused.stderr.contains("belong to root"), "{command}: {}", refused.stderr);
+        assert!(refused.stderr.contains("`sudo`"), "{command}: {}", refused.stderr);
+    }
+    as_nobody("config -q").ok();
+    as_nobody("lint").ok();
+}

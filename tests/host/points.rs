@@ -1,4 +1,5 @@
-//! The command line is killed at its system calls that change something, one after the other.
+//! The command line, and a shim, are killed at their system calls that change something, one after
+//! the other.
 //!
 //! `strace` does the killing, in whichever thread makes its nth such call; what the command has
 //! started by then goes on by itself. Sampled here; `tests/crash-points.sh` takes every call.
@@ -58,14 +59,10 @@ fn killed(log: &Path) -> bool {
 /// After the kill: one more `up` brings everything up, or `down` takes everything away.
 fn mended(world: &World, nth: usize, up: bool) {
     if up {
-        // A stop that a shim was asked for goes on when who asked is killed: one that ends while
-        // `up` looks is started by the next.
-        eventually(&format!("all run after call {nth}"), Duration::from_secs(30), || {
-            let again = world.compose(&["up", "-d"]);
-            assert_eq!(again.code, 0, "call {nth}: {}", again.stderr);
-            let ps = world.compose(&["ps", "--format", "{{.Service}} {{.State}}"]).ok();
-            ps.stdout == "app running\ndb running\nweb running\n"
-        });
+        let again = world.compose(&["up", "-d"]);
+        assert_eq!(again.code, 0, "call {nth}: {}", again.stderr);
+        let ps = world.compose(&["ps", "--format", "{{.Service}} {{.State}}"]).ok();
+        assert_eq!(ps.stdout, "app running\ndb running\nweb running\n", "call {nth}");
         let plan = world.compose(&["up", "--plan"]).ok();
         assert_eq!(plan.text(), "", "call {nth}: something is left to do");
     }
@@ -106,5 +103,54 @@ fn down_can_be_killed_at_every_call_that_changes_something() {
     }
     assert!(tried >= 4, "only {tried} calls were found");
     world.compose(&["down", "-v"]).ok();
+    world.assert_clean();
+}
+
+/// Starts a container's shim and kills it, or the container's process, at the nth such call that it
+/// makes until the program runs. False: neither made so many.
+fn shim_killed_at(world: &World, nth: usize, id: &str) -> bool {
+    let (log, report) = (world.path().join("shim.log"), world.path().join("report"));
+    let inject = format!("--inject={CHANGES},unshare,setns,fsmount:signal=KILL:when={nth}");
+    let mut traced = world
+        .command(&world.project(), "strace")
+        .args(["-f", "-q", "-o", log.to_str().unwrap(), &inject, COMPOSE, "__shim"])
+        .arg(world.path().join("data/containers").join(id))
+        .arg(world.path().join("run/containers").join(id))
+        .stdout(std::fs::File::create(&report).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("strace is installed");
+    eventually("it was killed or runs", Duration::from_secs(20), || {
+        let runs = std::fs::metadata(&report).unwrap().len() > 0;
+        runs || log.exists() && killed(&log) || traced.try_wait().unwrap().is_some()
+    });
+    let killed = killed(&log);
+    // Whoever starts the container next ends what goes on by itself, and with it the tracing.
+    world.compose(&["container", "start", "box"]).ok();
+    world.compose(&["container", "stop", "-t", "0", "box"]).ok();
+    traced.wait().unwrap();
+    std::fs::remove_file(log).unwrap();
+    killed
+}
+
+#[test]
+fn a_shim_can_be_killed_at_every_call_of_a_start() {
+    let world = World::new();
+    let run = ["container", "run", "-d", "--name", "box", "-p", "8081:80", "-v", "data:/data"];
+    let id = world.compose(&[&run[..], &["busybox", "sleep", "infinity"]].concat()).ok();
+    world.compose(&["container", "stop", "-t", "0", "box"]).ok();
+    let mut tried = 0;
+    for nth in points() {
+        if !shim_killed_at(&world, nth, id.text()) {
+            break;
+        }
+        let check = world.compose(&["system", "check"]).ok();
+        assert_eq!(check.text(), "Nothing is left over.", "call {nth}");
+        tried += 1;
+    }
+    assert!(tried >= 5, "only {tried} calls were found");
+    world.compose(&["container", "rm", "box"]).ok();
+    world.compose(&["volume", "rm", "data"]).ok();
+    world.compose(&["network", "rm", "bridge"]).ok();
     world.assert_clean();
 }

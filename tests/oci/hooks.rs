@@ -89,3 +89,20 @@ fn create_container_hooks_see_the_root_in_the_container() {
     assert_eq!(world.out(), "hi\n");
     assert!(!world.inside("mnt/file").exists(), "nothing shows on the host");
 }
+
+#[test]
+fn a_hook_without_an_environment_has_the_callers() {
+    for (env, expected) in [(Value::Null, "mine\n"), (json!([]), "\n")] {
+        let mut world = World::sh("true");
+        let file = world.path("said");
+        let script = format!("echo $OF_THE_CALLER > {}", file.display());
+        let mut hook = json!({"path": "/bin/sh", "args": ["sh", "-c", script]});
+        if !env.is_null() {
+            hook["env"] = env;
+        }
+        world.config["hooks"] = json!({"createRuntime": [hook]});
+        let ended = world.make("run", &[]).env("OF_THE_CALLER", "mine").status().unwrap();
+        assert!(ended.success());
+        assert_eq!(fs::read_to_string(file).unwrap(), expected);
+    }
+}

@@ -121,6 +121,29 @@ fn errors_go_to_the_log_in_the_format_that_is_asked_for() {
 }
 
 #[test]
+fn what_was_done_is_told_when_that_is_asked_for() {
+    let world = World::sh("exit 3");
+    world.write();
+    let (log, bundle, id) = (world.path("log"), world.path("bundle"), world.id());
+    let (log, bundle) = (log.to_str().unwrap(), bundle.to_str().unwrap());
+    let run = ["run", "--bundle", bundle, &id];
+    let logged =
+        world.oci(&[&["--debug", "--log", log, "--log-format", "json"], &run[..]].concat());
+    assert_eq!((logged.err.as_str(), logged.code), ("", 3));
+    let told = world.oci(&[&["--debug"], &run[..]].concat());
+    assert_eq!(told.code, 3);
+    for text in [fs::read_to_string(log).unwrap(), told.err] {
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("debug")), "{text}");
+        assert!(lines[0].contains(bundle) && lines[0].contains("executes its program"), "{text}");
+        assert!(lines[1].contains("ended with code 3"), "{text}");
+    }
+    let quiet = world.oci(&[&["--log", log], &run[..]].concat());
+    assert_eq!((quiet.err.as_str(), quiet.code), ("", 3));
+    assert_eq!(fs::read_to_string(log).unwrap().lines().count(), 2);
+}
+
+#[test]
 fn it_is_frozen_limited_measured_and_listed() {
     let world = World::sh("sleep 1000");
     let id = world.id();
@@ -130,6 +153,19 @@ fn it_is_frozen_limited_measured_and_listed() {
     failed(&world.exec("true"), "paused container");
     assert_eq!(world.oci(&["resume", &id]).err, "");
     failed(&world.oci(&["resume", &id]), "container not paused");
+    // Frozen by somebody else, in the hierarchy that we do not freeze in if there is another.
+    let cgroups = fs::read_to_string(format!("/proc/{}/cgroup", world.state()["pid"])).unwrap();
+    let freezer = cgroups.lines().find_map(|line| line.split_once(":freezer:"));
+    if let Some((_, path)) = freezer {
+        let group = format!("/sys/fs/cgroup/freezer{path}");
+        fs::write(format!("{group}/freezer.state"), "FROZEN").unwrap();
+        eventually("it is frozen", || world.state()["status"] == "paused");
+        assert_eq!(world.oci(&["resume", &id]).err, "");
+        assert_eq!(
+            (world.state()["status"].as_str(), world.exec("true").code),
+            (Some("running"), 0)
+        );
+    }
 
     assert_eq!(world.oci(&["update", "--pids-limit", "33", "--memory", "64m", &id]).err, "");
     let events = world.oci(&["events", "--stats", &id]);
@@ -140,6 +176,18 @@ fn it_is_frozen_limited_measured_and_listed() {
     let limits = world.path("limits");
     world.oci(&["update", "--resources", limits.to_str().unwrap(), &id]);
     assert!(world.oci(&["events", "--stats", &id]).out.contains(r#""limit":44"#));
+    // What an update says stays for the next ones: a quota belongs to a period.
+    assert_eq!(world.oci(&["update", "--cpu-period", "50000", &id]).err, "");
+    assert_eq!(world.oci(&["update", "--cpu-quota", "25000", &id]).err, "");
+    let configuration = fs::read(world.path("run").join(&id).join("configuration.json")).unwrap();
+    let configuration: Value = serde_json::from_slice(&configuration).unwrap();
+    let resources = &configuration["linux"]["resources"];
+    assert_eq!(resources["cpu"], json!({"period": 50000, "quota": 25000}));
+    assert_eq!(
+        (&resources["memory"]["limit"], &resources["pids"]["limit"]),
+        (&json!(64 << 20), &json!(44))
+    );
+    assert_eq!(configuration["process"]["args"], world.config["process"]["args"]);
 
     let processes: Vec<i64> =
         serde_json::from_str(&world.oci(&["ps", "--format", "json", &id]).out).unwrap();
@@ -178,12 +226,16 @@ fn programs_are_executed_in_it() {
     let bits = u64::from_str_radix(caps.out.trim().rsplit('\t').next().unwrap(), 16).unwrap();
     assert!(bits & 1 << 12 != 0, "{caps:?}");
 
+    let exec = ["exec", "--cap", "CAP_OF_TOMORROW", "-e", "PATH=/nowhere:/bin", "-e", "A=1"];
+    let said = world.oci(&[&exec[..], &["-e", "A=2", &id, "sh", "-c", "echo $PATH $A"]].concat());
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("/nowhere:/bin 2\n", ""));
+
     let process = world.path("process.json");
     let text =
         json!({"user": {"uid": 3, "gid": 4}, "args": ["id"], "cwd": "/", "env": ["PATH=/bin"]});
     fs::write(&process, text.to_string()).unwrap();
     let said = world.oci(&["exec", "--process", process.to_str().unwrap(), &id]);
-    assert_eq!(said.out, "uid=3 gid=4 groups=4\n");
+    assert_eq!(said.out, "uid=3 gid=4\n");
 
     let file = world.path("pid");
     let detached = ["exec", "--detach", "--pid-file", file.to_str().unwrap(), &id, "sleep", "2000"];

@@ -46,6 +46,16 @@ fn root_inside_is_somebody_else_outside() {
 }
 
 #[test]
+fn its_program_has_the_groups_and_variables_that_are_written() {
+    let mut world = World::sh("grep Groups /proc/self/status; env | grep -c ^A=; echo $A");
+    world.config["process"]["user"] = json!({"uid": 7, "gid": 8});
+    world.config["process"]["env"] = json!(["PATH=/bin", "A=first", "A=last"]);
+    assert_eq!(world.out(), "Groups:\t \n1\nlast\n");
+    world.config["process"]["user"]["additionalGids"] = json!([9, 8]);
+    assert!(world.out().starts_with("Groups:\t8 9 \n"));
+}
+
+#[test]
 fn programs_are_executed_as_its_users() {
     let mut world = World::sh("sleep 1000");
     own_users(&mut world);

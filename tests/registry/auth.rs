@@ -40,6 +40,10 @@ fn anybody_gets_a_token() {
     assert!(tokens.iter().all(|it| it.header("authorization").is_empty()));
     let access = |_: &Request| Reply::new(200, r#"{"access_token":"good","expires_in":60}"#);
     check("access token", &image, bearer(OWN, access), Ends::Well);
+    // token-lifetime: more than a clock can add up.
+    let text = format!(r#"{{"token":"good","expires_in":{}}}"#, u64::MAX);
+    let eternal = move |_: &Request| Reply::new(200, text.clone());
+    check("a token for longer than time lasts", &image, bearer(OWN, eternal), Ends::Well);
 }
 
 #[test]

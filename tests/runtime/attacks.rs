@@ -110,7 +110,7 @@ fn sysctls() {
     canary.is_untouched();
 }
 
-/// CVE-2022-0811, CVE-2022-0532, GHSA-w2j5.
+/// CVE-2022-0811, CVE-2022-0532, GHSA-w2j5, sysctl-dot-dot.
 fn sysctl_value() {
     let before = host("/proc/sys/kernel/core_pattern");
     for value in ["1+kernel.core_pattern=|/tmp/x", "1\nkernel.core_pattern=x", "1=2"] {
@@ -122,13 +122,20 @@ fn sysctl_value() {
         }
         assert_eq!(host("/proc/sys/kernel/core_pattern"), before, "{value}");
     }
-    for name in
-        ["kernel.core_pattern", "kernel/core_pattern", "net.core/../../kernel.x", "vm.swappiness"]
-    {
+    for name in [
+        "kernel.core_pattern",
+        "kernel/core_pattern",
+        "net.core/../../kernel.x",
+        "vm.swappiness",
+        // Each has the beginning of one that may be set.
+        "net/../kernel/core_pattern",
+        "fs/mqueue/../../kernel/core_pattern",
+    ] {
         let mut container = Container::sh("true");
-        container.spec.sysctls.insert(name.to_owned(), "1".to_owned());
+        container.spec.sysctls.insert(name.to_owned(), before.clone());
         container.fails();
     }
+    assert_eq!(host("/proc/sys/kernel/core_pattern"), before);
 }
 
 /// CVE-2019-16884, CVE-2019-19921, CVE-2023-27561, CVE-2023-28642, CVE-2015-3631.

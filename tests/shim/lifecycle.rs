@@ -84,6 +84,31 @@ fn a_signal_by_another_name_arrives() {
 }
 
 /// Starts it and waits for its first output.
+#[test]
+fn who_asks_after_a_stop_hears_of_it_even_if_who_wanted_it_is_gone() {
+    let deaf = Container::create(&spec("trap '' TERM; echo up; exec sleep 1000"));
+    started_and_printed(&deaf);
+    let init = client::status(&deaf.dir).unwrap().pid.unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{init}/stat")).unwrap();
+    let parent = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse();
+    let shim = rustix::process::Pid::from_raw(parent.unwrap()).unwrap();
+    let signal = |signal| rustix::process::kill_process(shim, signal).unwrap();
+
+    signal(rustix::process::Signal::STOP);
+    let limit = Duration::from_millis(20);
+    client::status_within(&deaf.dir, limit).expect_err("it hears nothing");
+    let stop = Request::Stop { signal: None, grace_ms: Some(60_000) };
+    let gone = client::Client::connect(&deaf.dir).unwrap();
+    gone.send(&stop, &[]).unwrap();
+    drop(gone);
+    signal(rustix::process::Signal::CONT);
+    let status = client::status_within(&deaf.dir, Duration::from_secs(20)).unwrap();
+    assert!(status.stopping && !status.stays() && status.state == State::Running, "{status:?}");
+    deaf.kill();
+    let end = deaf.end();
+    assert_eq!((end.state, end.stopping), (State::Exited, false));
+}
+
 fn started_and_printed(container: &Container) -> client::Client {
     container.start().unwrap();
     let watch = client::watch(&container.dir).unwrap();

@@ -1,14 +1,14 @@
-//! The bundle of a `RUN`: Docker's defaults, and nothing that outlives the step.
+//! The bundle of a `RUN`: what containers have by default, and nothing that outlives the step.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
-    Capabilities, Capability, Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, Mount,
-    PosixRlimit, PosixRlimitBuilder, PosixRlimitType, Process, Root, Spec,
+    Capabilities, Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, Mount, PosixRlimit,
+    PosixRlimitBuilder, PosixRlimitType, Process, Root, Spec,
 };
 
-use crate::runtime::{Bundle, Content, Rootfs, Seccomp, UserSpec, caps};
+use crate::runtime::{Bundle, Content, Rootfs, Seccomp, UserSpec, caps, masks};
 
 /// What a step wants.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Wanted<'a> {
     pub own_network: bool,
     /// All privileges.
     pub insecure: bool,
+    /// AppArmor profile.
+    pub profile: Option<String>,
     /// Bytes of `/dev/shm`.
     pub shm_size: u64,
     /// Name, soft and hard value.
@@ -38,43 +40,6 @@ pub struct Wanted<'a> {
     /// Files in memory.
     pub contents: Vec<Content>,
 }
-
-/// Docker's default set.
-const CAPABILITIES: [Capability; 14] = [
-    Capability::Chown,
-    Capability::DacOverride,
-    Capability::Fsetid,
-    Capability::Fowner,
-    Capability::Mknod,
-    Capability::NetRaw,
-    Capability::Setgid,
-    Capability::Setuid,
-    Capability::Setfcap,
-    Capability::Setpcap,
-    Capability::NetBindService,
-    Capability::SysChroot,
-    Capability::Kill,
-    Capability::AuditWrite,
-];
-
-/// Hidden from steps (Docker: the same for containers).
-const MASKED: &[&str] = &[
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/sysrq-trigger",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-];
-
-const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"];
 
 /// Makes the bundle.
 #[must_use]
@@ -110,6 +75,7 @@ fn process(wanted: &Wanted<'_>) -> Process {
         .set_env(Some(wanted.env.clone()))
         .set_cwd(PathBuf::from(cwd))
         .set_no_new_privileges(Some(false))
+        .set_apparmor_profile(wanted.profile.clone())
         .set_capabilities(Some(capabilities(wanted.insecure)))
         .set_rlimits(Some(wanted.ulimits.iter().filter_map(limit).collect()));
     process
@@ -118,7 +84,7 @@ fn process(wanted: &Wanted<'_>) -> Process {
 fn capabilities(insecure: bool) -> LinuxCapabilities {
     let some: Capabilities = match insecure {
         true => caps::all(),
-        false => CAPABILITIES.into_iter().collect::<HashSet<_>>(),
+        false => caps::DEFAULT.iter().filter_map(|name| caps::named(name)).collect(),
     };
     let mut sets = LinuxCapabilities::default();
     sets.set_bounding(Some(some.clone()))
@@ -157,10 +123,23 @@ fn linux(wanted: &Wanted<'_>) -> Linux {
     linux
         .set_namespaces(Some(namespaces.collect()))
         .set_cgroups_path(Some(wanted.cgroup.clone()))
+        .set_sysctl(Some(sysctls(wanted)))
         .set_seccomp(None)
-        .set_masked_paths(Some(paths(MASKED)))
-        .set_readonly_paths(Some(paths(READ_ONLY)));
+        .set_masked_paths(Some(paths(masks::HIDDEN)))
+        .set_readonly_paths(Some(paths(masks::READ_ONLY)));
     linux
+}
+
+/// As containers have them: without `NET_RAW`, it is what lets programs ping.
+fn sysctls(wanted: &Wanted<'_>) -> HashMap<String, String> {
+    let all: &[(&str, &str)] = match wanted.own_network {
+        true => &[
+            ("net.ipv4.ping_group_range", "0 2147483647"),
+            ("net.ipv4.ip_unprivileged_port_start", "0"),
+        ],
+        false => &[],
+    };
+    all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// A mount as OCI bundles have it.

@@ -9,7 +9,7 @@ use super::{Builder, StepResult, lock};
 use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::build::archive;
 use crate::build::copy::{Marks, Target, is_written_as_directory};
-use crate::build::dockerfile::{Copy, Instruction, Step, Word, expand, show};
+use crate::build::dockerfile::{Copy, Instruction, MAX_SIZE, Step, Word, expand, show};
 use crate::build::git::without_credentials;
 use crate::build::history;
 use crate::build::ignore::Ignore;
@@ -150,7 +150,8 @@ impl Builder<'_> {
     }
 
     fn directory_tree(&self, path: &Path) -> Result<Tree> {
-        let ignore = match std::fs::read_to_string(path.join(".dockerignore")) {
+        let tree = Tree::open(path, Ignore::default())?;
+        let ignore = match tree.text(Path::new(".dockerignore"), MAX_SIZE) {
             Ok(text) => Ignore::parse(&text).map_err(|text| Error::new(Kind::Invalid, text))?,
             Err(_) => Ignore::default(),
         };
@@ -270,7 +271,10 @@ impl Builder<'_> {
     pub(super) fn owner(&self, text: &str, state: &State) -> Result<(u32, u32)> {
         let (name, group) = text.split_once(':').map_or((text, None), |(a, b)| (a, Some(b)));
         let numbers = (name.parse::<u32>(), group.map_or(Ok(0), str::parse::<u32>));
-        if let (Ok(uid), Ok(gid)) = numbers {
+        // The highest number would mean "unchanged" to the kernel (CVE-2024-40635).
+        if let (Ok(uid), Ok(gid)) = numbers
+            && uid.max(gid) < u32::MAX
+        {
             return Ok((uid, if group.is_some() { gid } else { uid }));
         }
         let root = Root::new(layer::view(self.store, &state.layers)?);

@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount as OciMount;
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 
 use super::stage::Position;
 use super::{Builder, StepResult};
@@ -297,18 +299,26 @@ impl Builder<'_> {
         if data.exists() {
             return Ok(data);
         }
-        open_directory(&data)?;
+        // Another step that shares it sees it whole: nobody writes where we still copy.
+        let random = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+        let fresh = data.with_extension(format!("{random:016x}"));
+        open_directory(&fresh)?;
         if let Some((layers, path)) = first {
             let tree = Tree::of_image(layer::view(self.store, layers)?, "the cache's source");
             for source in tree.sources(path)? {
-                copy_into(&data, &tree, &tree.items(&source, Path::new(""), &Ignore::default())?)?;
+                copy_into(&fresh, &tree, &tree.items(&source, Path::new(""), &Ignore::default())?)?;
             }
         }
         let describe = || format!("cannot make cache directory {}", data.display());
         let mode = std::fs::Permissions::from_mode(it.mode.unwrap_or(0o755));
-        std::fs::set_permissions(&data, mode).context(describe)?;
-        std::os::unix::fs::chown(&data, Some(it.uid.unwrap_or(0)), Some(it.gid.unwrap_or(0)))
+        std::fs::set_permissions(&fresh, mode).context(describe)?;
+        std::os::unix::fs::chown(&fresh, Some(it.uid.unwrap_or(0)), Some(it.gid.unwrap_or(0)))
             .context(describe)?;
+        match rustix::fs::renameat_with(CWD, &fresh, CWD, &data, RenameFlags::NOREPLACE) {
+            // The other step was faster.
+            Err(Errno::EXIST) => std::fs::remove_dir_all(&fresh).context(describe)?,
+            renamed => renamed.map_err(std::io::Error::from).context(describe)?,
+        }
         Ok(data)
     }
 

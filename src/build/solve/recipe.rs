@@ -33,8 +33,15 @@ pub(super) fn read_recipe(request: &Request) -> Result<ReadRecipe> {
             Recipe::Text(_) | Recipe::Url(_) => None,
         };
         let usual = context.join(".dockerignore");
+        let tree = Tree::open(context, Ignore::default())?;
         for path in own.into_iter().chain([usual]) {
-            match std::fs::read_to_string(&path) {
+            // In the context it is the context's own: a repository could have a link there to any
+            // file or device of this machine (CVE-2014-9356).
+            let read = match path.strip_prefix(context) {
+                Ok(inner) => tree.text(inner, dockerfile::MAX_SIZE),
+                Err(_) => std::fs::read_to_string(&path),
+            };
+            match read {
                 Ok(text) => {
                     ignore = Ignore::parse(&text).map_err(|message| {
                         Error::new(Kind::Invalid, format!("{}: {message}", path.display()))
@@ -56,18 +63,16 @@ fn read_dockerfile(request: &Request, path: &Path) -> Result<String> {
     let describe = || format!("cannot read {}", path.display());
     let text = match (&request.context, path.is_absolute()) {
         (Some(context), false) => {
-            let tree = Tree::open(context, Ignore::default())?;
-            let mut text = String::new();
-            tree.file(path)
-                .and_then(|mut file| std::io::Read::read_to_string(&mut file, &mut text))
-                .map(|_| text)
+            Tree::open(context, Ignore::default())?.text(path, dockerfile::MAX_SIZE)
         }
         _ => std::fs::read_to_string(path),
     };
-    let text = text.context(describe)?;
-    match text.len() > dockerfile::MAX_SIZE {
-        true => Err(Error::new(Kind::Invalid, format!("{} is larger than 16 MiB", path.display()))),
-        false => Ok(text),
+    let too_large =
+        || Error::new(Kind::Invalid, format!("{} is larger than 16 MiB", path.display()));
+    match text {
+        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => Err(too_large()),
+        Ok(text) if text.len() > dockerfile::MAX_SIZE => Err(too_large()),
+        text => text.context(describe),
     }
 }
 

@@ -186,6 +186,7 @@ impl Builder<'_> {
         contents.extend(program.script.clone());
         contents.extend(fitted.contents.iter().cloned());
         let random = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+        let insecure = run.insecure || self.request.privileged;
         Ok(sandbox::bundle(Wanted {
             argv: program.argv.clone(),
             env,
@@ -193,7 +194,8 @@ impl Builder<'_> {
             user: &state.config.user,
             rootfs: draft.rootfs(),
             own_network: self.network(run) != Network::Host,
-            insecure: run.insecure || self.request.privileged,
+            insecure,
+            profile: if insecure { None } else { self.world.profile()? },
             shm_size: self.request.shm_size.unwrap_or(SHM_SIZE),
             ulimits: &self.request.ulimits,
             cgroup: PathBuf::from(format!("compose/build-{random:016x}")),

@@ -134,7 +134,7 @@ impl Ls {
         let names: std::collections::BTreeSet<&str> = used.chain(asked).collect();
         let images = names.into_iter().map(str::to_owned).collect();
         // No project has this name: only images are looked up.
-        let scope = Scope { project: Some(String::new()), images };
+        let scope = Scope { project: Some(String::new()), images, ..Scope::default() };
         Ok(cx.engine()?.observe(&scope).await?.images)
     }
 

@@ -69,9 +69,8 @@ impl Start {
         if process.tty && stdin && !cx.input_is_terminal() {
             return Err(not_a_terminal());
         }
-        let active = container.status.state.is_active();
         let size = size().filter(|_| process.tty);
-        let options = AttachOptions { stdin, start: !active, size };
+        let options = AttachOptions { stdin, start: !container.status.stays(), size };
         let mut attachment = cx.engine()?.attach(id, &options).await?;
         let keys = process.tty.then_some(keys);
         let talk = with_container(&mut attachment, cx.output(), stdin, keys);

@@ -20,6 +20,7 @@ pub(super) struct Pause {
 impl Pause {
     pub(super) fn run(self, setting: &Setting) -> Result<u8> {
         Container::open(&setting.root, &self.id)?.pause()?;
+        setting.log.debug(|| format!("{}: is frozen", self.id));
         Ok(0)
     }
 }
@@ -35,6 +36,7 @@ pub(super) struct Resume {
 impl Resume {
     pub(super) fn run(self, setting: &Setting) -> Result<u8> {
         Container::open(&setting.root, &self.id)?.resume()?;
+        setting.log.debug(|| format!("{}: runs again", self.id));
         Ok(0)
     }
 }
@@ -115,6 +117,13 @@ impl Update {
         let text = self.resources.as_ref().map(read).transpose()?;
         let resources = oci::resources(text.as_deref(), &self.changes()?)?;
         let warnings = container.update(&resources)?;
+        setting.log.debug(|| {
+            format!(
+                "{}: new limits: {}",
+                self.id,
+                serde_json::to_string(&resources).unwrap_or_default()
+            )
+        });
         warnings.iter().for_each(|text| setting.log.warning(text));
         Ok(0)
     }

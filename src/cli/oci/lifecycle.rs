@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::{Context, Result};
 use crate::cli::oci::{Setting, check_kept, listening};
-use crate::oci::{self, Container, Relay};
+use crate::oci::{self, Container, Made, Relay};
 
 /// How a container is made.
 #[derive(clap::Args, Debug)]
@@ -65,9 +65,24 @@ pub(super) struct Create {
 impl Create {
     pub(super) fn run(self, setting: &Setting) -> Result<u8> {
         let made = oci::create(&setting.root, &self.making.id, &self.making.how(setting)?)?;
-        made.warnings.iter().for_each(|text| setting.log.warning(text));
+        tell(setting, &made, "waits to be started");
         Ok(0)
     }
+}
+
+/// What was made, and what was passed over in making it.
+fn tell(setting: &Setting, made: &Made, then: &str) {
+    let container = &made.container;
+    setting.log.debug(|| {
+        format!(
+            "{}: made from {}, in control group {}: process {} {then}",
+            container.id(),
+            container.bundle_path().display(),
+            container.cgroup_path().display(),
+            made.started.pid.as_raw_pid()
+        )
+    });
+    made.warnings.iter().for_each(|text| setting.log.warning(text));
 }
 
 /// Execute the program of a container that was created
@@ -80,7 +95,10 @@ pub(super) struct Start {
 
 impl Start {
     pub(super) fn run(self, setting: &Setting) -> Result<u8> {
-        Container::open(&setting.root, &self.id)?.start()?;
+        let container = Container::open(&setting.root, &self.id)?;
+        container.start()?;
+        let process = container.pid().unwrap_or(0);
+        setting.log.debug(|| format!("{}: process {process} executes its program", self.id));
         Ok(0)
     }
 }
@@ -110,9 +128,10 @@ impl Run {
         // Before there is a process to be told of them.
         let relay = if self.detach { None } else { Some(Relay::new()?) };
         let made = oci::run(&setting.root, &self.making.id, &how, self.detach)?;
-        made.warnings.iter().for_each(|text| setting.log.warning(text));
+        tell(setting, &made, "executes its program");
         let Some(relay) = relay else { return Ok(0) };
         let code = relay.attend(&made.started)?;
+        setting.log.debug(|| format!("{}: ended with code {code}", self.making.id));
         if !self.keep {
             let warnings = made.container.delete(true)?;
             warnings.iter().for_each(|text| setting.log.warning(text));
@@ -226,9 +245,14 @@ impl Exec {
         let container = Container::open(&setting.root, &self.id)?;
         let relay = if self.detach { None } else { Some(Relay::new()?) };
         let started = container.exec(&exec)?;
+        let process = started.pid.as_raw_pid();
+        // Not what it executes: arguments may hold secrets.
+        setting.log.debug(|| format!("{}: process {process} executes in it", self.id));
         started.warnings.iter().for_each(|text| setting.log.warning(text));
         let Some(relay) = relay else { return Ok(0) };
-        Ok(u8::try_from(relay.attend(&started)?).unwrap_or(u8::MAX))
+        let code = relay.attend(&started)?;
+        setting.log.debug(|| format!("{}: process {process} ended with code {code}", self.id));
+        Ok(u8::try_from(code).unwrap_or(u8::MAX))
     }
 }
 
@@ -251,6 +275,7 @@ pub(super) struct Kill {
 impl Kill {
     pub(super) fn run(self, setting: &Setting) -> Result<u8> {
         Container::open(&setting.root, &self.id)?.kill(&self.signal, self.all)?;
+        setting.log.debug(|| format!("{}: was sent signal {}", self.id, self.signal));
         Ok(0)
     }
 }
@@ -276,6 +301,7 @@ impl Delete {
             container => container?,
         };
         let warnings = container.delete(self.force)?;
+        setting.log.debug(|| format!("{}: is removed", self.id));
         warnings.iter().for_each(|text| setting.log.warning(text));
         Ok(0)
     }

@@ -1,4 +1,4 @@
-//! Errors and warnings as runc writes them: logrus' text and JSON.
+//! Errors, warnings and what was done, as runc writes them: logrus' text and JSON.
 
 use std::fs::File;
 use std::io::Write;
@@ -50,6 +50,15 @@ impl Log {
             Some(_) => self.write("warning", text),
             None if self.debug => eprintln!("{}", self.line("warning", text)),
             None => {}
+        }
+    }
+
+    /// Tells what was done, if that was asked for.
+    pub(super) fn debug(&self, text: impl FnOnce() -> String) {
+        match &self.file {
+            _ if !self.debug => {}
+            Some(_) => self.write("debug", &text()),
+            None => eprintln!("{}", self.line("debug", &text())),
         }
     }
 

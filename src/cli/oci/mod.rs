@@ -46,7 +46,7 @@ struct Options {
     #[arg(long, value_name = "DIRECTORY")]
     root: Option<PathBuf>,
 
-    /// Write errors and warnings to this file, too
+    /// Write errors and warnings to this file, too; with --debug, also what was done
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 
@@ -54,7 +54,7 @@ struct Options {
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     log_format: log::Format,
 
-    /// Write warnings also to standard error, when there is no log
+    /// Tell also what was done, and write warnings to standard error when there is no log
     #[arg(long)]
     debug: bool,
 

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
+use crate::base::text::one_line;
 use crate::cli::ui::template::go_json;
 use crate::resource::event::{Event, EventKind};
 use crate::resource::labels;
@@ -18,7 +19,7 @@ pub fn docker_line(event: &Event, zone: &TimeZone) -> String {
         time.strftime("%Y-%m-%dT%H:%M:%S%.9f"),
         offset(&time),
         event.kind.as_str(),
-        event.action,
+        one_line(&event.action),
         event.id
     )
 }
@@ -47,7 +48,7 @@ pub fn docker_json(event: &Event) -> Json {
 pub fn compose_line(event: &Event, zone: &TimeZone) -> String {
     let time = event.time.to_zoned(zone.clone());
     let time = time.strftime("%Y-%m-%d %H:%M:%S%.6f");
-    let (kind, action, id) = (event.kind.as_str(), &event.action, &event.id);
+    let (kind, action, id) = (event.kind.as_str(), one_line(&event.action), &event.id);
     format!("{time} {kind} {action} {id} ({})", pairs(own(event)))
 }
 
@@ -82,12 +83,20 @@ fn own(event: &Event) -> impl Iterator<Item = (&str, &String)> {
 }
 
 fn pairs<'a>(attributes: impl Iterator<Item = (&'a str, &'a String)>) -> String {
-    attributes.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+    let shown = |(key, value): (&str, &String)| format!("{}={}", one_line(key), one_line(value));
+    attributes.map(shown).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_of_an_image_has_no_power_over_the_terminal() {
+        let event = event().with("label", "\x1b]0;x\x07\n2026-08-20 all is well");
+        let line = compose_line(&event, &TimeZone::UTC);
+        assert!(line.contains("label=^[]0;x^G 2026-08-20 all is well"), "{line}");
+    }
 
     fn event() -> Event {
         let event = Event::now(EventKind::Container, "start", "4f")

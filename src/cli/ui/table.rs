@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::base::text::one_line;
+
 /// How wide columns are (Go: `text/tabwriter`). The last column is never padded.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns {
@@ -19,9 +21,12 @@ impl Columns {
     /// `compose top`.
     pub const NARROW: Columns = Columns { min_width: 4, padding: 2 };
 
-    /// Lays out rows, the header included; each ends in a line break.
+    /// Lays out rows, the header included; each ends in a line break. What cells say comes from
+    /// images and containers, and has no power over the terminal.
     #[must_use]
     pub fn align(self, rows: &[Vec<String>]) -> String {
+        let rows: Vec<Vec<_>> =
+            rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = rows.iter().filter(|row| column + 1 < row.len());
@@ -30,7 +35,7 @@ impl Columns {
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
-        for row in rows {
+        for row in &rows {
             for (column, cell) in row.iter().enumerate() {
                 text.push_str(cell);
                 if column + 1 < row.len() {
@@ -63,6 +68,12 @@ mod tests {
             "NAME         IMAGE     PORTS\n\
              demo-web-1   nginx     0.0.0.0:80->80/tcp\n"
         );
+    }
+
+    #[test]
+    fn a_cell_cannot_command_the_terminal_or_begin_a_row() {
+        let text = Columns::DOCKER.align(&rows(&[&["\x1b[2Jevil\nroot", "x"]]));
+        assert_eq!(text, "^[[2Jevil root   x\n");
     }
 
     #[test]

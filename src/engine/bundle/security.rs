@@ -6,7 +6,7 @@ use oci_spec::runtime::{Capabilities, LinuxCapabilities};
 
 use crate::base::{Error, Kind, Result};
 use crate::resource::limits::Security;
-use crate::runtime::{Seccomp, caps};
+use crate::runtime::{Seccomp, caps, masks};
 
 /// What a container may do.
 #[derive(Debug)]
@@ -18,37 +18,6 @@ pub(super) struct Privileges {
     pub(super) read_only: Vec<String>,
 }
 
-/// Hidden from containers: what Docker, containerd or Podman hide.
-const MASKED: &[&str] = &[
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/kpagecgroup",
-    "/proc/kpagecount",
-    "/proc/kpageflags",
-    "/proc/latency_stats",
-    "/proc/pagetypeinfo",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/slabinfo",
-    "/proc/sysrq-trigger",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/dev/block",
-    "/sys/devices/system/cpu/cpu*/thermal_throttle",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-    "/sys/fs/selinux",
-    "/sys/kernel/debug",
-    "/sys/kernel/security",
-    "/sys/kernel/tracing",
-];
-
-/// Read-only in containers.
-const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"];
-
 impl Privileges {
     /// Of what was asked for.
     pub(super) fn of(security: &Security) -> Result<Privileges> {
@@ -57,8 +26,8 @@ impl Privileges {
             capabilities: capabilities(security)?,
             no_new_privileges: false,
             seccomp: Seccomp::Default,
-            masked: owned(MASKED),
-            read_only: owned(READ_ONLY),
+            masked: owned(masks::HIDDEN),
+            read_only: owned(masks::READ_ONLY),
         };
         for option in &security.options {
             privileges.apply(option)?;

@@ -46,6 +46,7 @@ impl World {
                 upper: dir.upper(),
                 work: dir.work(),
             },
+            profile: String::new(),
             masked: vec!["/proc/kcore".to_owned()],
             read_only: vec!["/proc/sys".to_owned()],
             size: size.then_some(DiskUse { writable: 1000, total: 1_001_000 }),

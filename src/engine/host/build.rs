@@ -12,6 +12,7 @@ use crate::build::{
 };
 use crate::image::{self, Opened, Reference, Store};
 use crate::resource::Image;
+use crate::resource::limits::Security;
 
 use super::Host;
 
@@ -118,5 +119,9 @@ impl World for Outside<'_> {
     fn download(&self, url: &str, to: &Path) -> Result<Option<i64>> {
         let settings = super::images::settings()?;
         self.wait(image::download(&settings, url, to))
+    }
+
+    fn profile(&self) -> Result<Option<String>> {
+        super::apparmor::profile(&Security::default())
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::base::{ContainerId, Context, Result};
 use crate::network;
-use crate::runtime::Cgroup;
-use crate::state::{Roots, lock};
+use crate::runtime::{Bundle, Cgroup};
+use crate::state::{self, Roots, lock};
 
 use super::{names, observe};
 
@@ -64,7 +64,10 @@ fn containers(roots: &Roots, found: &mut Vec<Leftover>) -> Result<()> {
             let why = "it should run, but its shim is gone";
             found.push(Leftover::new("container", id.short(), why));
         }
-        if let Some(cgroup) = Cgroup::open(&Path::new("compose").join(id.as_str()))? {
+        // Where its own is, which may be below a parent of the user's.
+        let bundle: Option<Bundle> = state::read(&dir.bundle())?;
+        let usual = || Path::new("compose").join(id.as_str());
+        if let Some(cgroup) = Cgroup::open(&bundle.map_or_else(usual, |it| it.cgroup()))? {
             let processes = cgroup.processes()?.len();
             let why = format!("its container does not run; it has {processes} processes");
             found.push(Leftover::new("control group", id.short(), &why));

@@ -61,12 +61,16 @@ pub(super) fn inspect(host: &Host, id: &ContainerId, size: bool) -> Result<Inspe
     let status = observe::status(&dir)?;
     let container = Container { id: id.clone(), spec, created_at, status };
     let commands = commands(&dir, &container.status)?;
+    let bundle: Option<Bundle> = state::read(&dir.bundle())?;
+    let process = bundle.as_ref().and_then(|bundle| bundle.spec.process().as_ref());
+    let profile = process.and_then(|process| process.apparmor_profile().clone());
     Ok(Inspection {
         container,
         networks,
         volumes,
         files,
         layers,
+        profile: profile.unwrap_or_default(),
         masked,
         read_only,
         commands,

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{ContainerId, Context, Result};
-use crate::network;
 use crate::resource::container::{Container, ContainerSpec, State, Status};
 use crate::resource::labels;
 use crate::resource::observed::{Observed, Scope};
 use crate::state::{self, ContainerDir, Roots, lock};
+use crate::{network, shim, shim::client};
 
 use super::{Host, volumes};
 
@@ -22,6 +22,9 @@ pub(super) const FORMAT: u32 = 1;
 
 /// How long the start of a container may take before others stop waiting for it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a shim may take to say how its container is.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// A container as `create` wrote it. A shim reads the same file as a [`ContainerSpec`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,7 +47,7 @@ pub(super) fn observe(host: &Host, scope: &Scope) -> Result<Observed> {
         let Some(record) = state::read::<Record>(&dir.spec())? else { continue };
         let project = record.spec.labels.get(labels::PROJECT);
         if scope.project.is_none() || scope.project.as_ref() == project {
-            let status = status(&dir)?;
+            let status = if scope.exact { asked(&dir)? } else { status(&dir)? };
             let (created_at, spec) = (record.created_at, record.spec);
             observed.containers.push(Container { id, spec, created_at, status });
         }
@@ -105,9 +108,19 @@ pub(super) fn status(dir: &ContainerDir) -> Result<Status> {
     // No shim and no exit record: never started, or the machine went down under it.
     let status = state::read::<Status>(&dir.status())?.unwrap_or_default();
     Ok(match status.state.is_active() {
-        true => Status { state: State::Dead, pid: None, ..status },
+        true => Status { state: State::Dead, stopping: false, pid: None, ..status },
         false => status,
     })
+}
+
+/// As [`status`], by asking a shim whose container runs: it does what it was told before it answers.
+fn asked(dir: &ContainerDir) -> Result<Status> {
+    let written = status(dir)?;
+    if !written.stays() {
+        return Ok(written);
+    }
+    // One that does not answer has just ended, or is stuck: what is written says which.
+    client::status_within(dir, ANSWER).or_else(|_| status(dir))
 }
 
 /// As [`status`], once a shim that is starting the container has come to an end of that. Such a
@@ -118,6 +131,25 @@ pub(super) fn settled(dir: &ContainerDir) -> Result<Status> {
         std::thread::park_timeout(Duration::from_millis(2));
     }
     status(dir)
+}
+
+/// As [`settled`], once a container that is about to end, or whose shim has seen its end and is
+/// clearing up, is at rest, and what a killed shim left is gone: it can be started again then.
+pub(super) fn steady(dir: &ContainerDir, id: &ContainerId) -> Result<Status> {
+    loop {
+        settled(dir)?;
+        let told = asked(dir)?;
+        if told.stays() {
+            return Ok(told);
+        }
+        let ends = dir.status().exists() && lock::is_held(&dir.alive())?;
+        if !ends {
+            // Its shim may have been killed since this command looked at all containers.
+            shim::recover(dir, id)?;
+            return status(dir);
+        }
+        lock::await_free(&dir.alive())?;
+    }
 }
 
 /// Things by their names.

@@ -17,13 +17,14 @@ use super::containers::missing;
 use super::observe::{self, Record};
 use super::resolve::resolve;
 
-/// Starts a container, and returns when its program runs. `attachment` is the shim's end of a
+/// Starts a container, and returns when its program runs. One that was asked to stop is waited for
+/// first: what it was is over, even if whoever asked for that is gone. `attachment` is the shim's end of a
 /// connection that shall miss no output.
 pub(super) fn start(host: &Host, id: &ContainerId, attachment: Option<OwnedFd>) -> Result<Status> {
     let dir = host.roots().container(id);
     let record: Option<Record> = state::read(&dir.spec())?;
     let spec = record.ok_or_else(|| missing(id))?.spec;
-    let status = observe::settled(&dir)?;
+    let status = observe::steady(&dir, id)?;
     if status.state.is_active() {
         return Ok(status);
     }

@@ -66,7 +66,7 @@ impl Registry {
         let mut response = self.open_blob(digest, *done).await?;
         let mut skip = *done - first_byte(&response, *done)?;
         if let Some(length) = response.content_length()
-            && *done - skip + length != size
+            && length.checked_add(*done - skip) != Some(size)
         {
             return Err(wrong_size(digest, size));
         }

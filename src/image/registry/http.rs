@@ -10,7 +10,7 @@ use reqwest::header::{
 };
 use reqwest::{Body, Client, Method, Response, StatusCode, Url};
 
-use crate::base::{Error, Kind, Result};
+use crate::base::{Error, Kind, Result, io_text};
 
 use super::challenge;
 use super::credentials::Credentials;
@@ -272,7 +272,7 @@ impl Http {
                 .header(CONTENT_LENGTH, *length)
                 .body(file_body(path.clone(), *offset, *length, Arc::clone(sent))),
         };
-        request.send().await.map_err(|error| connection_failed(url, error))
+        request.send().await.map_err(|error| connection_failed(url, &error))
     }
 }
 
@@ -342,14 +342,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A request that got no answer.
-pub(super) fn connection_failed(url: &Url, error: reqwest::Error) -> Failure {
+pub(super) fn connection_failed(url: &Url, error: &reqwest::Error) -> Failure {
     let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Other };
-    let distrusted = mentions(&error, |cause| {
-        matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
-    });
+    let distrusted = causes(error)
+        .any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))));
     // The address may hold a signature: only its host is shown.
-    let failure =
-        Error::new(kind, format!("cannot reach {}", place(url))).with_source(error.without_url());
+    let failure = Error::new(kind, format!("cannot reach {}: {}", place(url), reason(error)));
     match distrusted {
         true => Failure::Final(failure.hint(format!(
             "put the registry's certificate authority into /etc/docker/certs.d/{}/ca.crt",
@@ -359,24 +357,30 @@ pub(super) fn connection_failed(url: &Url, error: reqwest::Error) -> Failure {
     }
 }
 
-/// Whether an error or any of its causes is what `test` looks for.
-fn mentions(
-    error: &(dyn std::error::Error + 'static),
-    test: impl Fn(&(dyn std::error::Error + 'static)) -> bool,
-) -> bool {
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        if test(current) {
-            return true;
-        }
+/// What a failed request comes down to: the innermost cause. Those around it only say that a
+/// client sent a request and wanted a connection.
+pub(super) fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let innermost = causes(error).last().unwrap_or(error);
+    match innermost.downcast_ref() {
+        Some(error) => io_text(error),
+        None => innermost.to_string(),
+    }
+}
+
+type Cause = dyn std::error::Error + 'static;
+
+/// An error and its causes, from the outermost on.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &Cause> {
+    std::iter::successors(Some(error as &Cause), |current| {
         // An `io::Error` hides what it was made of: its source is that one's source.
-        let inside = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match inside {
+        match current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inside) => Some(inside),
             None => current.source(),
-        };
-    }
-    false
+        }
+    })
 }
 
 /// Host and port of an address, for messages.

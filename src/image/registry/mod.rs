@@ -256,6 +256,9 @@ impl Registry {
                 Error::other("the registry's list of tags cannot be read").with_source(error)
             })?;
             tags.extend(page.tags.unwrap_or_default());
+            if tags.len() > MAX_TAGS {
+                break;
+            }
             match next {
                 // The next page lies at the same registry, or we would show it who we are.
                 Some(next) if next.origin() == url.origin() && next != url => url = next,
@@ -286,6 +289,9 @@ pub async fn tags(settings: &Arc<Settings>, reference: &Reference) -> Result<Vec
 
 /// How often a registry is asked whether it is there: a user waits for it.
 const PINGS: u32 = 2;
+
+/// More tags than any repository has; pages of 4 MiB would fill our memory.
+const MAX_TAGS: usize = 1_000_000;
 
 /// Most pages of a list of tags.
 const MAX_PAGES: usize = 1000;

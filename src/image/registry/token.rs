@@ -24,6 +24,9 @@ const MAX_ANSWER: usize = 1 << 20;
 /// Tokens that do not say how long they live do so this long (distribution: token authentication).
 const DEFAULT_LIFE: u64 = 60;
 
+/// No token is used for longer than a day, whatever its server says.
+const MAX_LIFE: u64 = 24 * 60 * 60;
+
 /// A token is not used in its last seconds: it could run out on the way.
 const MARGIN: Duration = Duration::from_secs(10);
 
@@ -168,7 +171,7 @@ impl Identity {
                 }
             }
         };
-        let response = request.send().await.map_err(|error| connection_failed(&realm, error))?;
+        let response = request.send().await.map_err(|error| connection_failed(&realm, &error))?;
         if !response.status().is_success() {
             return Err(refusal(response, "cannot get a token").await);
         }
@@ -225,7 +228,9 @@ async fn read_token(mut response: reqwest::Response) -> Result<(String, Duration
     // A header is one line.
     let token = token.filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
     // By our clock, not by `issued_at`: the server's may be wrong.
-    let life = Duration::from_secs(answer.expires_in.unwrap_or(DEFAULT_LIFE).max(DEFAULT_LIFE));
+    let life = Duration::from_secs(
+        answer.expires_in.unwrap_or(DEFAULT_LIFE).clamp(DEFAULT_LIFE, MAX_LIFE),
+    );
     Ok((token.ok_or_else(broken)?, life - MARGIN))
 }
 

@@ -10,6 +10,7 @@ use reqwest::{Client, Url, redirect};
 use crate::base::{Context, Error, Kind, Result};
 
 use super::dns::Resolver;
+use super::http::reason;
 use super::settings::Settings;
 use super::tls;
 
@@ -32,7 +33,7 @@ pub async fn download(settings: &Settings, url: &str, to: &Path) -> Result<Optio
     // Only schemes that cannot have them refuse this.
     let _ = (shown.set_username(""), shown.set_password(None));
     let failed = |error: reqwest::Error| {
-        Error::other(format!("cannot download {shown}")).with_source(error.without_url())
+        Error::other(format!("cannot download {shown}: {}", reason(&error)))
     };
     let client = client(settings, &parsed)?;
     let mut response = client.get(parsed).send().await.map_err(failed)?;
@@ -57,9 +58,8 @@ pub async fn download(settings: &Settings, url: &str, to: &Path) -> Result<Optio
 /// The server cannot be reached; [`Kind::NotFound`] when it says no.
 pub async fn read(settings: &Settings, url: &Url) -> Result<Vec<u8>> {
     let place = url.origin().ascii_serialization();
-    let failed = |error: reqwest::Error| {
-        Error::other(format!("cannot reach {place}")).with_source(error.without_url())
-    };
+    let failed =
+        |error: reqwest::Error| Error::other(format!("cannot reach {place}: {}", reason(&error)));
     let mut response = client(settings, url)?.get(url.clone()).send().await.map_err(failed)?;
     if !response.status().is_success() {
         let message = format!("{place} says {}", response.status());

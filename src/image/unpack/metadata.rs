@@ -9,6 +9,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Gid, Mode, Uid, XattrFlags};
 use rustix::io::Errno;
 
+use crate::sys;
+
 use super::archive::Entry;
 use super::extract::timestamps;
 
@@ -95,15 +97,7 @@ pub fn set_at(
         }
     }
     if !is_link {
-        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::NOFOLLOW;
-        let file =
-            rustix::fs::openat(dir, name, flags | rustix::fs::OFlags::CLOEXEC, Mode::empty())?;
-        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
-        if kind != rustix::fs::FileType::Symlink {
-            // What was opened, whatever has its name now.
-            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-            rustix::fs::chmod(path, Mode::from_raw_mode(metadata.mode))?;
-        }
+        sys::fs::set_mode_at(dir, name, metadata.mode)?;
     }
     Ok(rustix::fs::utimensat(dir, name, &timestamps(metadata.mtime), nofollow)?)
 }

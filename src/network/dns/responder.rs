@@ -20,7 +20,7 @@ use crate::sys::netns;
 use super::answer::{Answer, answer};
 use super::forward::{Forwarder, Reply, Servers};
 use super::redirect;
-use super::stream::{Stream, Surroundings};
+use super::stream::{Next, Stream, Surroundings};
 
 /// Where the host names its resolvers.
 const HOST_RESOLVERS: &str = "/etc/resolv.conf";
@@ -50,6 +50,8 @@ pub struct Responder {
     forwarder: Forwarder,
     streams: HashMap<u64, Stream>,
     next_stream: u64,
+    /// Streams that were not done when their turn was over.
+    again: Vec<u64>,
     turn: usize,
 }
 
@@ -101,6 +103,7 @@ impl Responder {
             forwarder: Forwarder::new(servers),
             streams: HashMap::new(),
             next_stream: STREAMS,
+            again: Vec::new(),
             turn: 0,
         })
     }
@@ -114,6 +117,9 @@ impl Responder {
     /// When there is something to do even if nothing becomes readable; `None`: never.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
+        if !self.again.is_empty() {
+            return Some(Instant::now());
+        }
         let streams = self.streams.values().map(Stream::deadline);
         streams.chain(self.forwarder.next_deadline()).min()
     }
@@ -124,6 +130,9 @@ impl Responder {
     /// None that go away by trying again: stop calling it then.
     pub fn on_ready(&mut self, now: Instant) -> Result<()> {
         self.on_time(now);
+        for number in std::mem::take(&mut self.again) {
+            self.on_stream(number, now);
+        }
         let ready = self.ready.ready().context(|| "cannot watch the name server".to_owned())?;
         for number in ready {
             match number {
@@ -216,8 +225,11 @@ impl Responder {
             watch: &watch,
             now,
         };
-        if !stream.on_ready(&mut around) {
-            self.streams.remove(&number);
+        match stream.on_ready(&mut around) {
+            Next::Wait => {}
+            Next::Again if self.again.contains(&number) => {}
+            Next::Again => self.again.push(number),
+            Next::Done => drop(self.streams.remove(&number)),
         }
     }
 }

@@ -16,6 +16,21 @@ use crate::network::names::Names;
 /// A connection on which nothing happens is closed after this long.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// Steps before others get a turn (CVE-2024-8418): a client that never stops asking would keep the
+/// shim from everything else.
+const STEPS: usize = 64;
+
+/// What a stream wants after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Wait until a connection changes.
+    Wait,
+    /// Another turn, when others had theirs.
+    Again,
+    /// It is over: drop the stream.
+    Done,
+}
+
 /// A client's connection. Questions are answered one after another.
 #[derive(Debug)]
 pub struct Stream {
@@ -74,15 +89,16 @@ impl Stream {
         self.deadline
     }
 
-    /// Does what can be done; `false` when the stream is over.
-    pub fn on_ready(&mut self, around: &mut Surroundings<'_>) -> bool {
-        loop {
+    /// Does what can be done in a turn.
+    pub fn on_ready(&mut self, around: &mut Surroundings<'_>) -> Next {
+        for _ in 0..STEPS {
             match self.step(around) {
                 Ok(true) => self.deadline = around.now + SILENCE,
-                Ok(false) => return true,
-                Err(_) => return false,
+                Ok(false) => return Next::Wait,
+                Err(_) => return Next::Done,
             }
         }
+        Next::Again
     }
 
     /// One step; `false` when there is nothing to do but wait.

@@ -154,6 +154,17 @@ impl Publisher {
         Ok(())
     }
 
+    /// Tells the kernel again after somebody deleted our rules; what is there stays.
+    ///
+    /// # Errors
+    /// The kernel refuses, as it does without our table.
+    pub fn renew(&self) -> Result<()> {
+        let _lock = Lock::wait_shared(&network_record::lock_path(&self.roots))?;
+        let elements = self.elements.iter().cloned();
+        let additions: Vec<Change> = elements.map(Change::AddElement).collect();
+        Firewall::open(&self.roots)?.apply(&additions)
+    }
+
     /// Clients that kept sending while nobody published the port have an entry in the kernel's
     /// table of connections, which leads to this machine or to a dead container, until forgotten.
     fn forget_datagrams(&self) {

@@ -191,6 +191,44 @@ fn other_names_are_asked_for_outside() {
     });
 }
 
+/// CVE-2024-8418: whoever asks without end gets answers in turn with all others.
+#[test]
+fn a_client_that_never_stops_asking_does_not_keep_the_loop() {
+    World::run(|world| {
+        let network = world.network("app");
+        let one = world.container(1, &[&network]);
+        names::publish(&world.roots, &one.leases()[0], &container_id(1), &["web".to_owned()])
+            .unwrap();
+        let mut answers = responder(world, &[&network], &one, &[]);
+        const QUESTIONS: usize = 2000;
+        let mut flood = one.inside(|| TcpStream::connect(SERVER)).unwrap();
+        let question = query("web", 7);
+        let framed = [&(question.len() as u16).to_be_bytes()[..], &question].concat();
+        flood.set_nonblocking(true).unwrap();
+        flood.write_all(&framed.repeat(QUESTIONS)).unwrap();
+        // Accepted in the first turn, served from the second on.
+        answers.on_ready(Instant::now()).unwrap();
+        answers.on_ready(Instant::now()).unwrap();
+        let mut got = Vec::new();
+        let mut take = |got: &mut Vec<u8>| {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = flood.read(&mut buffer) {
+                got.extend_from_slice(&buffer[..length]);
+            }
+        };
+        take(&mut got);
+        let answer = 2 + usize::from(u16::from_be_bytes([got[0], got[1]]));
+        assert!(got.len() < 200 * answer, "{} answers in one turn", got.len() / answer);
+        let end = Instant::now() + Duration::from_secs(20);
+        while got.len() < QUESTIONS * answer {
+            assert!(answers.next_deadline().is_some_and(|at| at <= Instant::now()));
+            answers.on_ready(Instant::now()).unwrap();
+            take(&mut got);
+            assert!(Instant::now() < end, "{} answers", got.len() / answer);
+        }
+    });
+}
+
 #[test]
 fn internal_networks_have_no_way_out_through_names() {
     World::run(|world| {

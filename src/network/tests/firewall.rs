@@ -93,6 +93,24 @@ fn rules_that_somebody_flushed_come_back() {
 }
 
 #[test]
+fn deletions_are_heard_and_nothing_else() {
+    World::run(|_| {
+        let deletions = crate::sys::netlink::Deletions::open().unwrap();
+        run("nft add table inet x");
+        run("nft add chain inet x y");
+        run("nft add rule inet x y accept");
+        run("nft add set inet x z { type inet_service; elements = { 1, 2 }; }");
+        run("nft delete element inet x z { 1 }");
+        assert!(!deletions.heard());
+        run("nft flush chain inet x y");
+        assert!(deletions.heard());
+        assert!(!deletions.heard());
+        run("nft flush ruleset");
+        assert!(deletions.heard());
+    });
+}
+
+#[test]
 fn the_table_reads_well() {
     World::run(|world| {
         let network = world.network("app_default");

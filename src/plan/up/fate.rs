@@ -168,6 +168,8 @@ impl<'a> Chapter<'_, 'a> {
             }
             State::Dead => (Fate::Start, "its processes were lost".to_owned()),
             State::Paused => (Fate::Unpause, "is paused".to_owned()),
+            // Somebody asked for that and may be gone; the start waits for the end.
+            _ if status.stopping => (Fate::Start, "is stopping".to_owned()),
             State::Running | State::Restarting => match self.reason_to_restart(service) {
                 Some(reason) => (Fate::Restart, reason),
                 None => keep,

@@ -158,6 +158,20 @@ fn a_stopped_container_is_started_and_a_paused_one_thawed() {
 }
 
 #[test]
+fn a_container_that_is_stopping_is_started_again() {
+    let project = ["db mysql:8", "web nginx:1 needs:db"];
+    let mut observed = running(&project);
+    observed.containers[0].status.stopping = true;
+    assert_data_eq!(
+        plan_text(&project, &observed, &UpOptions::default()),
+        str![[r#"
+#1 start p-db-1: is stopping
+
+"#]]
+    );
+}
+
+#[test]
 fn a_job_that_is_done_runs_again_only_for_who_needs_it() {
     let project = ["init tool:1 job", "web nginx:1 needs:init:completed"];
     assert_eq!(change(&project, &project), "");

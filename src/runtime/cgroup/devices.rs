@@ -64,7 +64,7 @@ impl Access {
     }
 
     fn apply(&mut self, rule: &LinuxDeviceCgroup) -> Result<()> {
-        let bits = access_bits(rule.access().as_deref())?;
+        let bits = access_bits(rule.access().as_deref(), rule.allow())?;
         let kinds: &[u32] = match rule.typ().unwrap_or(LinuxDeviceType::A) {
             LinuxDeviceType::A => &[],
             LinuxDeviceType::B => &[BLOCK],
@@ -187,13 +187,15 @@ fn number(number: Option<i64>) -> Result<Option<u32>> {
     }
 }
 
-/// Nothing, or nothing written: all.
-fn access_bits(text: Option<&str>) -> Result<u8> {
+/// Nothing, or nothing written: all. Letters come in any order and may be repeated. One that means
+/// nothing allows nothing (runc: the same); whoever denies is told that it denies nothing.
+fn access_bits(text: Option<&str>, allow: bool) -> Result<u8> {
     let text = text.filter(|text| !text.is_empty()).unwrap_or("rwm");
     text.chars().try_fold(0, |bits, letter| match letter {
         'r' => Ok(bits | READ),
         'w' => Ok(bits | WRITE),
         'm' => Ok(bits | MKNOD),
+        _ if allow => Ok(bits),
         _ => Err(Error::new(Kind::Invalid, format!("`{text}` is no device access, but rwm"))),
     })
 }
@@ -227,11 +229,26 @@ mod tests {
     fn fifos_and_wrong_letters_are_refused() {
         for json in [
             r#"{"allow": true, "type": "p"}"#,
-            r#"{"allow": true, "type": "c", "access": "x"}"#,
+            r#"{"allow": false, "type": "c", "access": "rx"}"#,
             r#"{"allow": true, "type": "c", "major": 4294967296}"#,
         ] {
             assert!(Access::new(&[rule(json)]).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn letters_come_in_any_order_and_unknown_ones_allow_nothing() {
+        let line = |access: &str| {
+            let text = r#"{"allow": true, "type": "c", "major": 10, "minor": 9, "access": "?"}"#;
+            let lines = Access::new(&[rule(&text.replace('?', access))]).unwrap().lines();
+            let mut own =
+                lines.into_iter().map(|(_, line)| line).filter(|line| line.contains("10:9"));
+            own.next().unwrap_or_default()
+        };
+        assert_eq!(line("mwr"), "c 10:9 rwm");
+        assert_eq!(line("rr"), "c 10:9 r");
+        assert_eq!(line("wra"), "c 10:9 rw");
+        assert_eq!(line("x"), "");
     }
 
     /// What the v1 kernel answers (`devcgroup_check_permission`), on the list itself.

@@ -87,7 +87,6 @@ impl MemoryWatch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Group;
     use super::*;
 
     #[test]
@@ -95,13 +94,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let events = directory.path().join("memory.events");
         fs::write(&events, "oom 0\noom_kill 0\n").unwrap();
-        let group = Group {
-            mount: directory.path().to_owned(),
-            path: directory.path().to_owned(),
-            controllers: Vec::new(),
-            unified: true,
-        };
-        let cgroup = Cgroup::of(vec![group]);
+        let cgroup = Cgroup::unified_at(directory.path());
         let mut watch = cgroup.watch_memory().unwrap().unwrap();
         assert!(!watch.ran_out(&cgroup));
         // A limit that was reached is not a kill.

@@ -109,6 +109,13 @@ impl Cgroup {
         Cgroup { groups, warnings: Vec::new(), killed: AtomicBool::new(false) }
     }
 
+    /// A recorded tree's only group, as the unified hierarchy has it.
+    #[cfg(test)]
+    fn unified_at(path: &Path) -> Cgroup {
+        let (mount, path) = (path.to_owned(), path.to_owned());
+        Cgroup::of(vec![Group { mount, path, controllers: Vec::new(), unified: true }])
+    }
+
     /// Limits that were asked for and that this machine's kernel does not have, one sentence each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {

@@ -71,16 +71,26 @@ impl Cgroup {
         Err(Error::new(Kind::TimedOut, "cannot freeze: a process does not stop"))
     }
 
-    /// Lets all processes run again.
+    /// Lets all processes run again, in whichever hierarchy they were frozen.
     ///
     /// # Errors
-    /// The kernel refuses.
+    /// The kernel refuses; [`Kind::Conflict`] when a group above is frozen.
     pub fn thaw(&self) -> Result<()> {
-        match (self.unified(), self.freezer()) {
-            (Some(group), _) => fs::write(group.path.join("cgroup.freeze"), "0")
-                .context(|| format!("cannot thaw {}", group.path.display())),
-            (None, Some(group)) => write_state(group, "THAWED"),
-            (None, None) => Ok(()),
+        if let Some(group) = self.unified() {
+            fs::write(group.path.join("cgroup.freeze"), "0")
+                .context(|| format!("cannot thaw {}", group.path.display()))?;
+        }
+        let Some(group) = self.freezer() else { return Ok(()) };
+        write_state(group, "THAWED")?;
+        // The group's own state is another now, but it obeys those above (freezer-subsystem.rst).
+        let above = fs::read_to_string(group.path.join("freezer.parent_freezing"));
+        match above.is_ok_and(|text| text.trim() == "1") {
+            true => {
+                let path = group.path.display();
+                let message = format!("cannot thaw {path}: a control group above it is frozen");
+                Err(Error::new(Kind::Conflict, message))
+            }
+            false => Ok(()),
         }
     }
 

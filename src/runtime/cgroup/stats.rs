@@ -141,13 +141,7 @@ mod tests {
         ] {
             fs::write(directory.path().join(file), text).unwrap();
         }
-        let group = Group {
-            mount: directory.path().to_owned(),
-            path: directory.path().to_owned(),
-            controllers: Vec::new(),
-            unified: true,
-        };
-        let cgroup = Cgroup::of(vec![group]);
+        let cgroup = Cgroup::unified_at(directory.path());
 
         let expected = Stats {
             cpu_nanos: 1_500_000,

@@ -8,6 +8,7 @@ pub mod compress;
 mod decode;
 mod encode;
 mod file;
+mod files;
 mod forward;
 mod lines;
 mod options;

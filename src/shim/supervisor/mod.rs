@@ -203,6 +203,7 @@ impl Supervisor {
                     self.kill_at = Some(at);
                     effects.push(Effect::Arm(Timer::Kill, at));
                 }
+                self.status.stopping = true;
                 effects.push(Effect::StatusChanged);
                 effects
             }
@@ -228,6 +229,7 @@ impl Supervisor {
                 }
                 if deadly && !self.killed {
                     self.killed = true;
+                    self.status.stopping = true;
                     effects.push(Effect::Arm(Timer::Kill, now.boot + AFTER_KILL));
                 }
                 effects.push(Effect::StatusChanged);
@@ -318,6 +320,7 @@ impl Supervisor {
     fn finish(&mut self, state: State, now: Now) -> Vec<Effect> {
         self.phase = Phase::Over;
         self.status.state = state;
+        self.status.stopping = false;
         self.status.pid = None;
         if state == State::Exited && self.status.finished_at.is_none() {
             self.status.finished_at = Some(now.wall);

@@ -5,6 +5,7 @@
 //! waiting; only dumps come in pieces.
 
 pub mod conntrack;
+mod deletions;
 pub mod message;
 pub mod nft;
 pub mod route;
@@ -16,6 +17,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
+pub use deletions::Deletions;
 pub use message::{Attributes, Message, Reply};
 
 const NLMSG_ERROR: u16 = 2;

@@ -16,6 +16,14 @@ pub use read::{
     read_elements, read_rule, read_table_comment,
 };
 
+/// Kinds of messages that tell of a deleted table, chain, rule or set.
+pub const DELETIONS: [u16; 4] = [
+    encode::SUBSYSTEM << 8 | 2,
+    encode::SUBSYSTEM << 8 | 5,
+    encode::SUBSYSTEM << 8 | 8,
+    encode::SUBSYSTEM << 8 | 11,
+];
+
 /// Address family of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TableFamily {

@@ -6,6 +6,8 @@ source "$(dirname "$0")/../scenario.sh"
 begin apparmor << 'END'
 services:
   it: {image: busybox, command: [sh, -c, 'trap "exit 9" TERM; while :; do sleep 0.2; done'], cap_add: [SYS_ADMIN], security_opt: [seccomp=unconfined]}
+  init: {image: busybox, init: true, command: [sleep, infinity]}
+  built: {build: {dockerfile_inline: "FROM busybox\nRUN cat /proc/self/attr/current > /confined"}, command: [sleep, infinity], stop_signal: KILL}
   free: {image: busybox, command: [sleep, infinity], stop_signal: KILL, security_opt: [apparmor=unconfined]}
   all: {image: busybox, command: [sleep, infinity], stop_signal: KILL, privileged: true}
   other: {image: busybox, command: [sleep, infinity], stop_signal: KILL, security_opt: [apparmor=vm-test]}
@@ -13,12 +15,18 @@ services:
 END
 vm 'printf "profile vm-test flags=(attach_disconnected) { file, signal, deny /etc/hostname r, }\n" | apparmor_parser -Kr'
 vm 'cd /srv/apparmor && compose up -d' > /dev/null 2>&1
-for service in it:compose-default free:unconfined all:unconfined other:vm-test; do
+for service in it:compose-default init:compose-default free:unconfined all:unconfined other:vm-test; do
     contains "$service" "${service#*:}" \
         "cd /srv/apparmor && compose exec -T ${service%:*} cat /proc/1/attr/current"
 done
+says 'inspect names it' compose-default \
+    'cd /srv/apparmor && compose inspect --format "{{.AppArmorProfile}}" apparmor-it-1'
 contains 'a command is confined too' 'compose-default (enforce)' \
     'cd /srv/apparmor && compose exec -T it cat /proc/self/attr/current'
+contains 'steps of builds are confined' 'compose-default (enforce)' \
+    'cd /srv/apparmor && compose exec -T built cat /confined'
+contains 'process 1 of init hears its container' 'Exited (143)' \
+    'cd /srv/apparmor && compose exec -T init kill 1; compose wait init > /dev/null; compose ps -a init'
 contains 'mounts are denied' denied 'cd /srv/apparmor && compose exec -T it mount -t tmpfs x /tmp'
 contains 'a profile of its own decides' denied 'cd /srv/apparmor && compose exec -T other cat /etc/hostname'
 contains 'a missing profile is named' 'the AppArmor profile `not-there` is not loaded' \

@@ -46,7 +46,7 @@ pub fn shape(inspection: &Inspection) -> Json {
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
-        "AppArmorProfile": "",
+        "AppArmorProfile": inspection.profile,
         "ExecIDs": or_null(&inspection.commands),
         "HostConfig": host_config::shape(inspection),
         "GraphDriver": graph_driver(inspection),

@@ -63,6 +63,7 @@ fn inspection() -> Inspection {
         volumes: [("demo_data".to_owned(), "/volumes/demo_data".into())].into(),
         files: GeneratedFiles::default(),
         layers: LayerDirs { lowers: vec!["/b".into(), "/a".into()], ..LayerDirs::default() },
+        profile: "compose-default".to_owned(),
         masked: Vec::new(),
         read_only: Vec::new(),
         commands: vec!["c0".repeat(32)],
@@ -124,6 +125,7 @@ fn the_object_has_dockers_fields() {
         ]
     );
     assert_eq!((&top["Name"], &top["Path"]), (&json!("/demo-web-1"), &json!("/entry")));
+    assert_eq!(top["AppArmorProfile"], "compose-default");
     assert_eq!(top["State"]["StartedAt"], "0001-01-01T00:00:00Z");
     inspection.size = Some(DiskUse { writable: 1, total: 2 });
     assert_eq!(shape(&inspection)["SizeRootFs"], 2);
