@@ -45,7 +45,8 @@ impl Builder<'_> {
         for source in tree.sources(&archive::quoted(&name))? {
             items.extend(tree.items(&source, &inner, &Ignore::default())?);
         }
-        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: None })
+        let to = to.to_owned();
+        Ok(Part { tree: Some(tree), items, to, identity: None, unpacked: false })
     }
 
     /// The files of a repository go into the destination, which is a directory.
@@ -71,6 +72,7 @@ impl Builder<'_> {
         }
         // What git keeps for itself is not the same twice.
         let identity = format!("{} {:?}", checkout.commit, repository.directory);
-        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: Some(identity) })
+        let (to, identity) = (to.to_owned(), Some(identity));
+        Ok(Part { tree: Some(tree), items, to, identity, unpacked: false })
     }
 }
