@@ -112,7 +112,17 @@ pub fn is_archive(file: &File) -> bool {
 
 /// Whether these bytes begin with a tar header.
 pub fn is_header(head: &[u8]) -> bool {
-    head.get(257..262).is_some_and(|magic| magic == b"ustar")
+    head.get(257..262).is_some_and(|magic| magic == b"ustar") || has_checksum(head)
+}
+
+/// Archives older than POSIX have no magic: their first header adds up all the same.
+fn has_checksum(head: &[u8]) -> bool {
+    let (Some(head), Some(field)) = (head.get(..512), head.get(148..156)) else { return false };
+    let digits = String::from_utf8_lossy(field);
+    let said = u32::from_str_radix(digits.trim_matches([' ', '\0']), 8);
+    let others = head.iter().enumerate().filter(|(at, _)| !(148..156).contains(at));
+    let sum = others.map(|(_, byte)| u32::from(*byte)).sum::<u32>() + 8 * u32::from(b' ');
+    head[0] != 0 && said == Ok(sum)
 }
 
 /// With `--parents`: the path a source keeps, which begins after `/./` if the word has that.

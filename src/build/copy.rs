@@ -1,14 +1,16 @@
 //! Files go from a tree into a root file system, by descriptor: no link leads out of either.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 
-use crate::base::{Context, Error, Kind, Result};
+use crate::base::{Context, Result};
 use crate::runtime::root::{Make, Root};
 use crate::sys;
 
@@ -24,13 +26,31 @@ pub struct Marks {
     pub mode: Option<Change>,
 }
 
+impl Marks {
+    /// What a directory gets that a tree is copied into and that was not there: nothing of the
+    /// tree's own directory (Docker).
+    fn of_destination(&self) -> (u32, (u32, u32)) {
+        let mode = match self.mode {
+            Some(Change::Set(mode)) => mode,
+            Some(Change::Clauses(_)) | None => 0o755,
+        };
+        (mode, self.owner.unwrap_or((0, 0)))
+    }
+}
+
 /// Where files go.
 pub struct Target<'a> {
     /// The root file system.
     pub root: &'a Root,
     /// What they get.
     pub marks: &'a Marks,
+    /// They are an archive's: the destination gets what the archive says of its root, and all keep
+    /// the archive's modes (Docker).
+    pub unpacked: bool,
 }
+
+/// Longest chain of links that is followed, as in the kernel.
+const MAX_LINKS: usize = 40;
 
 impl Target<'_> {
     /// Copies items below the path `to`; missing directories on the way are made.
@@ -59,7 +79,11 @@ impl Target<'_> {
         if item.kind() == FileType::Directory {
             return self.directory(tree, item, path);
         }
-        let (parent, name) = self.place(path)?;
+        let path = match item.to.as_os_str().is_empty() {
+            true => self.followed(path)?,
+            false => path.to_owned(),
+        };
+        let (parent, name) = self.place(&path)?;
         remove_file(parent.as_fd(), &name)?;
         match item.kind() {
             FileType::RegularFile => self.file(tree, item, parent.as_fd(), &name),
@@ -73,6 +97,26 @@ impl Target<'_> {
                 self.finish_at(tree, item, parent.as_fd(), &name)
             }
         }
+    }
+
+    /// Where a file goes that is copied to this path and no other: a link that is there is followed
+    /// (Docker), also when it leads nowhere yet.
+    fn followed(&self, path: &Path) -> io::Result<PathBuf> {
+        let mut path = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+                return Ok(path);
+            };
+            let Ok(directory) = self.root.open(parent, OFlags::PATH | OFlags::DIRECTORY) else {
+                return Ok(path);
+            };
+            match rustix::fs::readlinkat(&directory, name, Vec::new()) {
+                Ok(link) => path = parent.join(OsStr::from_bytes(link.to_bytes())),
+                Err(Errno::INVAL | Errno::NOENT) => return Ok(path),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Errno::LOOP.into())
     }
 
     /// The directory that a file goes into, and its name there.
@@ -125,7 +169,12 @@ impl Target<'_> {
             return Ok(());
         }
         let fd = self.root.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        self.finish(tree, item, fd.as_fd())
+        if !is_destination || self.unpacked {
+            return self.finish(tree, item, fd.as_fd());
+        }
+        let (mode, (uid, gid)) = self.marks.of_destination();
+        rustix::fs::fchown(&fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        Ok(rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?)
     }
 
     fn file(
@@ -146,31 +195,20 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Writes a file with this content.
+    /// Writes a file with this content. A link that is there is followed if `follow` says so.
     ///
     /// # Errors
     /// A directory is in the way, or the disk is full.
-    pub fn write(
-        &self,
-        path: &Path,
-        content: &[u8],
-        mode: u32,
-        time: Option<i64>,
-    ) -> io::Result<()> {
-        let (parent, name) = self.place(path)?;
+    pub fn write(&self, path: &Path, content: &[u8], mode: u32, follow: bool) -> io::Result<()> {
+        let path = if follow { self.followed(path)? } else { path.to_owned() };
+        let (parent, name) = self.place(&path)?;
         remove_file(parent.as_fd(), &name)?;
         let mut file = create(parent.as_fd(), &name)?;
         file.write_all(content)?;
         let (uid, gid) = self.marks.owner.unwrap_or((0, 0));
         rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         let mode = self.marks.mode.as_ref().map_or(mode, |change| change.apply(mode, false));
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-        if let Some(seconds) = time {
-            let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
-            let both = Timestamps { last_access: time, last_modification: time };
-            rustix::fs::futimens(&file, &both)?;
-        }
-        Ok(())
+        Ok(rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?)
     }
 
     fn owner(&self, tree: &Tree, stat: &Stat) -> (Option<Uid>, Option<Gid>) {
@@ -182,7 +220,8 @@ impl Target<'_> {
     fn mode(&self, item: &Item) -> Mode {
         let mode = item.stat.st_mode & 0o7777;
         let is_directory = item.kind() == FileType::Directory;
-        let changed = self.marks.mode.as_ref().map(|change| change.apply(mode, is_directory));
+        let change = self.marks.mode.as_ref().filter(|_| !self.unpacked);
+        let changed = change.map(|change| change.apply(mode, is_directory));
         Mode::from_raw_mode(changed.unwrap_or(mode))
     }
 
@@ -246,19 +285,8 @@ fn copy_capabilities(source: BorrowedFd<'_>, target: BorrowedFd<'_>) -> io::Resu
     }
 }
 
-/// Where a copy goes: the path that each source gets.
-///
-/// # Errors
-/// [`Kind::Invalid`] when several sources go to one file.
-pub fn is_into_directory(
-    destination: &str,
-    sources: usize,
-    exists_as_directory: bool,
-) -> Result<bool> {
-    let slash = destination.ends_with('/') || destination.ends_with("/.") || destination == ".";
-    if sources > 1 && !slash {
-        let message = format!("several sources need a directory: `{destination}` must end with /");
-        return Err(Error::new(Kind::Invalid, message));
-    }
-    Ok(slash || exists_as_directory)
+/// Whether a destination is written as a directory.
+#[must_use]
+pub fn is_written_as_directory(destination: &str) -> bool {
+    destination.ends_with('/') || destination.ends_with("/.") || destination == "."
 }

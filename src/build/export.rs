@@ -42,6 +42,7 @@ pub fn to_directory(store: &Store, image: &Image, path: &Path) -> Result<()> {
         Target {
             root: &Root::new(root.try_clone().context(|| "cannot write".to_owned())?),
             marks: &marks,
+            unpacked: false,
         }
         .copy(&tree, &items, Path::new("/"))?;
     }

@@ -62,6 +62,12 @@ impl Glob {
         text.contains(['*', '?', '[', '\\'])
     }
 
+    /// Whether it stands for one text only.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.iter().all(|part| matches!(part, Part::Letter(_)))
+    }
+
     /// Whether all of `text` matches.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {

@@ -72,7 +72,9 @@ pub fn graph(
         let base = bases.get(index).into_iter().cloned();
         let words = mentioned(&file.stages[index]);
         let others = words.iter().map(|(word, span)| {
-            check_order(word, *span, index, &names, out);
+            if !contexts.contains(&word.to_lowercase()) {
+                check_order(word, *span, index, &names, out);
+            }
             find(word, index)
         });
         for origin in base.chain(others) {
@@ -122,6 +124,9 @@ fn check_order(
     if later {
         let message = format!("stage `{word}` is not defined before this one");
         out.error("circular-stage", span, message).hint("stages can use earlier stages only");
+    } else if word.parse::<usize>().is_ok_and(|number| number >= index) {
+        let hint = "stages are counted from 0, and can use earlier stages only";
+        out.error("unknown-stage", span, format!("invalid stage index {word}")).hint(hint);
     }
 }
 

@@ -18,6 +18,7 @@ pub mod export;
 pub mod git;
 mod glob;
 mod graph;
+mod history;
 mod ignore;
 mod key;
 mod layer;

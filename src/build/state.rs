@@ -1,7 +1,5 @@
 //! What a stage is after some of its steps: layers, configuration, history, arguments. Pure.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use crate::base::{Digest, PortRange};
@@ -12,6 +10,7 @@ use crate::resource::image::ImageHealth;
 use crate::resource::{Image, ImageConfig};
 
 use super::dockerfile::{Command, Health};
+use super::history;
 
 /// A stage after some of its steps.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +23,13 @@ pub struct State {
     pub history: Vec<History>,
     /// When the newest layer was made.
     pub created: Option<Timestamp>,
-    /// What `ARG` declared, with values where there are some.
-    pub args: BTreeMap<String, Option<String>>,
+    /// Who it is by (Docker: `MAINTAINER`).
+    pub author: String,
+    /// What steps see: the image's variables, and what `ARG` gave values; of the two the later one
+    /// counts (Docker).
+    pub env: Vec<String>,
+    /// Names that `ARG` declared, here and in the stages this one continues, in their order.
+    pub args: Vec<String>,
     /// `CMD` was set in this stage: `ENTRYPOINT` leaves it alone.
     pub has_cmd: bool,
 }
@@ -40,11 +44,18 @@ impl State {
     /// A stage that begins with an image.
     #[must_use]
     pub fn of(image: &Image, document: &Document) -> State {
+        let mut config = document.config.clone();
+        // Docker: an image that was built says where programs are, whatever its base says.
+        if !config.env.iter().any(|entry| entry.starts_with("PATH=")) {
+            config.env.push(format!("PATH={PATH}"));
+        }
         State {
             layers: image.diff_ids.clone(),
-            config: document.config.clone(),
+            env: config.env.clone(),
+            config,
             history: document.history.clone(),
             created: document.created,
+            author: document.author.clone(),
             ..State::default()
         }
     }
@@ -52,44 +63,47 @@ impl State {
     /// A stage that begins with nothing.
     #[must_use]
     pub fn scratch() -> State {
-        let config = ImageConfig { env: vec![format!("PATH={PATH}")], ..ImageConfig::default() };
-        State { config, ..State::default() }
+        let env = vec![format!("PATH={PATH}")];
+        let working_dir = "/".to_owned();
+        let config = ImageConfig { env: env.clone(), working_dir, ..ImageConfig::default() };
+        State { config, env, ..State::default() }
     }
 
-    /// A stage that begins where this one ends: everything but its arguments.
+    /// A stage that begins where this one ends: everything, its arguments too (Docker).
     #[must_use]
     pub fn based_on(&self) -> State {
-        State { args: BTreeMap::new(), has_cmd: false, ..self.clone() }
+        State { has_cmd: false, ..self.clone() }
     }
 
-    /// A variable's value: the environment goes before arguments.
+    /// A variable's value.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
-        let of_env = self.config.env.iter().find_map(|entry| {
+        self.env.iter().find_map(|entry| {
             entry.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
-        });
-        of_env.or_else(|| self.args.get(name).cloned().flatten())
+        })
     }
 
-    /// Arguments that have values and that no variable hides, as `NAME=value`.
+    /// Declared arguments with the values that steps see, as `NAME=value`.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
-        let visible = |name: &str| {
-            let prefix = format!("{name}=");
-            !self.config.env.iter().any(|entry| entry.starts_with(&prefix))
-        };
-        let args = self.args.iter().filter(|(name, _)| visible(name));
-        args.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect()
+        let value = |name: &String| self.variable(name).unwrap_or_default();
+        self.args.iter().map(|name| format!("{name}={}", value(name))).collect()
     }
 
-    /// Sets a variable of the environment.
-    pub fn set_env(&mut self, name: &str, value: &str) {
-        let line = format!("{name}={value}");
-        let has_name = |entry: &&mut String| entry.split('=').next() == Some(name);
-        match self.config.env.iter_mut().find(has_name) {
-            Some(entry) => *entry = line,
-            None => self.config.env.push(line),
+    /// `ARG`: steps see it, the image does not keep it.
+    pub fn set_argument(&mut self, name: &str, value: Option<&str>) {
+        if !self.args.iter().any(|known| known == name) {
+            self.args.push(name.to_owned());
         }
+        if let Some(value) = value {
+            set(&mut self.env, name, value);
+        }
+    }
+
+    /// `ENV`.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        set(&mut self.config.env, name, value);
+        set(&mut self.env, name, value);
     }
 
     /// The words of a command.
@@ -115,6 +129,7 @@ impl State {
     /// `CMD`.
     pub fn set_cmd(&mut self, command: &Command) {
         self.config.cmd = self.argv(command);
+        self.config.args_escaped = true;
         self.has_cmd = true;
     }
 
@@ -126,20 +141,24 @@ impl State {
         }
     }
 
-    /// `EXPOSE`.
+    /// `EXPOSE`. Returns its ports.
     ///
     /// # Errors
     /// It is not a port.
-    pub fn expose(&mut self, text: &str) -> crate::base::Result<()> {
+    pub fn expose(&mut self, text: &str) -> crate::base::Result<Vec<String>> {
+        // Docker: of what looks like a published port, only the container's side counts.
+        let text = text.rsplit(':').next().unwrap_or(text);
         let range = parse_port(&text.to_ascii_lowercase())?;
+        let mut texts = Vec::new();
         // Docker: a range stands for its ports.
         for number in range.ports.ports() {
             let port = ExposedPort { ports: PortRange::one(number), protocol: range.protocol };
+            texts.push(format!("{}/{}", port.ports, port.protocol));
             if !self.config.exposed_ports.contains(&port) {
                 self.config.exposed_ports.push(port);
             }
         }
-        Ok(())
+        Ok(texts)
     }
 
     /// `HEALTHCHECK`.
@@ -164,10 +183,8 @@ impl State {
     fn health_test(&self, command: &Command) -> Vec<String> {
         match command {
             Command::Exec(words) => [vec!["CMD".to_owned()], words.clone()].concat(),
-            Command::Shell(line) if self.config.shell.is_empty() => {
-                vec!["CMD-SHELL".to_owned(), line.clone()]
-            }
-            Command::Shell(line) => [vec!["CMD".to_owned()], self.shell_line(line)].concat(),
+            // The image's own shell runs it.
+            Command::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
         }
     }
 
@@ -199,7 +216,7 @@ impl State {
             created: self.created,
             author: String::new(),
             created_by: text.to_owned(),
-            comment: String::new(),
+            comment: history::COMMENT.to_owned(),
             empty_layer,
         });
     }
@@ -208,7 +225,7 @@ impl State {
     #[must_use]
     pub fn document(self, platform: &Platform, created: Timestamp) -> Document {
         Document {
-            author: String::new(),
+            author: self.author,
             architecture: platform.architecture.clone(),
             os: platform.os.clone(),
             variant: platform.variant.clone(),
@@ -217,6 +234,14 @@ impl State {
             history: self.history,
             config: self.config,
         }
+    }
+}
+
+fn set(env: &mut Vec<String>, name: &str, value: &str) {
+    let line = format!("{name}={value}");
+    match env.iter_mut().find(|entry| entry.split('=').next() == Some(name)) {
+        Some(entry) => *entry = line,
+        None => env.push(line),
     }
 }
 
@@ -236,14 +261,18 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_hides_arguments() {
+    fn of_a_variable_and_an_argument_the_later_one_counts() {
         let mut state = State::default();
-        state.args.insert("A".to_owned(), Some("arg".to_owned()));
-        state.args.insert("B".to_owned(), None);
+        state.set_argument("A", Some("arg"));
+        state.set_argument("B", None);
         assert_eq!(state.variable("A").as_deref(), Some("arg"));
-        assert_eq!(state.arguments(), ["A=arg"]);
+        assert_eq!(state.arguments(), ["A=arg", "B="]);
         state.set_env("A", "env");
-        assert_eq!((state.variable("A").as_deref(), state.arguments().len()), (Some("env"), 0));
+        assert_eq!(state.variable("A").as_deref(), Some("env"));
+        state.set_argument("A", Some("again"));
+        assert_eq!(state.arguments(), ["A=again", "B="]);
+        assert_eq!(state.config.env, ["A=env"]);
+        assert_eq!(state.based_on().variable("A").as_deref(), Some("again"));
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Tree {
     /// What a source word of `COPY` means: one path, or all that a pattern matches.
     ///
     /// # Errors
-    /// Nothing is there.
+    /// Nothing is there. A pattern may match nothing (Docker).
     pub fn sources(&self, word: &str) -> Result<Vec<Source>> {
         let clean = clean(word);
         let missing = || {
@@ -127,9 +127,11 @@ impl Tree {
             return Ok(vec![self.source(&clean).ok_or_else(missing)?]);
         }
         let mut found = vec![String::new()];
+        let mut may_be_empty = false;
         for part in clean.split('/') {
             let invalid = |text: String| Error::new(Kind::Invalid, text);
             let glob = Glob::new(part, false).map_err(invalid)?;
+            may_be_empty |= !glob.is_plain();
             let mut next = Vec::new();
             for parent in &found {
                 next.extend(self.matching(parent, &glob));
@@ -137,7 +139,7 @@ impl Tree {
             found = next;
         }
         let sources: Vec<Source> = found.iter().filter_map(|path| self.source(path)).collect();
-        match sources.is_empty() {
+        match sources.is_empty() && !may_be_empty {
             true => Err(missing()),
             false => Ok(sources),
         }

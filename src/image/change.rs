@@ -56,7 +56,7 @@ pub fn apply(config: &mut ImageConfig, change: &str) -> Result<()> {
             })?;
         }
         "ONBUILD" => config.on_build.push(rest.to_owned()),
-        "HEALTHCHECK" => config.health = Some(health(config, rest)?),
+        "HEALTHCHECK" => config.health = Some(health(rest)?),
         _ => {
             return Err(invalid(format!("`{word}` is not a change an image can take")).hint(
                 "changes are CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR",
@@ -155,7 +155,7 @@ fn work_dir(before: &str, path: &str) -> String {
 }
 
 /// `NONE`, or options and `CMD` with a command.
-fn health(config: &ImageConfig, rest: &str) -> Result<ImageHealth> {
+fn health(rest: &str) -> Result<ImageHealth> {
     let mut health = ImageHealth::default();
     let mut rest = rest;
     while let Some(option) = rest.strip_prefix("--") {
@@ -181,8 +181,7 @@ fn health(config: &ImageConfig, rest: &str) -> Result<ImageHealth> {
         ("NONE", "") => vec!["NONE".to_owned()],
         ("CMD", line) if !line.is_empty() => match json_words(line) {
             Some(words) => [vec!["CMD".to_owned()], words].concat(),
-            None if config.shell.is_empty() => vec!["CMD-SHELL".to_owned(), line.to_owned()],
-            None => [vec!["CMD".to_owned()], command(config, line)].concat(),
+            None => vec!["CMD-SHELL".to_owned(), line.to_owned()],
         },
         _ => return Err(invalid("HEALTHCHECK needs NONE, or CMD and a command".to_owned())),
     };

@@ -105,6 +105,8 @@ struct RawConfig {
     shell: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     on_build: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    args_escaped: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -173,6 +175,7 @@ pub fn parse(bytes: &[u8]) -> Result<Document> {
         }),
         shell: raw.config.shell,
         on_build: raw.config.on_build,
+        args_escaped: raw.config.args_escaped,
     };
     Ok(Document {
         architecture: raw.architecture,
@@ -258,13 +261,15 @@ pub fn container_config(config: &ImageConfig) -> Value {
         ("StopSignal", json!(config.stop_signal)),
         ("Shell", json!(config.shell)),
         ("OnBuild", json!(config.on_build)),
+        ("ArgsEscaped", json!(config.args_escaped)),
     ];
     let says_nothing = |value: &Value| match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(items) => items.is_empty(),
-        _ => false,
+        Value::Bool(set) => !set,
+        Value::Number(_) => false,
     };
     let kept = entries
         .into_iter()

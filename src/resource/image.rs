@@ -62,6 +62,8 @@ pub struct ImageConfig {
     pub shell: Vec<String>,
     /// Instructions for those who build from it (Docker: ONBUILD).
     pub on_build: Vec<String>,
+    /// Windows' mark, which Docker's builder sets everywhere with `CMD`.
+    pub args_escaped: bool,
 }
 
 /// A health check as images record it (Docker: HEALTHCHECK). Zero durations mean the default.

@@ -103,6 +103,14 @@ pub struct Content {
     pub mode: u32,
 }
 
+impl Content {
+    /// Somebody may execute it: it is a script, not a secret.
+    #[must_use]
+    pub fn is_executable(&self) -> bool {
+        self.mode & 0o111 != 0
+    }
+}
+
 impl Bundle {
     /// The cgroup's path below the root of each hierarchy, without a leading `/`.
     #[must_use]

@@ -41,7 +41,7 @@ fn attached(root: &Root) -> io::Result<OwnedFd> {
 /// # Errors
 /// The kernel refuses.
 pub fn store() -> io::Result<OwnedFd> {
-    let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+    let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
     let tmpfs = FileSystem::new("tmpfs")?;
     tmpfs.set("mode", "700")?;
     match tmpfs.flag("noswap") {
@@ -73,7 +73,8 @@ fn put(root: &Root, store: &OwnedFd, index: usize, content: &Content) -> io::Res
     let name = index.to_string();
     write(store, &name, content)?;
     let one = mount::copy(store.as_fd(), &name, false)?;
-    mount::change(one.as_fd(), false, Attributes::set(libc::MOUNT_ATTR_RDONLY))?;
+    let exec = if content.is_executable() { 0 } else { libc::MOUNT_ATTR_NOEXEC };
+    mount::change(one.as_fd(), false, Attributes::set(libc::MOUNT_ATTR_RDONLY | exec))?;
     let target = root.make(&Path::new("/").join(&content.target), Make::File)?;
     mount::attach(one.as_fd(), target.as_fd())
 }

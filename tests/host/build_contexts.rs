@@ -107,14 +107,16 @@ fn add_takes_repositories_and_downloads_with_a_checksum() {
          ADD --checksum={} {REPOSITORY}#v1 /plain\n\
          ADD --keep-git-dir {REPOSITORY}#main:app /kept\n\
          ADD --checksum=sha256:{sum} http://127.0.0.1:8090/Dockerfile /down/\n\
-         RUN test ! -e /plain/.git && test -e /plain/app && test $(stat -c %a /down/Dockerfile) = 600\n",
+         ADD {REPOSITORY}#main:app {REPOSITORY}#v1 /two/\n\
+         RUN test ! -e /plain/.git && test -e /plain/app && test $(stat -c %a /down/Dockerfile) = 600\n\
+         RUN cat /two/which /two/app/which | tr '\\n' ' ' | grep -qx 'top below '\n",
         v1.trim()
     );
     fs::write(world.project().join("Dockerfile"), &dockerfile).unwrap();
     world.compose(&["image", "build", "."]).ok();
     // The same commit is the same step, though git's own files differ.
     let again = world.compose(&["image", "build", "."]).ok();
-    assert_eq!(again.stderr.matches("CACHED").count(), 5, "{}", again.stderr);
+    assert_eq!(again.stderr.matches("CACHED").count(), 7, "{}", again.stderr);
 
     let wrong = dockerfile.replace(v1.trim(), &"0".repeat(40));
     fs::write(world.project().join("Dockerfile"), wrong).unwrap();

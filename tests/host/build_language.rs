@@ -82,7 +82,7 @@ fn arguments_and_variables_have_their_scopes() {
          RUN test $WHO = env && test $TWICE = given\n\
          ENV A=one B=$A\nENV C=${A:-x}-${NONE:-none}-${A:+set}-${A#o}-${A/n/N}\n\
          RUN test \"$B\" = '' && test $C = one-none-set-ne-oNe\n\
-         FROM first\nRUN test $WHO = env && test -z \"$GLOBAL\"\n\
+         FROM first\nRUN test $WHO = env && test \"$GLOBAL\" = outside\n\
          ARG TARGETARCH TARGETOS BUILDPLATFORM\nRUN test $TARGETOS = linux && test -n \"$TARGETARCH$BUILDPLATFORM\"\n\
          RUN test ${#HTTP_PROXY} = 12 && test $no_proxy = x\n",
         &[
@@ -129,7 +129,7 @@ fn configuration_ends_up_in_the_image() {
     );
     let health = config(&world, "{{json .Config.Healthcheck}}");
     for part in [
-        r#""Test":["CMD","/bin/sh","-ec","wget -q localhost"]"#,
+        r#""Test":["CMD-SHELL","wget -q localhost"]"#,
         r#""Interval":300000000000"#,
         r#""Timeout":3000000000"#,
         r#""StartPeriod":1000000000"#,

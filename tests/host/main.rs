@@ -10,6 +10,7 @@ mod attacks;
 mod build;
 mod build_attacks;
 mod build_contexts;
+mod build_details;
 mod build_keys;
 mod build_language;
 mod build_network;

@@ -142,6 +142,8 @@ fn set(mount: &mut Mount, key: &str, value: Option<&str>) -> Result<(), String> 
         "ro" | "readonly" => mount.read_only = Some(switch(key, value)?),
         "rw" | "readwrite" => mount.read_only = Some(!switch(key, value)?),
         "required" => mount.required = switch(key, value)?,
+        // Docker: the build context, as without it.
+        "from" if value == Some("") => mount.from = None,
         _ => {
             let missing = || format!("`{key}` of a mount needs a value");
             return set_value(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::build::dockerfile::{Dockerfile, Instruction, Word, expand};
 use crate::build::request::Request;
 use crate::diag::Diagnostics;
+use crate::image::Platform;
 
 /// Values for `FROM` lines: `ARG`s before the first one, and the platforms; and the expanded words.
 pub(super) fn globals(
@@ -12,7 +13,7 @@ pub(super) fn globals(
     request: &Request,
     out: &mut Diagnostics,
 ) -> (BTreeMap<String, String>, Vec<String>) {
-    let mut values = platform_args(request);
+    let mut values = platform_args(file, request);
     let escape = file.directives.escape;
     for argument in &file.globals {
         let given = request.args.get(&argument.name.text).cloned();
@@ -35,6 +36,13 @@ pub(super) fn globals(
                 .hint("give the ARG a default before the first FROM, or a value with --build-arg");
         }
         bases.push(word);
+        if let Some(word) = &stage.platform {
+            let text = expand_or_report(word, escape, &values, out).unwrap_or_default();
+            if let Err(error) = text.parse::<Platform>() {
+                let message = format!("FROM needs a platform, not `{text}`: {error}");
+                out.error("bad-platform", word.span, message);
+            }
+        }
     }
     (values, bases)
 }
@@ -80,9 +88,9 @@ fn expand_or_report(
 }
 
 /// The arguments that name platforms (Docker: automatic platform ARGs in the global scope).
-fn platform_args(request: &Request) -> BTreeMap<String, String> {
+fn platform_args(file: &Dockerfile, request: &Request) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
-    let host = crate::image::Platform::host();
+    let host = Platform::host();
     for (prefix, platform) in [("TARGET", &request.platform), ("BUILD", &host)] {
         let variant = platform.variant.clone().unwrap_or_default();
         values.insert(format!("{prefix}PLATFORM"), platform.to_string());
@@ -90,9 +98,8 @@ fn platform_args(request: &Request) -> BTreeMap<String, String> {
         values.insert(format!("{prefix}ARCH"), platform.architecture.clone());
         values.insert(format!("{prefix}VARIANT"), variant);
     }
-    values.insert(
-        "TARGETSTAGE".to_owned(),
-        request.target.clone().unwrap_or_else(|| "default".to_owned()),
-    );
+    let last = file.stages.last().and_then(|stage| stage.name.as_ref());
+    let target = request.target.clone().or_else(|| Some(last?.text.clone()));
+    values.insert("TARGETSTAGE".to_owned(), target.unwrap_or_else(|| "default".to_owned()));
     values
 }

@@ -13,19 +13,20 @@ use crate::build::layer::Lazy;
 use crate::build::tree::Tree;
 
 impl Builder<'_> {
-    /// What the URL of an `ADD` leads to.
+    /// What a URL of an `ADD` leads to; `number` tells it apart from the instruction's others, which
+    /// may have the same name.
     pub(super) fn download(
         &self,
         copy: &Copy,
         url: &str,
         to: &Path,
         into: bool,
-        draft: &Lazy<'_>,
+        (draft, number): (&Lazy<'_>, usize),
     ) -> Result<Part> {
         if is_git(url) {
-            return self.repository(copy, url, to, draft);
+            return self.repository(copy, url, to, (draft, number));
         }
-        let dir = draft.get()?.scratch("download")?;
+        let dir = draft.get()?.scratch(&format!("download-{number}"))?;
         let name = archive::name_of(url)?;
         let file = dir.join(&name);
         let modified = self.world.download(url, &file)?;
@@ -35,7 +36,7 @@ impl Builder<'_> {
         }
         let tree = Tree::open(&dir, Ignore::default())?;
         if copy.unpack == Some(true)
-            && let Some(unpacked) = archive::unpack(&tree, Path::new(&name), draft, usize::MAX)?
+            && let Some(unpacked) = archive::unpack(&tree, Path::new(&name), draft, number)?
         {
             return Part::all_of(unpacked, to.to_owned());
         }
@@ -44,17 +45,24 @@ impl Builder<'_> {
         for source in tree.sources(&archive::quoted(&name))? {
             items.extend(tree.items(&source, &inner, &Ignore::default())?);
         }
-        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: None })
+        let to = to.to_owned();
+        Ok(Part { tree: Some(tree), items, to, identity: None, unpacked: false })
     }
 
     /// The files of a repository go into the destination, which is a directory.
-    fn repository(&self, copy: &Copy, url: &str, to: &Path, draft: &Lazy<'_>) -> Result<Part> {
+    fn repository(
+        &self,
+        copy: &Copy,
+        url: &str,
+        to: &Path,
+        (draft, number): (&Lazy<'_>, usize),
+    ) -> Result<Part> {
         let mut repository = Repository::parse(url)?;
         repository.keep_git |= copy.keep_git_dir;
         if let Some(wanted) = &copy.checksum {
             repository.commit = Some(wanted.text.clone());
         }
-        let dir = draft.get()?.scratch("repository")?;
+        let dir = draft.get()?.scratch(&format!("repository-{number}"))?;
         let agent = self.request.ssh.get("default").map(PathBuf::as_path);
         let checkout = repository.fetch(&dir, agent)?;
         let tree = Tree::open(&checkout.path, Ignore::default())?;
@@ -64,6 +72,7 @@ impl Builder<'_> {
         }
         // What git keeps for itself is not the same twice.
         let identity = format!("{} {:?}", checkout.commit, repository.directory);
-        Ok(Part { tree: Some(tree), items, to: to.to_owned(), identity: Some(identity) })
+        let (to, identity) = (to.to_owned(), Some(identity));
+        Ok(Part { tree: Some(tree), items, to, identity, unpacked: false })
     }
 }

@@ -1,4 +1,4 @@
-//! `COPY`, `ADD` and `WORKDIR`.
+//! `COPY` and `ADD`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,10 @@ use super::stage::Position;
 use super::{Builder, StepResult, lock};
 use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::build::archive;
-use crate::build::copy::{Marks, Target, is_into_directory};
+use crate::build::copy::{Marks, Target, is_written_as_directory};
 use crate::build::dockerfile::{Copy, Instruction, MAX_SIZE, Step, Word, expand, show};
+use crate::build::git::without_credentials;
+use crate::build::history;
 use crate::build::ignore::Ignore;
 use crate::build::key::Key;
 use crate::build::layer::{self, Draft, Lazy};
@@ -47,6 +49,10 @@ struct Prepared {
     parts: Vec<Part>,
     /// Files with content from the Dockerfile: path and content.
     inline: Vec<(PathBuf, String)>,
+    /// They go into the destination, not where it says.
+    into: bool,
+    /// The line of the history.
+    text: String,
 }
 
 pub(super) struct Part {
@@ -55,6 +61,8 @@ pub(super) struct Part {
     pub to: PathBuf,
     /// Says all about the items: they need not be read for the key.
     pub identity: Option<String>,
+    /// They were in an archive.
+    pub unpacked: bool,
 }
 
 impl Builder<'_> {
@@ -68,20 +76,21 @@ impl Builder<'_> {
     ) -> StepResult<()> {
         let from = self.copy_from(step, copy, at)?;
         let name = self.label(at, &step.text);
-        let made = self.step(&name, |_| {
+        let (made, text) = self.step(&name, |_| {
             let below: &[Digest] = if copy.link { &[] } else { &state.layers };
             // For what is downloaded and unpacked; goes when the step is done.
             let draft = Lazy::new(self.store, below);
             let prepared = self.prepare(copy, from.tree(), state, &draft)?;
             let key = self.copy_key(copy, from.tree(), below, &prepared)?;
-            self.cached_or(&key, &step.text, below, at, || {
+            let (made, cached) = self.cached_or(&key, &step.text, below, at, || {
                 let draft = draft.take()?;
                 self.write(&prepared, from.tree(), &draft)
                     .map_err(|error| self.blame(step.span, &error))?;
                 Ok(draft.finish(self.store, self.request.epoch)?)
-            })
+            })?;
+            Ok(((made, prepared.text), cached))
         })?;
-        state.record(&step.text, Some(made));
+        state.record(&text, Some(made));
         Ok(())
     }
 
@@ -161,23 +170,46 @@ impl Builder<'_> {
         let exclude = self.excludes(copy, state)?;
         let blame = |word: &Word, error: Error| self.blame(word.span, &error);
         let (mut local, mut remote) = (Vec::new(), Vec::new());
+        let mut texts = Vec::new();
         for word in &copy.sources {
             let text = self.expand(word, state)?;
-            match copy.add && archive::is_remote(&text) {
-                true => remote.push((word, text)),
-                false => {
-                    let sources = tree.sources(&text).map_err(|error| blame(word, error))?;
-                    local.extend(sources.into_iter().map(|source| (word, text.clone(), source)));
-                }
+            if copy.add && archive::is_remote(&text) {
+                texts.push(without_credentials(&text));
+                remote.push((word, text));
+                continue;
             }
+            texts.push(text.clone());
+            if let Some(checksum) = &copy.checksum {
+                let message = "a checksum is for URLs and repositories";
+                return Err(self.mistake("bad-checksum", checksum.span, message, |_| ()));
+            }
+            let sources = tree.sources(&text).map_err(|error| blame(word, error))?;
+            if sources.is_empty() {
+                let message = format!("`{text}` matches nothing");
+                lock(&self.trouble).mistakes.warning("empty-pattern", word.span, message);
+            }
+            local.extend(sources.into_iter().map(|source| (word, text.clone(), source)));
         }
-        let count = local.len() + remote.len() + copy.inline.len();
+        texts.extend(copy.inline.iter().map(|heredoc| format!("<<{}", heredoc.name)));
         let absolute = state.absolute(&destination);
-        let exists = !copy.link && count == 1 && self.is_directory(state, &absolute)?;
-        let into = is_into_directory(&destination, count, exists || copy.parents)
-            .map_err(|error| blame(&copy.destination, error))?;
+        let exists = || match copy.link || copy.parents {
+            true => Ok(copy.parents),
+            false => self.is_directory(state, &absolute),
+        };
+        let into = is_written_as_directory(&destination) || exists()?;
+        let files = local.iter().filter(|(.., source)| !source.is_directory).count();
+        if !into && files + remote.len() + copy.inline.len() > 1 {
+            let span = copy.destination.span;
+            let message =
+                format!("several files are copied to `{destination}`: the last one stays");
+            lock(&self.trouble)
+                .mistakes
+                .warning("several-files", span, message)
+                .hint("a destination that is a directory ends with /");
+        }
         let to = PathBuf::from(&absolute);
         let mut parts = Vec::new();
+        let mut into = into;
         for (word, text, source) in local {
             let inner = match (copy.parents, source.is_directory, into) {
                 (true, ..) => archive::below_pivot(&text, &source.path),
@@ -193,14 +225,22 @@ impl Builder<'_> {
             }
             let items =
                 tree.items(&source, &inner, &exclude).map_err(|error| blame(word, error))?;
-            parts.push(Part { tree: None, items, to: to.clone(), identity: None });
+            // It is a directory now, for the files after it (Docker).
+            into |= source.is_directory;
+            let to = to.clone();
+            parts.push(Part { tree: None, items, to, identity: None, unpacked: false });
         }
         for (word, url) in remote {
-            let part = self.download(copy, &url, &to, into, draft);
+            let part = self.download(copy, &url, &to, into, (draft, parts.len()));
             parts.push(part.map_err(|error| blame(word, error))?);
         }
         let inline = self.inline(copy, state, &to, into)?;
-        Ok(Prepared { marks, parts, inline })
+        let flag =
+            |word: &Option<Word>| word.as_ref().map(|word| self.expand(word, state)).transpose();
+        let flags = [("chown", flag(&copy.chown)?), ("chmod", flag(&copy.chmod)?)];
+        let instruction = if copy.add { "ADD" } else { "COPY" };
+        let text = history::copy(instruction, &flags, &texts, &destination);
+        Ok(Prepared { marks, parts, inline, into, text })
     }
 
     fn marks(&self, copy: &Copy, state: &State) -> StepResult<Marks> {
@@ -226,8 +266,9 @@ impl Builder<'_> {
         Ok(Marks { owner, mode })
     }
 
-    /// Numbers of `user[:group]`; without a group it is the user's number (Docker).
-    fn owner(&self, text: &str, state: &State) -> Result<(u32, u32)> {
+    /// Numbers of `user[:group]`; without a group it is the user's own, and of a number the same
+    /// number (Docker).
+    pub(super) fn owner(&self, text: &str, state: &State) -> Result<(u32, u32)> {
         let (name, group) = text.split_once(':').map_or((text, None), |(a, b)| (a, Some(b)));
         let numbers = (name.parse::<u32>(), group.map_or(Ok(0), str::parse::<u32>));
         // The highest number would mean "unchanged" to the kernel (CVE-2024-40635).
@@ -239,7 +280,7 @@ impl Builder<'_> {
         let root = Root::new(layer::view(self.store, &state.layers)?);
         let spec = UserSpec { user: text.to_owned(), groups: Vec::new() };
         let found = user::resolve(&root, &spec)?;
-        Ok((found.uid, if group.is_some() { found.gid } else { found.uid }))
+        Ok((found.uid, found.gid))
     }
 
     fn excludes(&self, copy: &Copy, state: &State) -> StepResult<Ignore> {
@@ -311,45 +352,17 @@ impl Builder<'_> {
 
     fn write(&self, prepared: &Prepared, tree: &Tree, draft: &Draft) -> Result<()> {
         let root = draft.mount()?;
-        let target = Target { root: &root, marks: &prepared.marks };
+        let marks = &prepared.marks;
         for part in &prepared.parts {
+            let target = Target { root: &root, marks, unpacked: part.unpacked };
             target.copy(part.tree.as_ref().unwrap_or(tree), &part.items, &part.to)?;
         }
+        let target = Target { root: &root, marks, unpacked: false };
         for (path, content) in &prepared.inline {
             target
-                .write(path, content.as_bytes(), 0o644, None)
+                .write(path, content.as_bytes(), 0o644, !prepared.into)
                 .context(|| format!("cannot write {}", path.display()))?;
         }
-        Ok(())
-    }
-
-    /// `WORKDIR`: the directory is made when it is missing.
-    pub(super) fn work_dir(
-        &self,
-        step: &Step,
-        path: &Word,
-        state: &mut State,
-        at: &Position,
-    ) -> StepResult<()> {
-        let path_text = self.expand(path, state)?;
-        let directory = state.set_work_dir(&path_text);
-        let name = self.label(at, &step.text);
-        let made = self.step(&name, |_| {
-            let mut key = Key::new("directory");
-            key.layers(&state.layers).part(&directory).part(format!("{:?}", self.request.epoch));
-            self.cached_or(&key.finish(), &step.text, &state.layers, at, || {
-                let draft = Draft::begin(self.store, &state.layers)?;
-                let root = draft.mount()?;
-                let target = Target { root: &root, marks: &Marks::default() };
-                target
-                    .make_directory(Path::new(&directory))
-                    .context(|| format!("cannot make directory {directory}"))
-                    .map_err(|error| self.blame(path.span, &error))?;
-                drop(root);
-                Ok(draft.finish(self.store, self.request.epoch)?)
-            })
-        })?;
-        state.record(&step.text, Some(made));
         Ok(())
     }
 }
@@ -362,6 +375,6 @@ impl Part {
         for source in tree.sources("/")? {
             items.extend(tree.items(&source, Path::new(""), &Ignore::default())?);
         }
-        Ok(Part { tree: Some(tree), items, to, identity: None })
+        Ok(Part { tree: Some(tree), items, to, identity: None, unpacked: true })
     }
 }

@@ -11,6 +11,7 @@ mod recipe;
 mod run;
 mod stage;
 mod survey;
+mod work_dir;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -128,6 +129,8 @@ struct Builder<'a> {
 /// Where a stage's result appears.
 #[derive(Default)]
 struct Slot {
+    /// Somebody builds it.
+    taken: AtomicBool,
     /// `Some(None)`: the stage failed.
     done: Mutex<Option<Option<Arc<State>>>>,
     ready: Condvar,
@@ -194,6 +197,9 @@ impl Builder<'_> {
     }
 
     fn run(self) -> Result<Outcome, Failure> {
+        for index in &self.graph.needed {
+            self.slots[*index].taken.store(true, Ordering::Relaxed);
+        }
         std::thread::scope(|scope| {
             for index in &self.graph.needed {
                 let builder = &self;
@@ -244,9 +250,13 @@ impl Builder<'_> {
         slot.ready.notify_all();
     }
 
-    /// Waits until another stage is built.
+    /// Waits until another stage is built. One that only an `ONBUILD` of a base speaks of, which
+    /// nobody knew when the needed ones were counted, is built here.
     fn wait_for(&self, index: usize) -> StepResult<Arc<State>> {
         let slot = &self.slots[index];
+        if !slot.taken.swap(true, Ordering::Relaxed) {
+            self.build_stage(index);
+        }
         let mut done = lock(&slot.done);
         loop {
             match &*done {

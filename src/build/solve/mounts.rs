@@ -97,6 +97,7 @@ impl Builder<'_> {
             Some(from) => self.layers_of(from, at.index, mount.span)?,
             None => None,
         };
+        let named = source.clone();
         let source = match mount.kind {
             MountKind::Bind => match from {
                 Some(layers) => {
@@ -106,12 +107,17 @@ impl Builder<'_> {
                 None => self.bound_files(mount, &path, at, key)?,
             },
             MountKind::Cache => {
-                let name = id.clone().or_else(|| target.clone()).unwrap_or_default();
+                let mut name = id.clone().or_else(|| target.clone()).unwrap_or_default();
+                // Docker: one that begins as something else is another cache.
+                for layer in from.iter().flatten() {
+                    name += &format!(":{layer}");
+                }
                 Where::Cache(sha256(name.as_bytes()), from.map(|layers| (layers, path)))
             }
             MountKind::Tmpfs => Where::Tmpfs,
             MountKind::Secret => {
-                let name = id.clone().or_else(|| source.clone()).or_else(|| target.clone());
+                let of_target = || Some(target.as_ref()?.rsplit('/').next()?.to_owned());
+                let name = source.clone().or_else(|| id.clone()).or_else(of_target);
                 self.secret(mount, &name.unwrap_or_default())?
             }
             MountKind::Ssh => {
@@ -120,7 +126,7 @@ impl Builder<'_> {
             }
         };
         let target = target.map(|target| state.absolute(&target)).unwrap_or_else(|| {
-            let name = id.or(mount.source.clone()).unwrap_or_default();
+            let name = named.or(id).unwrap_or_default();
             match mount.kind {
                 MountKind::Ssh => format!("/run/buildkit/ssh_agent.{number}"),
                 _ => format!("/run/secrets/{}", name.rsplit('/').next().unwrap_or_default()),
@@ -338,5 +344,9 @@ fn copy_into(dir: &Path, tree: &Tree, items: &[Item]) -> Result<()> {
         .map_err(std::io::Error::from)
         .context(|| format!("cannot open {}", dir.display()))?;
     let root = Root::new(root);
-    Target { root: &root, marks: &Marks::default() }.copy(tree, items, Path::new("/"))
+    Target { root: &root, marks: &Marks::default(), unpacked: false }.copy(
+        tree,
+        items,
+        Path::new("/"),
+    )
 }

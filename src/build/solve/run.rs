@@ -1,7 +1,7 @@
 //! `RUN`.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use super::files::Made;
@@ -9,7 +9,8 @@ use super::mounts::Mounts;
 use super::stage::Position;
 use super::{Builder, StepResult, Stop};
 use crate::base::{Digest, Result};
-use crate::build::dockerfile::{Command, Instruction, Run, RunNetwork, Step, show};
+use crate::build::dockerfile::{Command, Heredoc, Instruction, Run, RunNetwork, Step, show};
+use crate::build::history;
 use crate::build::key::Key;
 use crate::build::layer::Draft;
 use crate::build::request::{Event, Network};
@@ -23,9 +24,6 @@ const TAIL: usize = 20;
 
 /// Bytes of `/dev/shm` when nobody says.
 const SHM_SIZE: u64 = 64 << 20;
-
-/// Where programs are looked for when the image does not say.
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// `/etc/hosts` of every step.
 const HOSTS: &str = "127.0.0.1\tlocalhost buildkitsandbox\n\
@@ -76,8 +74,7 @@ impl Builder<'_> {
                 self.execute(step, run, &program, &mounts, state, number)
             })
         })?;
-        let text = format!("RUN {}{}", arguments(state), program.argv.join(" "));
-        state.record(&text, Some(made));
+        state.record(&history::run(&state.arguments(), &program.argv), Some(made));
         Ok(())
     }
 
@@ -185,9 +182,6 @@ impl Builder<'_> {
         let mut env = program.env.clone();
         env.extend(self.proxies().iter().map(|(name, value)| format!("{name}={value}")));
         env.extend(fitted.env.iter().cloned());
-        if !env.iter().any(|entry| entry.starts_with("PATH=")) {
-            env.insert(0, PATH.to_owned());
-        }
         let mut contents = self.etc(self.network(run));
         contents.extend(program.script.clone());
         contents.extend(fitted.contents.iter().cloned());
@@ -243,21 +237,11 @@ fn asking_us(host: &str) -> String {
     others.fold("nameserver 127.0.0.11\n".to_owned(), |text, line| text + line + "\n")
 }
 
-/// `|2 A=1 B=2 ` for two arguments (Docker: how history shows them).
-fn arguments(state: &State) -> String {
-    let arguments = state.arguments();
-    match arguments.is_empty() {
-        true => String::new(),
-        false => format!("|{} {} ", arguments.len(), arguments.join(" ")),
-    }
-}
-
 fn program(run: &Run, state: &State) -> Program {
-    let mut env = state.config.env.clone();
-    env.extend(state.arguments());
+    let env = state.env.clone();
     let (argv, script) = match (&run.command, run.heredocs.as_slice()) {
         (command, []) => (state.argv(command), None),
-        (Command::Shell(line), [only]) if line.trim() == only.mark => script(&only.body(), state),
+        (Command::Shell(line), [only]) if line.trim() == only.mark => script(only, state),
         (command, heredocs) => {
             let mut line = match command {
                 Command::Shell(line) => line.clone(),
@@ -272,25 +256,17 @@ fn program(run: &Run, state: &State) -> Program {
     Program { argv, env, script }
 }
 
-/// A here-document as a whole script: for the shell, or for the program its first line names.
-fn script(body: &str, state: &State) -> (Vec<String>, Option<Content>) {
-    let Some(interpreter) = body.strip_prefix("#!") else { return (state.shell_line(body), None) };
-    let first = interpreter.lines().next().unwrap_or_default().trim();
-    let (path, argument) = first.split_once(char::is_whitespace).unwrap_or((first, ""));
-    let target = "/dev/pipes/script";
-    let mut argv = vec![path.to_owned()];
-    if !argument.trim().is_empty() {
-        argv.push(argument.trim().to_owned());
+/// A here-document as a whole script: for the shell, or when its first line names a program, a
+/// file that the shell runs (Docker).
+fn script(heredoc: &Heredoc, state: &State) -> (Vec<String>, Option<Content>) {
+    let body = heredoc.body();
+    if !body.starts_with("#!") {
+        return (state.shell_line(&body), None);
     }
-    argv.push(target.to_owned());
-    let content = Content {
-        target: Path::new(target).to_owned(),
-        data: body.as_bytes().to_vec(),
-        uid: 0,
-        gid: 0,
-        mode: 0o755,
-    };
-    (argv, Some(content))
+    let target = format!("/dev/pipes/{}", heredoc.name);
+    let argv = state.shell_line(&target);
+    let data = body.into_bytes();
+    (argv, Some(Content { target: PathBuf::from(target), data, uid: 0, gid: 0, mode: 0o755 }))
 }
 
 /// The last lines of what a step printed.

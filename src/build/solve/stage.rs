@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Builder, StepResult, Stop, steps_of};
 use crate::base::Kind;
-use crate::build::dockerfile::{Instruction, Step, parse_trigger};
+use crate::build::dockerfile::{Instruction, Stage, Step, expand, parse_trigger};
 use crate::build::graph::Origin;
 use crate::build::request::NamedContext;
 use crate::build::state::State;
 use crate::diag::{Diagnostics, Span};
+use crate::image::Platform;
 use crate::resource::Image;
 
 /// Where a stage is: for the names of its steps.
@@ -38,9 +39,9 @@ impl Builder<'_> {
         let stage = &self.file.stages[at.index];
         let state = match &self.graph.bases[at.index] {
             Origin::Scratch => State::scratch(),
-            // What a stage says with ONBUILD is for those who build from the finished image.
             Origin::Stage(other) => self.wait_for(*other)?.based_on(),
             Origin::Named(word) => {
+                self.check_platform(stage)?;
                 let name = self.label(at, &format!("FROM {word}"));
                 self.step(&name, |_| {
                     let image = self.named_image(word, stage.base.span)?;
@@ -50,10 +51,8 @@ impl Builder<'_> {
             }
         };
         let mut state = state;
-        let texts = match self.graph.bases[at.index] {
-            Origin::Stage(_) => Vec::new(),
-            _ => std::mem::take(&mut state.config.on_build),
-        };
+        // Those of a stage too (Docker).
+        let texts = std::mem::take(&mut state.config.on_build);
         at.done = 1;
         let mut steps = Vec::new();
         for text in texts {
@@ -61,6 +60,22 @@ impl Builder<'_> {
         }
         at.total += steps.len();
         Ok((state, steps))
+    }
+
+    /// Images are kept for one platform: another one's would be this machine's under a wrong name.
+    fn check_platform(&self, stage: &Stage) -> StepResult<()> {
+        let Some(word) = &stage.platform else { return Ok(()) };
+        let escape = self.file.directives.escape;
+        let text = expand::expand(&word.text, escape, &|name| self.globals.get(name).cloned());
+        let wanted = text.ok().and_then(|text| text.text.parse::<Platform>().ok());
+        let own = &self.request.platform;
+        match wanted.is_none_or(|it| it.os == own.os && it.architecture == own.architecture) {
+            true => Ok(()),
+            false => {
+                let message = format!("images for {own} only can be built from, on this machine");
+                Err(self.mistake("foreign-platform", word.span, message, |_| ()))
+            }
+        }
     }
 
     fn trigger(&self, text: &str) -> StepResult<Vec<Step>> {

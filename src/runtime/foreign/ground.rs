@@ -208,7 +208,8 @@ fn contents(bundle: &Bundle, directory: &Path) -> Result<Vec<Mount>> {
         let name = index.to_string();
         contents::write(&store, &name, content)
             .context(|| format!("cannot put a file on {}", content.target.display()))?;
-        let options = ["bind", "rprivate", "ro", "nosuid", "nodev", "noexec"];
+        let exec = if content.is_executable() { "exec" } else { "noexec" };
+        let options = ["bind", "rprivate", "ro", "nosuid", "nodev", exec];
         made.push(bind(&content.target, &directory.join(name), &options));
     }
     Ok(made)
