@@ -107,7 +107,8 @@ async fn place(registry: &Registry, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes).context(cannot)?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let digest = hash::sha256(bytes);
-    let upload = Upload { digest: &digest, size: bytes.len() as u64, file: &path, sources: &[] };
+    let size = bytes.len() as u64;
+    let upload = Upload { digest: &digest, size, file: &path, sources: &[], anew: false };
     let unheard: Arc<dyn Sent> = Arc::new(Unheard);
     registry.place_blob(&upload, &unheard).await.map(drop)
 }

@@ -1,7 +1,6 @@
 //! Pushing: an image of the store, to a repository.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use crate::resource::Image;
 
 use super::manifest::{self, Descriptor, Manifest, media};
 use super::progress::{Line, Phase, Progress, Quiet};
-use super::registry::{Access, Placed, Registry, Sent, Settings, Upload, blocking};
+use super::registry::{Access, Offered, Placed, Registry, Sent, Settings, Upload, blocking};
 use super::{Reference, Store};
 
 /// What a push did.
@@ -75,31 +74,9 @@ pub async fn push_image(
     let registry = Registry::connect(settings, &reference, Access::Push).await?;
     let sources = sources(store, &image, &reference)?;
 
-    let registry = Arc::new(registry);
-    let mut seen = BTreeSet::new();
-    let blobs = manifest.layers.iter().filter(|layer| seen.insert(layer.digest.clone()));
-    let uploads = blobs.map(|layer| {
-        let line = Line { progress, digest: layer.digest.clone(), total: layer.size };
-        line.say(Phase::Waiting, 0);
-        place(
-            Arc::clone(&registry),
-            store.blob_path(&layer.digest),
-            layer.clone(),
-            sources.clone(),
-            line,
-        )
-    });
-    let uploads: Vec<_> = uploads.collect();
-    futures_util::stream::iter(uploads)
-        .buffer_unordered(settings.parallel)
-        .try_collect::<()>()
-        .await?;
-    let config = manifest.config.clone();
-    let unheard = Line { progress: &Quiet, digest: config.digest.clone(), total: config.size };
-    let file = store.blob_path(&config.digest);
-    place(Arc::clone(&registry), file, config, sources, unheard).await?;
-
-    let digest = registry.put_manifest(&tag, &bytes, &media_type).await?;
+    let blobs =
+        Blobs { store, manifest: &manifest, registry: Arc::new(registry), sources, progress };
+    let digest = blobs.push(&tag, &bytes, &media_type, settings.parallel).await?;
     let (store, size) = (store.clone(), bytes.len() as u64);
     blocking(move || {
         let kept = store.keep_blob(&bytes)?;
@@ -108,6 +85,90 @@ pub async fn push_image(
         Ok(Pushed { digest, size })
     })
     .await
+}
+
+/// What a manifest needs at the registry.
+struct Blobs<'a> {
+    store: &'a Store,
+    manifest: &'a Manifest,
+    registry: Arc<Registry>,
+    sources: Vec<String>,
+    progress: &'a dyn Progress,
+}
+
+/// So often the blobs are sent again to a registry that first says it has them, then that not.
+const AGAIN: usize = 2;
+
+impl Blobs<'_> {
+    /// Places the blobs, then the manifest.
+    ///
+    /// A registry may say that it has a blob, and refuse the manifest for want of it: another push
+    /// of the blob is under way, or was cut off (Docker's registry writes its notes in place). What
+    /// it says is not believed a second time.
+    async fn push(
+        &self,
+        tag: &str,
+        bytes: &[u8],
+        media_type: &str,
+        parallel: usize,
+    ) -> Result<Digest> {
+        let mut again = 0;
+        loop {
+            self.place(again > 0, parallel).await?;
+            match self.registry.offer_manifest(tag, bytes, media_type).await? {
+                Offered::Taken(digest) => return Ok(digest),
+                Offered::Lacks(error) if again == AGAIN => return Err(error),
+                Offered::Lacks(_) => again += 1,
+            }
+        }
+    }
+
+    /// The layers, several at a time, then the configuration.
+    async fn place(&self, anew: bool, parallel: usize) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        let layers = self.manifest.layers.iter();
+        let layers = layers.filter(|layer| seen.insert(layer.digest.clone()));
+        let places: Vec<_> = layers
+            .map(|layer| {
+                let total = layer.size;
+                let line = Line { progress: self.progress, digest: layer.digest.clone(), total };
+                line.say(Phase::Waiting, 0);
+                self.place_one(layer, anew, line)
+            })
+            .collect();
+        let places = futures_util::stream::iter(places).buffer_unordered(parallel);
+        places.try_collect::<()>().await?;
+        let config = &self.manifest.config;
+        let unheard = Line { progress: &Quiet, digest: config.digest.clone(), total: config.size };
+        self.place_one(config, anew, unheard).await
+    }
+
+    /// Sees to it that one blob is at the registry.
+    async fn place_one(&self, blob: &Descriptor, anew: bool, line: Line<'_>) -> Result<()> {
+        let counter = Arc::new(Counter::default());
+        let sent: Arc<dyn Sent> = Arc::clone(&counter) as Arc<dyn Sent>;
+        let file = self.store.blob_path(&blob.digest);
+        let (digest, size, sources) = (&blob.digest, blob.size, &self.sources[..]);
+        let upload = Upload { digest, size, file: &file, sources, anew };
+        let mut placing = std::pin::pin!(self.registry.place_blob(&upload, &sent));
+        let placed = loop {
+            match tokio::time::timeout(TELL_EVERY, &mut placing).await {
+                Ok(placed) => break placed?,
+                // A repeated piece counts once at most.
+                Err(_) => match counter.0.load(Ordering::Relaxed) {
+                    0 => {}
+                    bytes => line.say(Phase::Pushing, bytes.min(line.total)),
+                },
+            }
+        };
+        let phase = match placed {
+            Placed::Existed => Phase::Exists,
+            Placed::Mounted(_) => Phase::Mounted,
+            Placed::Uploaded => Phase::Pushed,
+        };
+        line.say(phase, blob.size);
+        Ok(())
+    }
 }
 
 /// The image's manifest: the one it came with, or a new one of its layers' archives, which are
@@ -158,37 +219,6 @@ fn sources(store: &Store, image: &Image, reference: &Reference) -> Result<Vec<St
     let same = names.filter(|name| name.registry() == reference.registry());
     let paths: BTreeSet<String> = same.map(|name| name.path().to_owned()).collect();
     Ok(paths.into_iter().collect())
-}
-
-/// Sees to it that one blob is at the registry.
-async fn place(
-    registry: Arc<Registry>,
-    file: PathBuf,
-    blob: Descriptor,
-    sources: Vec<String>,
-    line: Line<'_>,
-) -> Result<()> {
-    let counter = Arc::new(Counter::default());
-    let sent: Arc<dyn Sent> = Arc::clone(&counter) as Arc<dyn Sent>;
-    let upload = Upload { digest: &blob.digest, size: blob.size, file: &file, sources: &sources };
-    let mut placing = std::pin::pin!(registry.place_blob(&upload, &sent));
-    let placed = loop {
-        match tokio::time::timeout(TELL_EVERY, &mut placing).await {
-            Ok(placed) => break placed?,
-            // A repeated piece counts once at most.
-            Err(_) => match counter.0.load(Ordering::Relaxed) {
-                0 => {}
-                bytes => line.say(Phase::Pushing, bytes.min(line.total)),
-            },
-        }
-    };
-    let phase = match placed {
-        Placed::Existed => Phase::Exists,
-        Placed::Mounted(_) => Phase::Mounted,
-        Placed::Uploaded => Phase::Pushed,
-    };
-    line.say(phase, blob.size);
-    Ok(())
 }
 
 /// How often an upload's bytes are told.

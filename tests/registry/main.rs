@@ -1,4 +1,4 @@
-//! Pulls from a registry that does everything wrong: each either succeeds or fails with a precise
+//! Pulls from, and pushes to, a registry that does everything wrong: each either succeeds or fails with a precise
 //! message, leaves nothing half behind, and the next pull from a good registry succeeds.
 
 #![allow(clippy::unwrap_used)]
@@ -8,6 +8,7 @@ mod content;
 mod layers;
 mod lazy;
 mod manifests;
+mod push;
 mod scenario;
 mod server;
 mod tls;

@@ -35,6 +35,16 @@ pub struct Upload<'a> {
     pub file: &'a Path,
     /// Repositories of the same registry that may have it.
     pub sources: &'a [String],
+    /// Upload it even where the registry says that it has it: it was wrong about that.
+    pub anew: bool,
+}
+
+/// What a look for a blob found.
+enum Found {
+    Placed(Placed),
+    /// Not it; but the registry began an upload instead, to this address.
+    Begun(Url),
+    Nowhere,
 }
 
 /// An upload that lost its connection is continued so often.
@@ -60,27 +70,14 @@ impl Registry {
     /// # Errors
     /// The registry refuses it, or the connection keeps breaking.
     pub async fn place_blob(&self, upload: &Upload<'_>, sent: &Arc<dyn Sent>) -> Result<Placed> {
-        if self.has_blob(upload.digest).await? {
-            return Ok(Placed::Existed);
-        }
-        let digest = upload.digest;
-        let sources = upload.sources.iter().filter(|source| **source != self.path);
-        let mut begun = None;
-        for source in sources.take(3) {
-            let query = format!("{}/blobs/uploads/?mount={digest}&from={source}", self.path);
-            let scope = format!("{} repository:{source}:pull", self.scope);
-            let ask = Ask::new(Method::POST, self.http.url(&query), &scope);
-            let Ok(response) = self.http.send(&ask).await else { continue };
-            match response.status() {
-                StatusCode::CREATED => return Ok(Placed::Mounted(source.clone())),
-                StatusCode::ACCEPTED => {
-                    begun = Some(self.location(&response)?);
-                    break;
-                }
-                // Not allowed to look there, most likely.
-                _ => {}
-            }
-        }
+        let begun = match upload.anew {
+            true => None,
+            false => match self.find_blob(upload).await? {
+                Found::Placed(placed) => return Ok(placed),
+                Found::Begun(address) => Some(address),
+                Found::Nowhere => None,
+            },
+        };
         let address = match begun {
             Some(address) => address,
             None => self.begin_upload().await?,
@@ -90,6 +87,30 @@ impl Registry {
             false => self.upload_whole(upload, address, sent).await?,
         }
         Ok(Placed::Uploaded)
+    }
+
+    /// Looks for the blob in the repository, then in others that it can be mounted from.
+    async fn find_blob(&self, upload: &Upload<'_>) -> Result<Found> {
+        if self.has_blob(upload.digest).await? {
+            return Ok(Found::Placed(Placed::Existed));
+        }
+        let digest = upload.digest;
+        let sources = upload.sources.iter().filter(|source| **source != self.path);
+        for source in sources.take(3) {
+            let query = format!("{}/blobs/uploads/?mount={digest}&from={source}", self.path);
+            let scope = format!("{} repository:{source}:pull", self.scope);
+            let ask = Ask::new(Method::POST, self.http.url(&query), &scope);
+            let Ok(response) = self.http.send(&ask).await else { continue };
+            match response.status() {
+                StatusCode::CREATED => {
+                    return Ok(Found::Placed(Placed::Mounted(source.clone())));
+                }
+                StatusCode::ACCEPTED => return Ok(Found::Begun(self.location(&response)?)),
+                // Not allowed to look there, most likely.
+                _ => {}
+            }
+        }
+        Ok(Found::Nowhere)
     }
 
     /// In one request. After a failure nobody knows what arrived, so the next attempt begins anew.
