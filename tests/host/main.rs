@@ -8,6 +8,7 @@
 mod attached;
 mod attacks;
 mod build;
+mod build_asked;
 mod build_attacks;
 mod build_contexts;
 mod build_details;

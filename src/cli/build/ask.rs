@@ -55,7 +55,8 @@ impl Question {
 }
 
 impl<E: Engine> Context<E> {
-    /// Answers a question about the Dockerfile of a request.
+    /// Answers a question about the Dockerfile of a request. Of a check that found something, the
+    /// exit code is 1.
     ///
     /// # Errors
     /// The Dockerfile is wrong, or breaks a rule that is to be kept.
@@ -80,7 +81,11 @@ impl<E: Engine> Context<E> {
             (Method::Targets, false) => targets(&survey.targets),
         };
         self.output().print(text)?;
-        Ok(Exit::Success)
+        // Docker: where a build goes on, a check says no.
+        match question.method == Method::Check && check::violations(&survey.warnings) > 0 {
+            true => Ok(Exit::Code(1)),
+            false => Ok(Exit::Success),
+        }
     }
 }
 

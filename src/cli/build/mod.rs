@@ -58,7 +58,7 @@ pub struct Build {
     #[arg(long)]
     push: bool,
 
-    /// Only check the Dockerfiles
+    /// Only check the Dockerfiles; exit code 1 if there is something to say
     #[arg(long)]
     check: bool,
 
@@ -140,7 +140,7 @@ impl<E: Engine> Context<E> {
         Ok(built)
     }
 
-    /// Checks the Dockerfiles of these services.
+    /// Checks the Dockerfiles of these services, all of them whatever one has.
     async fn check_services(
         &self,
         project: &Project,
@@ -149,6 +149,7 @@ impl<E: Engine> Context<E> {
     ) -> Result<Exit> {
         // What a service builds upon is not made for this: its name is enough.
         let others = BTreeMap::new();
+        let mut exit = Exit::Success;
         for name in names {
             let service = project.services.get(name);
             let Some((service, build)) = service.and_then(|it| Some((it, it.build.as_ref()?)))
@@ -159,9 +160,12 @@ impl<E: Engine> Context<E> {
             build.additional_contexts.retain(|_, it| !it.starts_with("service:"));
             let tag = image_of(project, service);
             let request = request::of_service(self, project, &build, &tag, choices, &others)?;
-            self.answer(ask::Question::CHECK, &request).await?;
+            match self.answer(ask::Question::CHECK, &request).await? {
+                Exit::Success => {}
+                no => exit = no,
+            }
         }
-        Ok(Exit::Success)
+        Ok(exit)
     }
 
     /// Builds one image, and shows how.

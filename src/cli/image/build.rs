@@ -121,7 +121,7 @@ pub struct Build {
     #[arg(short, long)]
     quiet: bool,
 
-    /// Only check the Dockerfile
+    /// Only check the Dockerfile; exit code 1 if there is something to say
     #[arg(long, conflicts_with = "call")]
     check: bool,
 
