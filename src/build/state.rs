@@ -32,6 +32,8 @@ pub struct State {
     pub args: Vec<String>,
     /// `CMD` was set in this stage: `ENTRYPOINT` leaves it alone.
     pub has_cmd: bool,
+    /// What `FROM --platform=… scratch` said; `None`: what is built for.
+    pub platform: Option<Platform>,
 }
 
 /// A shell line runs in this unless `SHELL` says otherwise.
@@ -224,11 +226,12 @@ impl State {
     /// The configuration of the finished image.
     #[must_use]
     pub fn document(self, platform: &Platform, created: Timestamp) -> Document {
+        let platform = self.platform.unwrap_or_else(|| platform.clone());
         Document {
             author: self.author,
-            architecture: platform.architecture.clone(),
-            os: platform.os.clone(),
-            variant: platform.variant.clone(),
+            architecture: platform.architecture,
+            os: platform.os,
+            variant: platform.variant,
             created: Some(created),
             diff_ids: self.layers,
             history: self.history,

@@ -209,3 +209,20 @@ fn what_docker_refuses_is_refused() {
     }
     world.assert_clean();
 }
+
+/// What is copied onto nothing need not run here; what shall run is for the kernel to judge.
+#[test]
+fn an_empty_base_can_be_for_another_platform() {
+    let text = "FROM --platform=linux/s390x scratch AS other\nCOPY prog /\nFROM other\nLABEL a=b\n";
+    // The beginning of a program for a processor that nobody has.
+    let prog = r"printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\64\22' > prog
+        head -c 44 /dev/zero >> prog && chmod 755 prog";
+    let world = project(text, prog);
+    build(&world, &[]);
+    let arguments = ["image", "inspect", "--format", "{{.Os}}/{{.Architecture}} {{.Size}}", "it"];
+    assert_eq!(world.compose(&arguments).ok().text(), "linux/s390x 64");
+    let text = "FROM --platform=linux/s390x scratch\nCOPY prog /\nRUN [\"/prog\"]\n";
+    let printed = failure(&world, text);
+    assert!(printed.contains("exec /prog: exec format error"), "{printed}");
+    world.assert_clean();
+}

@@ -38,7 +38,8 @@ impl Builder<'_> {
     fn base(&self, at: &mut Position) -> StepResult<(State, Vec<Step>)> {
         let stage = &self.file.stages[at.index];
         let state = match &self.graph.bases[at.index] {
-            Origin::Scratch => State::scratch(),
+            // Nothing is for every platform. Its programs run where the kernel can run them.
+            Origin::Scratch => State { platform: self.asked_platform(stage), ..State::scratch() },
             Origin::Stage(other) => self.wait_for(*other)?.based_on(),
             Origin::Named(word) => {
                 self.check_platform(stage)?;
@@ -65,9 +66,7 @@ impl Builder<'_> {
     /// Images are kept for one platform: another one's would be this machine's under a wrong name.
     fn check_platform(&self, stage: &Stage) -> StepResult<()> {
         let Some(word) = &stage.platform else { return Ok(()) };
-        let escape = self.file.directives.escape;
-        let text = expand::expand(&word.text, escape, &|name| self.globals.get(name).cloned());
-        let wanted = text.ok().and_then(|text| text.text.parse::<Platform>().ok());
+        let wanted = self.asked_platform(stage);
         let own = &self.request.platform;
         match wanted.is_none_or(|it| it.os == own.os && it.architecture == own.architecture) {
             true => Ok(()),
@@ -76,6 +75,14 @@ impl Builder<'_> {
                 Err(self.mistake("foreign-platform", word.span, message, |_| ()))
             }
         }
+    }
+
+    /// What `--platform` says, if it says something.
+    fn asked_platform(&self, stage: &Stage) -> Option<Platform> {
+        let escape = self.file.directives.escape;
+        let text = &stage.platform.as_ref()?.text;
+        let text = expand::expand(text, escape, &|name| self.globals.get(name).cloned());
+        text.ok()?.text.parse().ok()
     }
 
     fn trigger(&self, text: &str) -> StepResult<Vec<Step>> {
