@@ -1,6 +1,8 @@
 //! Compressed streams, told apart by their first bytes as Docker does, whatever their media type.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::GzDecoder;
 
 use crate::image::manifest::media;
 
@@ -73,9 +75,7 @@ pub fn inflating<'a, R: Read + Send + 'a>(
     let whole = io::Cursor::new(start[..length].to_vec()).chain(input);
     let reader: Box<dyn Read + Send + 'a> = match compression {
         Compression::Plain => Box::new(whole),
-        Compression::Gzip => {
-            Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(READ, whole)))
-        }
+        Compression::Gzip => Box::new(Members::new(BufReader::with_capacity(READ, whole))),
         Compression::Zstd => {
             let buffered = BufReader::with_capacity(READ, whole);
             let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered)?;
@@ -91,4 +91,51 @@ pub fn inflating<'a, R: Read + Send + 'a>(
         }
     };
     Ok((reader, compression))
+}
+
+/// gzip members one after another, up to the end or to the zeros that tapes and block devices leave
+/// behind it (gzip(1): they are ignored).
+struct Members<R> {
+    /// `None`: everything was read.
+    current: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Members<R> {
+    fn new(input: R) -> Members<R> {
+        Members { current: Some(GzDecoder::new(input)) }
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.current {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(mut input) = self.current.take().map(GzDecoder::into_inner) else { break };
+            let padded = skip_zeros(&mut input)?;
+            match (input.fill_buf()?.is_empty(), padded) {
+                (true, _) => {}
+                (false, false) => self.current = Some(GzDecoder::new(input)),
+                (false, true) => return Err(io::Error::other("gzip stream goes on after its end")),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Passes over zeros; says whether there were any.
+fn skip_zeros(input: &mut impl BufRead) -> io::Result<bool> {
+    let mut any = false;
+    loop {
+        let piece = input.fill_buf()?;
+        let zeros = piece.iter().take_while(|byte| **byte == 0).count();
+        let ends = zeros < piece.len() || piece.is_empty();
+        input.consume(zeros);
+        any |= zeros > 0;
+        if ends {
+            return Ok(any);
+        }
+    }
 }

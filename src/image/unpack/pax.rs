@@ -96,6 +96,7 @@ impl Pax {
             b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
                 self.sparse.map.push(number(value)?.unwrap_or(0));
             }
+            b"GNU.sparse.map" if value.is_empty() => self.sparse.map.clear(),
             b"GNU.sparse.map" => {
                 let numbers = value.split(|byte| *byte == b',');
                 let numbers = numbers.map(|part| Ok(number(part)?.unwrap_or(0)));
