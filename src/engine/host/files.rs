@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use oci_spec::runtime::Process;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -233,7 +234,7 @@ fn within<T: Send>(
     let mounts = bundle.spec.mounts().as_deref().unwrap_or_default();
     let binds = mounts.iter().filter(|mount| mount.typ().as_deref() == Some("bind"));
     let binds: Vec<_> = binds.cloned().collect();
-    let cwd = bundle.spec.process().as_ref().filter(|_| is_new).map(|process| process.cwd());
+    let cwd = bundle.spec.process().as_ref().filter(|_| is_new).map(Process::cwd);
     let result = view::assembled(&bundle.rootfs, &binds, writing && spec.read_only, |root| {
         if let Some(cwd) = cwd {
             // Docker: it is there from the beginning. Where it cannot be made, the start says so.
