@@ -48,6 +48,8 @@ pub struct ContainerSpec {
     pub network: NetworkMode,
     /// Ports published on the host.
     pub ports: Vec<PublishedPort>,
+    /// The exposed ports were asked to be published too; they are among `ports` by now.
+    pub publish_all: bool,
     /// Ports the image or user names without publishing them; shown by `ps`.
     pub expose: Vec<ExposedPort>,
     /// Resolver settings.

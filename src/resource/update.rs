@@ -56,7 +56,10 @@ impl Update {
         }
         let limits = &mut spec.limits;
         let memory = self.memory.or(limits.memory);
-        let swap = self.memory_swap.or(limits.memory_swap).filter(|swap| *swap > 0);
+        // Docker: what follows from the first limit stays when that changes.
+        let double = |memory: Bytes| i64::try_from(memory.0.saturating_mul(2)).ok();
+        let old = limits.memory_swap.or_else(|| limits.memory.and_then(double));
+        let swap = self.memory_swap.or(old).filter(|swap| *swap > 0);
         if let (Some(memory), Some(swap)) = (memory, swap)
             && i64::try_from(memory.0).is_ok_and(|memory| memory > swap)
         {
@@ -78,6 +81,9 @@ impl Update {
         set(&mut limits.cpu_rt_period, self.cpu_rt_period);
         set(&mut limits.cpuset, self.cpuset.clone());
         set(&mut limits.cpuset_mems, self.cpuset_mems.clone());
+        if self.memory.is_some() {
+            limits.memory_swap = old;
+        }
         set(&mut limits.memory, self.memory);
         set(&mut limits.memory_swap, self.memory_swap);
         set(&mut limits.memory_reservation, self.memory_reservation);
@@ -97,6 +103,7 @@ fn set<T>(limit: &mut Option<T>, new: Option<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::limits::Limits;
 
     #[test]
     fn what_is_not_given_stays() {
@@ -124,5 +131,11 @@ mod tests {
         }
         let both = Update { memory: Some(Bytes(100)), memory_swap: Some(200), ..Update::default() };
         both.apply(&mut spec).unwrap();
+        assert_eq!(spec.limits.memory_swap, Some(200));
+        spec.limits = Limits { memory: Some(Bytes(100)), ..Limits::default() };
+        let grow = |bytes| Update { memory: Some(Bytes(bytes)), ..Update::default() };
+        assert!(grow(201).apply(&mut spec).is_err(), "more than memory and swap had been");
+        grow(150).apply(&mut spec).unwrap();
+        assert_eq!(spec.limits.memory_swap, Some(200));
     }
 }

@@ -1,5 +1,6 @@
 //! The container's processes: the one place where a shim uses the runtime.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -208,11 +209,31 @@ impl Payload {
             privileged: spec.privileged,
             ..runtime::ExecSpec::default()
         };
+        let bundle = if spec.tty { Cow::Borrowed(&self.bundle) } else { self.without_terminal() };
         if let Some(foreign) = &self.foreign {
-            return foreign.exec(&self.bundle, init.pid, &exec, stdio);
+            return foreign.exec(&bundle, init.pid, &exec, stdio);
         }
         let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
-        runtime::exec(init.pidfd.as_fd(), &self.bundle, &exec, cgroup, stdio)
+        runtime::exec(init.pidfd.as_fd(), &bundle, &exec, cgroup, stdio)
+    }
+
+    /// The bundle without the `TERM` that the container has only for its own terminal, which is
+    /// not that of another program (Docker: the same). One that somebody chose stays.
+    fn without_terminal(&self) -> Cow<'_, Bundle> {
+        let given = |entry: &String| entry == "TERM=xterm";
+        let process = self.bundle.spec.process().as_ref();
+        let process = process.filter(|process| process.terminal() == Some(true));
+        let Some(env) = process.and_then(|process| process.env().clone()) else {
+            return Cow::Borrowed(&self.bundle);
+        };
+        if !env.iter().any(given) {
+            return Cow::Borrowed(&self.bundle);
+        }
+        let mut bundle = self.bundle.clone();
+        if let Some(process) = bundle.spec.process_mut() {
+            process.set_env(Some(env.into_iter().filter(|entry| !given(entry)).collect()));
+        }
+        Cow::Owned(bundle)
     }
 
     /// Whether `pid` is the first process.

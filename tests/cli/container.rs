@@ -267,8 +267,54 @@ fn limits_and_the_restart_policy_can_be_changed() {
     assert_eq!(spec.restart, RestartPolicy::OnFailure { max_retries: 3 });
     let err = machine.fails("container update web");
     assert!(err.contains("you must provide one or more flags when using this command"), "{err}");
+    machine.out("container update -m 16m --memory-swap 32m web");
+    let err = machine.fails("container update -m 64m web");
+    assert!(err.contains("update the memoryswap at the same time"), "{err}");
     let err = machine.fails("container update -m 1m web");
     assert!(err.contains("Minimum memory limit allowed is 6MB"), "{err}");
+}
+
+#[test]
+fn values_out_of_range_are_refused_in_dockers_words() {
+    let machine = Machine::empty();
+    for (options, words) in [
+        ("--cpu-period 900", "CPU cfs period can not be less than 1ms (i.e. 1000) or larger"),
+        ("--cpu-period 1000001", "or larger than 1s (i.e. 1000000)"),
+        ("--cpu-quota 999", "CPU cfs quota can not be less than 1ms (i.e. 1000)"),
+        ("--cpu-shares -1", "invalid CPU shares (-1): value must be a positive integer"),
+        ("--blkio-weight 5", "Range of blkio weight is from 10 to 1000"),
+        ("-m 16m --memory-swap 15m", "memoryswap limit should be larger than memory limit"),
+        ("--memory-swap 16m", "always set the Memory limit when using Memoryswap limit"),
+        ("--memory-reservation 1k", "Minimum memory reservation allowed is 6MB"),
+        ("-m 16m --memory-reservation 32m", "can not be less than memory reservation limit"),
+        ("--memory-swappiness 101", "invalid value: 101. Valid memory swappiness range is 0-100"),
+        ("--oom-score-adj 1001", "Invalid value 1001, range for oom score adj is [-1000, 1000]"),
+        ("--device-read-bps dev/sda:1mb", "bad format for device path: dev/sda:1mb"),
+    ] {
+        let err = machine.fails(&format!("container create {options} nginx"));
+        assert!(err.contains(words), "{options}: {err}");
+    }
+    let fits = "container create -m 16m --memory-swap 16m --memory-reservation 16m --cpu-quota -1 \
+                --cpu-period 1000 --memory-swappiness -1 --oom-score-adj -1000 nginx";
+    machine.out(fits);
+}
+
+#[test]
+fn inspect_says_what_was_asked_for_and_templates_name_what_was_not() {
+    let machine = Machine::empty();
+    machine.out("container create --name plain nginx");
+    machine.out("container create --name asked -P --stop-signal USR1 --stop-timeout 15 nginx");
+    let look = |template: &str| {
+        machine.out(&format!("container inspect -f {template} plain asked")).replace('\n', " ")
+    };
+    assert_eq!(look("{{.HostConfig.PublishAllPorts}}"), "false true ");
+    assert_eq!(look("{{.Config.StopSignal}}"), " SIGUSR1 ");
+    assert_eq!(look("{{.Config.StopTimeout}}"), "<no value> 15 ");
+    assert_eq!(look("{{.SizeRw}}"), "<no value> <no value> ");
+    let json = machine.out("container inspect plain");
+    for field in ["StopSignal", "StopTimeout", "SizeRw", "\"Health\""] {
+        assert!(!json.contains(field), "{field}: {json}");
+    }
 }
 
 #[test]

@@ -277,7 +277,8 @@ fn cve_2024_8418_clients_that_never_stop_asking_do_not_keep_the_shim() {
     let question =
         r"\000\024\000\007\001\000\000\001\000\000\000\000\000\000\002it\000\000\001\000\001";
     let script = format!(
-        "printf '{question}' > /tmp/one; for i in $(seq 2000); do cat /tmp/one; done > /tmp/many; \
+        "printf '{question}' > /tmp/many; \
+         for i in $(seq 11); do cat /tmp/many /tmp/many > /tmp/more; mv /tmp/more /tmp/many; done; \
          for i in 1 2 3; do (while cat /tmp/many; do :; done | nc 127.0.0.11 53 > /dev/null) & done; \
          touch /tmp/flood; sleep 1000"
     );

@@ -36,8 +36,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("docker image inspect busybox[].Config", "fields that say nothing are left out"),
     ("docker image inspect busybox[].RepoTags", "a list that may be empty"),
     ("docker image inspect busybox[].RepoDigests", "a list that may be empty"),
-    (".Config.StopSignal", "always said"),
-    (".Config.StopTimeout", "always said"),
     (".Config.Env", "always with a PATH"),
     (".Config.Healthcheck", "always with every value"),
     (".DNSNames", "the default network has names too"),

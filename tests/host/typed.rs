@@ -44,6 +44,48 @@ fn what_cannot_be_written_to_is_said_in_dockers_words() {
         let why = format!("touch: {file}: Read-only file system\n");
         assert_eq!((refused.code, refused.stderr), (1, why));
     }
+    world.shell("mkdir here; echo x > x").ok();
+    docker(&world, "create --name locked --read-only -v ./here:/here:ro -v more:/more busybox")
+        .ok();
+    for (to, what) in [("/tmp", "container rootfs"), ("/here", "mounted volume")] {
+        let refused = docker(&world, &format!("cp x locked:{to}"));
+        assert!(refused.code != 0, "{to}");
+        assert!(refused.stderr.contains(&format!("{what} is marked read-only")), "{refused:?}");
+    }
+    docker(&world, "cp x locked:/more").ok();
+    let modes = "'{{range .Mounts}}{{.Destination}}={{.Mode}} {{end}}'";
+    assert_eq!(docker(&world, &format!("inspect -f {modes} locked")).text(), "/here=ro /more=z");
+    docker(&world, "rm locked").ok();
+    docker(&world, "volume rm more").ok();
+}
+
+#[test]
+fn what_docker_shows_of_images_terminals_and_ends() {
+    let world = World::new();
+    docker(&world, "tag busybox moved:1").ok();
+    docker(&world, "create --name box -t -w /made/up moved:1 top").ok();
+    // The working directory can be copied from and to before the first start.
+    docker(&world, "cp box:/made/up out").ok();
+    assert!(world.path().join("out").is_dir());
+    docker(&world, "start box").ok();
+    assert_eq!(docker(&world, "exec box sh -c 'echo $TERM'").text(), "");
+    assert_eq!(docker(&world, "exec -e TERM=a box sh -c 'echo $TERM'").text(), "a");
+    assert_eq!(docker(&world, "exec -t box sh -c 'echo $TERM'").text().trim(), "xterm");
+    assert_eq!(docker(&world, "ps --format {{.Image}}").text(), "moved:1");
+    docker(&world, "rmi -f moved:1").ok();
+    let id = docker(&world, "inspect -f '{{.Image}}' box").text().to_owned();
+    assert_eq!(docker(&world, "ps --no-trunc --format {{.Image}}").text(), id);
+    assert_eq!(docker(&world, "ps --format {{.Image}}").text(), &id[7..19]);
+    docker(&world, "rm -f box").ok();
+    // Input only: what one gets back is the id.
+    let link = docker_link(&world);
+    let id = world.shell(&format!("echo in | {link} run --name in -i -a stdin busybox cat")).ok();
+    assert_eq!(docker(&world, "ps -aq --no-trunc").text(), id.text());
+    assert_eq!(docker(&world, "logs in").text(), "in");
+    let row =
+        docker(&world, "stats --no-stream --format '{{.CPUPerc}} {{.MemUsage}} {{.PIDs}}' in");
+    assert_eq!(row.text(), "0.00% 0B / 0B 0");
+    docker(&world, "rm in").ok();
 }
 
 #[test]

@@ -71,10 +71,12 @@ start() {
     write_config
     # `9>&-`: the server must not hold the lock for as long as it lives.
     setsid "$program" serve "$config" > "$here/log" 2>&1 < /dev/null 9>&- &
-    echo $! > "$pid_file"
+    local server=$!
+    echo "$server" > "$pid_file"
     for _ in $(seq 400); do
         answers && return
-        running || break
+        # Not `running`: it may not have become that program yet.
+        kill -0 "$server" 2> /dev/null || break
         sleep 0.05
     done
     tail -n 5 "$here/log" >&2

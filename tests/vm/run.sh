@@ -171,7 +171,11 @@ suite() {
         inside "cd '$top' && PATH=$cache/docker-registry/usr/bin:\$PATH COMPOSE_FIXTURE_CACHE=$cache \
             /payload/programs/$name --test-threads=2 ${words[*]}" 2>&1 | tee "$log" |
             grep -E '^test |^running|^test result' || true
-        grep -q '^test result.*[: ]0 failed' "$log" || failed+=("$name: $(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log" | sort -u | paste -sd ' ')")
+        # The machine goes, and what it said with it.
+        grep -q '^test result.*[: ]0 failed' "$log" || {
+            sed -n '/^failures:/,/^failures:/p' "$log" | head -n 200
+            failed+=("$name: $(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log" | sort -u | paste -sd ' ')")
+        }
     fi
     say "$name: $((SECONDS - started)) s, everything it said is in $log"
 }

@@ -146,12 +146,12 @@ impl Ls {
     ) -> Result<Row> {
         let mut row = ps::row(container, Timestamp::now(), !self.no_trunc);
         let spec = &container.spec;
-        // A name that means another image by now would lie.
-        let moved = observed.images.get(&spec.image).map(|image| &image.id);
-        if let (Some(now), Some(then)) = (moved, &spec.image_id)
-            && now != then
-        {
-            row = row.with("Image", then.short());
+        // A name that means another image by now, or none, would lie (Docker: the same).
+        let now = observed.images.get(&spec.image).map(|image| &image.id);
+        if let Some(then) = spec.image_id.as_ref().filter(|then| now != Some(then)) {
+            let whole = || then.to_string();
+            let id = if self.no_trunc { whole() } else { then.short().to_owned() };
+            row = row.with("Image", id);
         }
         if self.size || self.format.contains(".Size") {
             let size = cx.engine()?.inspect(&container.id, true).await?.size.unwrap_or_default();

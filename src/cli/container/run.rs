@@ -119,6 +119,10 @@ impl Run {
         let (tty, stdin) = (self.options.tty(), self.stdin());
         let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
         let mut attachment = cx.engine()?.attach(id, &options).await?;
+        // Docker: who sees none of its output gets its id, as with `--detach`.
+        if self.attach == [Attached::Stdin] {
+            cx.output().print_line(id.as_str())?;
+        }
         let shows = |stream| self.attach.is_empty() || self.attach.contains(&stream);
         let output = cx.output().only(shows(Attached::Stdout), shows(Attached::Stderr));
         let talk = with_container(&mut attachment, &output, stdin, tty.then_some(keys));

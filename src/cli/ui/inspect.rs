@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::base;
 use crate::cli::Context;
@@ -35,15 +35,10 @@ impl Findings {
         match format {
             None | Some("json") => output.print(pretty(&Json::Array(self.found)))?,
             Some(template) => {
-                // Go's names of fields differ from those in JSON in one place.
-                let wants_id = template.contains(".ID");
-                let template = Format::parse(template)?;
+                let text = template;
+                let template = Format::parse(text)?;
                 for mut shape in self.found {
-                    if let (true, Some(fields)) = (wants_id, shape.as_object_mut())
-                        && let Some(id) = fields.get("Id").cloned()
-                    {
-                        fields.entry("ID").or_insert(id);
-                    }
+                    add_named(&mut shape, text);
                     output.print(template.render(&shape, &BTreeMap::new())? + "\n")?;
                 }
             }
@@ -53,6 +48,43 @@ impl Findings {
         }
         Ok(if self.missing.is_empty() { Exit::Success } else { Exit::Code(1) })
     }
+}
+
+/// Adds what a template can name and JSON does not have: an id by Go's name of it, and fields of
+/// containers that say nothing and are left out. Only those named: `{{json .State}}` is as ever.
+fn add_named(shape: &mut Json, template: &str) {
+    let named = |field: &str| template.contains(&format!(".{field}"));
+    let Some(fields) = shape.as_object_mut() else { return };
+    if let Some(id) = fields.get("Id").filter(|_| named("ID")).cloned() {
+        fields.entry("ID").or_insert(id);
+    }
+    if !fields.contains_key("HostConfig") {
+        return;
+    }
+    for (parent, field, nothing) in left_out().into_iter().filter(|(_, field, _)| named(field)) {
+        let place = match parent {
+            "" => Some(&mut *fields),
+            parent => fields.get_mut(parent).and_then(Json::as_object_mut),
+        };
+        if let Some(place) = place {
+            place.entry(field).or_insert(nothing);
+        }
+    }
+}
+
+/// A container's fields that are left out when they say nothing, and what Go has there (Docker:
+/// `omitempty`).
+fn left_out() -> [(&'static str, &'static str, Json); 8] {
+    [
+        ("", "SizeRw", Json::Null),
+        ("", "SizeRootFs", Json::Null),
+        ("State", "Health", Json::Null),
+        ("Config", "ExposedPorts", json!({})),
+        ("Config", "Healthcheck", Json::Null),
+        ("Config", "StopSignal", json!("")),
+        ("Config", "StopTimeout", Json::Null),
+        ("HostConfig", "Init", Json::Null),
+    ]
 }
 
 /// JSON with four blanks a level, as Docker prints it.

@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use oci_spec::runtime::Process;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -19,9 +20,9 @@ use crate::base::{ContainerId, Context, Error, Kind, Result};
 use crate::engine::CopyOptions;
 use crate::image::pack::{archive_directory, archive_file};
 use crate::image::unpack::{Placement, unpack_into};
-use crate::resource::container::{State, Status};
+use crate::resource::container::{ContainerSpec, State, Status};
 use crate::resource::file::{FileKind, FileStat};
-use crate::runtime::root::Root;
+use crate::runtime::root::{Make, Root};
 use crate::runtime::view;
 use crate::shim::alive;
 use crate::state::{self, ContainerDir};
@@ -116,7 +117,9 @@ pub(super) fn copy_in(
     archive: OwnedFd,
     options: CopyOptions,
 ) -> Result<()> {
-    spec(host, id).map(|spec| host.tell("extract-to-dir", id, &spec))?;
+    let spec = spec(host, id)?;
+    may_write(&spec, into)?;
+    host.tell("extract-to-dir", id, &spec);
     within(host, id, true, |root| {
         let directory = root.open(Path::new(into), OFlags::PATH | OFlags::DIRECTORY);
         match directory {
@@ -133,6 +136,20 @@ pub(super) fn copy_in(
         };
         unpack_into(File::from(archive), copy, &placement).map(drop)
     })
+}
+
+/// Docker: these words. Where links lead is for the kernel to refuse.
+fn may_write(spec: &ContainerSpec, into: &str) -> Result<()> {
+    let into = Path::new("/").join(into);
+    let mounts = spec.all_mounts();
+    let below = mounts.iter().rev().find(|mount| into.starts_with(&mount.target));
+    let what = match below {
+        Some(mount) if mount.read_only => "mounted volume",
+        None if spec.read_only => "container rootfs",
+        _ => return Ok(()),
+    };
+    let message = format!("cannot copy into {}: {what} is marked read-only", into.display());
+    Err(Error::new(Kind::Conflict, message))
 }
 
 /// Removes what is at `paths`.
@@ -173,7 +190,7 @@ fn not_found(id: &ContainerId, path: &str) -> Error {
     Error::new(Kind::NotFound, message)
 }
 
-fn spec(host: &Host, id: &ContainerId) -> Result<crate::resource::ContainerSpec> {
+fn spec(host: &Host, id: &ContainerId) -> Result<ContainerSpec> {
     let record: Option<Record> = state::read(&host.roots().container(id).spec())?;
     record.map(|record| record.spec).ok_or_else(|| missing(id))
 }
@@ -189,7 +206,7 @@ fn within<T: Send>(
     let spec = spec(host, id)?;
     let deadline = Instant::now() + PATIENCE;
     // While its files are mounted here, nobody may start it.
-    let _lock = loop {
+    let (_lock, is_new) = loop {
         let status = observe::settled(&dir)?;
         match status.state {
             State::Running | State::Paused => {
@@ -203,7 +220,7 @@ fn within<T: Send>(
             State::Created | State::Exited | State::Dead => {}
         }
         if let Some(lock) = alive::take(&dir)? {
-            break lock;
+            break (lock, status.state == State::Created);
         }
         if Instant::now() > deadline {
             let message = format!("container {} is being started, try again", spec.name);
@@ -217,7 +234,14 @@ fn within<T: Send>(
     let mounts = bundle.spec.mounts().as_deref().unwrap_or_default();
     let binds = mounts.iter().filter(|mount| mount.typ().as_deref() == Some("bind"));
     let binds: Vec<_> = binds.cloned().collect();
-    let result = view::assembled(&bundle.rootfs, &binds, writing && spec.read_only, work);
+    let cwd = bundle.spec.process().as_ref().filter(|_| is_new).map(Process::cwd);
+    let result = view::assembled(&bundle.rootfs, &binds, writing && spec.read_only, |root| {
+        if let Some(cwd) = cwd {
+            // Docker: it is there from the beginning. Where it cannot be made, the start says so.
+            let _ = root.make(&Path::new("/").join(cwd), Make::Directory);
+        }
+        work(root)
+    });
     delete(dir.run())?;
     result
 }

@@ -39,6 +39,8 @@ pub fn differences(old: &ContainerSpec, new: &ContainerSpec) -> Vec<String> {
         inherited: _,
         network,
         ports,
+        // Among `ports` by now.
+        publish_all: _,
         expose,
         dns,
         links,

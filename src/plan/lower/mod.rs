@@ -157,6 +157,7 @@ fn container(
         health: health::health(service.healthcheck.as_ref(), config),
         hooks: hooks::of(service),
         log: log(service),
+        publish_all: false,
         auto_remove: false,
     })
 }

@@ -25,7 +25,7 @@ pub struct Changeable {
     cpus: Option<f64>,
 
     /// Share of the processors, relative to 1024
-    #[arg(short = 'c', long, value_name = "NUMBER")]
+    #[arg(short = 'c', long, value_name = "NUMBER", allow_negative_numbers = true)]
     cpu_shares: Option<i64>,
 
     /// Processor time in each period, in microseconds
@@ -64,15 +64,20 @@ pub struct Changeable {
 /// Less than that no program starts (Docker: the same).
 const LEAST_MEMORY: Bytes = Bytes(6 << 20);
 
+/// Lengths of a period that the kernel takes, in microseconds.
+const PERIODS: std::ops::RangeInclusive<i64> = 1000..=1_000_000;
+
+/// Shares of block devices that the kernel takes.
+const WEIGHTS: std::ops::RangeInclusive<u16> = 10..=1000;
+
 impl Changeable {
     /// What of it makes no sense by itself.
     ///
     /// # Errors
     /// [`Kind::Invalid`].
     fn check(&self) -> Result<()> {
-        if self.memory.is_some_and(|memory| memory.0 > 0 && memory.0 < LEAST_MEMORY.0) {
-            return Err(Error::new(Kind::Invalid, "Minimum memory limit allowed is 6MB"));
-        }
+        self.check_memory()?;
+        self.check_shares()?;
         if self.cpus.is_some() && (self.cpu_quota.is_some() || self.cpu_period.is_some()) {
             let message = "Conflicting options: CPUs and CPU quota or period cannot both be set";
             return Err(Error::new(Kind::Invalid, message));
@@ -80,8 +85,61 @@ impl Changeable {
         Ok(())
     }
 
+    /// Docker: these bounds and words.
+    fn check_memory(&self) -> Result<()> {
+        let given = |bytes: Option<Bytes>| bytes.map(|it| it.0).filter(|bytes| *bytes > 0);
+        let (memory, reservation) = (given(self.memory), given(self.memory_reservation));
+        let swap = self.memory_swap.and_then(swap).and_then(|swap| u64::try_from(swap).ok());
+        let is_less = |one: Option<u64>, other: Option<u64>| {
+            one.zip(other).is_some_and(|(one, other)| one < other)
+        };
+        let least = Some(LEAST_MEMORY.0);
+        let message = if is_less(memory, least) {
+            "Minimum memory limit allowed is 6MB"
+        } else if is_less(swap, memory) {
+            "Minimum memoryswap limit should be larger than memory limit, see usage"
+        } else if is_less(reservation, least) {
+            "Minimum memory reservation allowed is 6MB"
+        } else if is_less(memory, reservation) {
+            "Minimum memory limit can not be less than memory reservation limit, see usage"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Kind::Invalid, message))
+    }
+
+    /// Docker: these bounds and words.
+    fn check_shares(&self) -> Result<()> {
+        let invalid = |message: String| Err(Error::new(Kind::Invalid, message));
+        if self.cpu_period.is_some_and(|period| period != 0 && !PERIODS.contains(&period)) {
+            return invalid(
+                "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. \
+                 1000000)"
+                    .to_owned(),
+            );
+        }
+        if self.cpu_quota.is_some_and(|quota| quota > 0 && quota < *PERIODS.start()) {
+            return invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)".to_owned());
+        }
+        if let Some(shares) = self.cpu_shares.filter(|shares| *shares < 0) {
+            return invalid(format!(
+                "invalid CPU shares ({shares}): value must be a positive integer"
+            ));
+        }
+        if self.block_weight().is_some_and(|weight| !WEIGHTS.contains(&weight)) {
+            return invalid("Range of blkio weight is from 10 to 1000".to_owned());
+        }
+        Ok(())
+    }
+
     pub fn apply(&self, service: &mut Service) -> Result<()> {
         self.check()?;
+        let is_limited = self.memory.is_some_and(|memory| memory.0 > 0);
+        if !is_limited && self.memory_swap.and_then(swap).is_some_and(|swap| swap > 0) {
+            let message =
+                "You should always set the Memory limit when using Memoryswap limit, see usage";
+            return Err(Error::new(Kind::Invalid, message));
+        }
         service.mem_limit = self.memory;
         service.memswap_limit = self.memory_swap;
         service.mem_reservation = self.memory_reservation;

@@ -61,6 +61,7 @@ pub struct Limits {
 impl Limits {
     pub fn apply(&self, service: &mut Service) -> Result<()> {
         self.changeable.apply(service)?;
+        self.check()?;
         let swappiness = self.memory_swappiness.and_then(|it| u64::try_from(it).ok());
         service.mem_swappiness = swappiness.map(Bytes);
         service.oom_kill_disable = self.oom_kill_disable;
@@ -72,6 +73,22 @@ impl Limits {
         service.shm_size = self.shm_size;
         service.blkio_config = self.block_devices()?;
         service.cgroup_parent.clone_from(&self.cgroup_parent);
+        Ok(())
+    }
+
+    /// Docker: these bounds and words.
+    fn check(&self) -> Result<()> {
+        let invalid = |message: String| Err(Error::new(Kind::Invalid, message));
+        if let Some(value) = self.memory_swappiness.filter(|value| !(-1..=100).contains(value)) {
+            return invalid(format!(
+                "invalid value: {value}. Valid memory swappiness range is 0-100"
+            ));
+        }
+        if let Some(score) = self.oom_score_adj.filter(|score| !(-1000..=1000).contains(score)) {
+            return invalid(format!(
+                "Invalid value {score}, range for oom score adj is [-1000, 1000]"
+            ));
+        }
         Ok(())
     }
 
@@ -107,9 +124,12 @@ impl Limits {
 
 /// `DEVICE:NUMBER`.
 fn device(text: &str) -> Result<(&str, &str)> {
-    text.rsplit_once(':')
-        .filter(|(path, _)| path.starts_with("/dev/"))
-        .ok_or_else(|| not_a_device(text))
+    let (path, number) = text.rsplit_once(':').ok_or_else(|| not_a_device(text))?;
+    if !path.starts_with("/dev/") {
+        let message = format!("bad format for device path: {text}");
+        return Err(Error::new(Kind::Invalid, message).hint("a device's path begins with /dev/"));
+    }
+    Ok((path, number))
 }
 
 fn not_a_device(text: &str) -> Error {

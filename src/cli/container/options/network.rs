@@ -153,6 +153,7 @@ impl Network {
             })?;
             spec.ports.push(PublishedPort { host: port.host.filter(|it| it.last != 0), ..port });
         }
+        spec.publish_all = self.publish_all;
         if !self.publish_all {
             return Ok(());
         }

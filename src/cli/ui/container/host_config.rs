@@ -83,7 +83,7 @@ fn privileges(spec: &ContainerSpec) -> Map<String, Json> {
         "OomScoreAdj": spec.limits.oom_score_adj.unwrap_or(0),
         "PidMode": sharing(&spec.namespaces.pid, ""),
         "Privileged": security.privileged,
-        "PublishAllPorts": false,
+        "PublishAllPorts": spec.publish_all,
         "ReadonlyRootfs": spec.read_only,
         "SecurityOpt": or_null(&security.options),
         "UTSMode": sharing(&spec.namespaces.uts, ""),

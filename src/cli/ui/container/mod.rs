@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use jiff::Timestamp;
 
-use crate::resource::container::{ContainerSpec, Health, State, Status};
+use crate::resource::container::{ContainerSpec, Health, State, Status, Stop};
 use crate::resource::inspection::Inspection;
 use crate::resource::mount::{Mount, MountSource, Origin};
 use crate::resource::process::HealthCheck;
@@ -140,13 +140,19 @@ fn mount(mount: &Mount, inspection: &Inspection) -> Json {
         MountSource::Image { image, .. } => ("image", None, image.clone(), ""),
         _ => ("tmpfs", None, String::new(), ""),
     };
+    let mode = match (kind, mount.read_only) {
+        ("bind" | "volume", true) => "ro",
+        // Docker: by default a volume may be used by several containers.
+        ("volume", false) => "z",
+        _ => "",
+    };
     let mut shape = Map::new();
     shape.insert("Type".to_owned(), json!(kind));
     shape.extend(name.map(|name| ("Name".to_owned(), json!(name))));
     shape.insert("Source".to_owned(), json!(source));
     shape.insert("Destination".to_owned(), json!(mount.target));
     shape.extend(name.map(|_| ("Driver".to_owned(), json!("local"))));
-    shape.insert("Mode".to_owned(), json!(if kind == "volume" { "z" } else { "" }));
+    shape.insert("Mode".to_owned(), json!(mode));
     shape.insert("RW".to_owned(), json!(!mount.read_only));
     shape.insert("Propagation".to_owned(), json!(propagation));
     Json::Object(shape)
@@ -184,8 +190,12 @@ fn config(inspection: &Inspection) -> Json {
     set("Entrypoint", or_null(entrypoint));
     set("OnBuild", Json::Null);
     set("Labels", json!(spec.labels));
-    set("StopSignal", json!(spec.stop.signal));
-    if let Some(grace) = spec.stop.grace {
+    // Docker: only what image or user say, which is what differs from the defaults.
+    let default = Stop::default();
+    if spec.stop.signal != default.signal {
+        set("StopSignal", json!(spec.stop.signal));
+    }
+    if let Some(grace) = spec.stop.grace.filter(|_| spec.stop.grace != default.grace) {
         set("StopTimeout", json!(grace.as_secs()));
     }
     Json::Object(shape)

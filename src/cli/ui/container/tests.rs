@@ -264,7 +264,7 @@ fn networks_ports_and_mounts_are_those_it_really_has() {
         shape["Mounts"],
         json!([{
             "Type": "volume", "Name": "demo_data", "Source": "/volumes/demo_data",
-            "Destination": "/data", "Driver": "local", "Mode": "z", "RW": false, "Propagation": "",
+            "Destination": "/data", "Driver": "local", "Mode": "ro", "RW": false, "Propagation": "",
         }])
     );
 }
