@@ -9,6 +9,7 @@ use crate::scenario::*;
 use crate::server::{Reply, Request, Server};
 
 /// How a registry answers a push, besides taking what it gets.
+#[derive(Clone, Copy)]
 struct Habits {
     /// It says that it has every blob.
     boasts: bool,
