@@ -51,19 +51,19 @@ const ROWS: &[Row] = &[
     ("CVE-2025-4953", Ok(("tests/host/build.rs", "mounts_of_a_step_leave_nothing_in_its_layer"))),
     (
         "CVE-2020-10696 CVE-2021-3762",
-        Ok(("src/image/unpack/tests.rs", "evil_archives_stay_inside")),
+        Ok(("src/image/unpack/tests/hostile.rs", "evil_archives_stay_inside")),
     ),
     (
         "CVE-2014-6407 CVE-2014-9357 CVE-2014-6408",
-        Ok(("src/image/unpack/tests.rs", "evil_archives_stay_inside")),
+        Ok(("src/image/unpack/tests/hostile.rs", "evil_archives_stay_inside")),
     ),
     (
         "CVE-2021-32760 CVE-2026-33056 RUSTSEC-2026-0113",
-        Ok(("src/image/unpack/tests.rs", "evil_archives_stay_inside")),
+        Ok(("src/image/unpack/tests/hostile.rs", "evil_archives_stay_inside")),
     ),
     (
         "RUSTSEC-2018-0002 RUSTSEC-2021-0080",
-        Ok(("src/image/unpack/tests.rs", "evil_archives_stay_inside")),
+        Ok(("src/image/unpack/tests/hostile.rs", "evil_archives_stay_inside")),
     ),
     (
         "CVE-2025-62518 RUSTSEC-2025-0110 RUSTSEC-2026-0066 CVE-2026-33055",
@@ -71,13 +71,13 @@ const ROWS: &[Row] = &[
     ),
     (
         "CVE-2017-14992 CVE-2025-58183",
-        Ok(("src/image/unpack/tests.rs", "ambiguous_and_damaged_archives_are_refused")),
+        Ok(("src/image/unpack/tests/hostile.rs", "ambiguous_and_damaged_archives_are_refused")),
     ),
     ("CVE-2025-47290", HERE("the_store_is_closed_to_other_users")),
-    ("CVE-2023-25153", Ok(("src/image/unpack/tests.rs", "bombs_are_stopped"))),
+    ("CVE-2023-25153", Ok(("src/image/unpack/tests/hostile.rs", "bombs_are_stopped"))),
     (
         "CVE-2021-20291",
-        Ok(("src/image/unpack/tests.rs", "compressed_archives_have_the_same_diff_id")),
+        Ok(("src/image/unpack/tests/exact.rs", "compressed_archives_have_the_same_diff_id")),
     ),
     ("CVE-2021-41190 GHSA-5j5w", Ok(("tests/registry/manifests.rs", "served_as_something_else"))),
     (
