@@ -24,7 +24,10 @@ command -v cargo > /dev/null || { echo 'Rust is missing: https://rustup.rs' >&2;
 step 'format and lints'
 cargo fmt --check
 cargo clippy --quiet --all-targets -- -D warnings
-mapfile -t scripts < <(git ls-files '*.sh' .ci/run 'fixtures/images/**/local/bin/*' 'examples/**/*.cgi')
+mapfile -t scripts < <(
+    git ls-files '*.sh' .ci/run 'examples/**/*.cgi'
+    git grep -lE '^#!.*/(ba)?sh' -- 'fixtures/images/**/local/bin/*'
+)
 shellcheck --external-sources --severity=warning "${scripts[@]}"
 
 step 'program'
