@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags};
@@ -19,6 +20,10 @@ use super::poller::{Interest, Poller, Source};
 
 /// Bytes read at once.
 const CHUNK: usize = 128 * 1024;
+
+/// In a flood of small writes each would wake us. Within this time more than one read takes comes,
+/// and less than a pipe holds; nobody else waits for us longer.
+const GATHERING: Duration = Duration::from_micros(500);
 
 /// A pipe this large lets a busy container and its shim take turns less often.
 const PIPE_SIZE: usize = 256 * 1024;
@@ -145,7 +150,12 @@ impl Output {
             self.buffer = vec![0; CHUNK];
         }
         match rustix::io::read(&*fd, &mut self.buffer[..]) {
-            Ok(count @ 1..) => {
+            Ok(mut count @ 1..) => {
+                if lines.wants_more(count) {
+                    std::thread::sleep(GATHERING);
+                    // Nothing, or the end: the next read says so.
+                    count += rustix::io::read(&*fd, &mut self.buffer[count..]).unwrap_or(0);
+                }
                 let now = Timestamp::now();
                 lines.push(&self.buffer[..count], now, &mut self.log);
                 if let Some(forward) = &mut self.forward {

@@ -63,6 +63,10 @@ impl Pace {
             (self.second, self.bytes) = (second, 0);
         }
         self.bytes = self.bytes.saturating_add(bytes);
+        self.floods()
+    }
+
+    fn floods(&self) -> bool {
         self.flooded || self.bytes > FLOOD
     }
 }
@@ -73,6 +77,12 @@ impl Lines {
     pub fn new(stream: Stream, attributes: String) -> Lines {
         let (pending, tail) = (Vec::new(), Vec::new());
         Lines { stream, attributes, pending, first_part: None, tail, pace: Pace::default() }
+    }
+
+    /// So much came lately that more is worth waiting for after a read of `bytes`.
+    #[must_use]
+    pub fn wants_more(&self, bytes: usize) -> bool {
+        bytes < MUCH && self.pace.floods()
     }
 
     /// Takes what was read at `time`.
