@@ -1,9 +1,7 @@
 //! `up` in the foreground: output, Ctrl-C, and the menu.
 
-use std::time::Duration;
-
 use crate::terminal::Terminal;
-use crate::world::{World, eventually};
+use crate::world::World;
 
 /// Prints a line every now and then, and ends when it is asked to.
 const TICKER: &str = "\
@@ -79,7 +77,7 @@ fn v_shows_the_configuration_and_enter_an_empty_line() {
 fn the_menu_follows_the_window() {
     let world = World::new();
     world.compose_yaml(TICKER);
-    let terminal = Terminal::compose(&world, &["up"], (24, 80));
+    let mut terminal = Terminal::compose(&world, &["up"], (24, 80));
     terminal.shows(MENU);
     terminal.resize(20, 40);
     terminal.until("still the last line", |text| last_line(text) == MENU);
@@ -89,11 +87,8 @@ fn the_menu_follows_the_window() {
     terminal.until("all of it again", |text| last_line(text) == MENU);
     let menus = |text: &str| text.matches("d detach").count();
     terminal.until("one menu", |text| menus(text) == 1);
-    terminal.keys("\x03");
-    eventually("it stops", Duration::from_secs(20), || {
-        world.compose(&["ps", "-q"]).text().is_empty()
-    });
-    world.compose(&["down"]).ok();
+    world.compose(&["down", "-t", "1"]).ok();
+    terminal.ends();
 }
 
 #[test]
