@@ -46,7 +46,8 @@ step 'tests'
 # The registry's tests start it by name.
 PATH=$COMPOSE_FIXTURE_CACHE/docker-registry/usr/bin:$PATH
 started=$SECONDS
-cargo test "$@"
+# One red test hides no other.
+cargo test --no-fail-fast "$@"
 step 'other tools, where they are installed'
 present() { for tool; do command -v "$tool" > /dev/null || return; done; }
 if present skopeo umoci buildah; then
