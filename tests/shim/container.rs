@@ -16,7 +16,8 @@ use compose::shim::client::{self, Client};
 use compose::shim::log::Reader;
 use compose::shim::protocol::{Reply, Request};
 use compose::shim::{self};
-use compose::state::{self, ContainerDir, Durability, Lock, Roots};
+use compose::state::lock::await_free;
+use compose::state::{self, ContainerDir, Durability, Roots};
 use oci_spec::runtime::Spec;
 
 /// Long enough for a loaded machine, and never waited for when all is well.
@@ -96,11 +97,19 @@ impl Container {
         if let Ok(watch) = client::watch(&self.dir) {
             while watch.receive().unwrap().is_some() {}
         }
-        // The lock is released before the last peer hears of the end.
-        if self.dir.run().exists() {
-            drop(Lock::wait(&self.dir.alive()));
-        }
+        self.await_gone();
         state::read(&self.dir.exit()).unwrap().expect("an exit record")
+    }
+
+    /// Waits until nothing of its shim is left. What asks while the directory is being deleted
+    /// finds no socket any more.
+    pub fn await_gone(&self) {
+        let end = Instant::now() + LIMIT;
+        while self.dir.run().exists() {
+            assert!(Instant::now() < end, "the shim leaves its directory");
+            await_free(&self.dir.alive()).unwrap();
+            std::thread::yield_now();
+        }
     }
 
     /// Everything it has printed, as text.

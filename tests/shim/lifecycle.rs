@@ -9,7 +9,7 @@ use compose::resource::process::HealthCheck;
 use compose::shim;
 use compose::shim::client;
 use compose::shim::protocol::{Reply, Request};
-use compose::state::Lock;
+use compose::state::lock::await_free;
 
 use crate::container::{Container, await_status, is, spec};
 
@@ -248,7 +248,7 @@ fn after_the_loss_of_its_shim_a_container_is_cleaned_away() {
     kill_shim(&container, rustix::process::Signal::KILL);
     while watch.receive().unwrap().is_some() {}
     // A dying process closes its descriptors one after the other.
-    drop(Lock::wait(&container.dir.alive()).unwrap());
+    await_free(&container.dir.alive()).unwrap();
     shim::recover(&container.dir, &container.id).unwrap();
     let end = container.end();
     assert_eq!((end.state, end.exit_code), (State::Dead, Some(255)));
@@ -281,8 +281,8 @@ fn a_container_that_removes_itself_leaves_nothing() {
     if let Ok(watch) = client::watch(&container.dir) {
         while watch.receive().unwrap().is_some() {}
     }
+    container.await_gone();
     assert!(!container.dir.data().exists());
-    assert!(!container.dir.run().exists());
     assert!(name.symlink_metadata().is_err());
     // Its files are deleted after everybody was told.
     let end = std::time::Instant::now() + Duration::from_secs(20);
