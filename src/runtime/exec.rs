@@ -114,9 +114,8 @@ impl Other {
     fn of(init: BorrowedFd<'_>) -> Other {
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", init.as_raw_fd()));
         let pid = info.ok().and_then(|text| {
-            text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse::<i32>().ok())
+            text.lines().find_map(|line| process::pid(line.strip_prefix("Pid:")?))
         });
-        let pid = pid.and_then(Pid::from_raw);
         let differs = |name: &str| {
             let theirs = pid.and_then(|pid| fs::read_link(format!("/proc/{pid}/ns/{name}")).ok());
             theirs.is_some() && theirs != fs::read_link(format!("/proc/self/ns/{name}")).ok()

@@ -237,6 +237,10 @@ impl Shim {
 
     fn start_probe(&mut self) -> Option<Event> {
         let check = self.spec.health.as_ref()?;
+        if self.ending.is_some() {
+            // There is nothing left to probe; the end is told in a moment.
+            return None;
+        }
         match Probe::start(check, &self.payload, &self.poller, &mut self.announcer) {
             Ok(probe) => {
                 self.probe = Some(probe);

@@ -10,6 +10,13 @@ use rustix::process::Pid;
 /// Of `linux/sched.h`; libc's constant of this name has a type that is too small for it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
+/// The process id that a file of the kernel or of another program has; `None` for what no process
+/// has: 0 stands for one outside this PID namespace, -1 for one that is gone.
+#[must_use]
+pub fn pid(text: &str) -> Option<Pid> {
+    text.trim().parse().ok().filter(|pid| *pid > 0).and_then(Pid::from_raw)
+}
+
 /// Which side of a fork this is.
 #[derive(Debug)]
 pub enum Fork {
@@ -224,5 +231,13 @@ mod tests {
         let (start, end) = argument_range(&stat).unwrap();
         let length = std::fs::read("/proc/self/cmdline").unwrap().len();
         assert_eq!(end - start, length);
+    }
+
+    #[test]
+    fn only_positive_numbers_are_processes() {
+        assert_eq!(pid("\t17\n").map(Pid::as_raw_pid), Some(17));
+        for nobody in ["0", "-1", "", "1 2", "99999999999"] {
+            assert_eq!(pid(nobody), None, "{nobody:?}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::base::{Context, Error, Kind, Result};
+use crate::sys::process::pid;
 
 use super::{Cgroup, Group};
 
@@ -173,8 +174,7 @@ fn pause() {
 /// Adds the processes of a group and those below it.
 pub(super) fn collect(group: &Path, found: &mut Vec<Pid>) -> io::Result<()> {
     let text = fs::read_to_string(group.join("cgroup.procs"))?;
-    // 0 is a process outside this PID namespace.
-    found.extend(text.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?)));
+    found.extend(text.lines().filter_map(pid));
     for entry in fs::read_dir(group)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

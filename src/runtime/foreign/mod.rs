@@ -24,6 +24,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Serialize;
 
 use crate::base::{Context, Error, Kind, Result};
+use crate::sys::process;
 
 use super::bundle::{Bundle, UserSpec};
 use super::root::Root;
@@ -192,7 +193,7 @@ impl Foreign {
     /// reaped, so that the id is its own.
     fn process_in(&self, file: &Path) -> Result<(Pid, OwnedFd)> {
         let text = fs::read_to_string(file).context(|| self.failed("say what it started"))?;
-        let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+        let pid = process::pid(&text);
         let pid = pid.ok_or_else(|| {
             Error::other(format!("{} wrote no process id", self.program.display()))
         })?;
