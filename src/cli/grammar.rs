@@ -56,12 +56,14 @@ pub fn mounted(text: &str, directory: &Path, volume: impl Fn(&str) -> String) ->
         let message = format!("`{target}` in `{text}` is not an absolute path");
         return Err(Error::new(Kind::Invalid, message).hint("write SOURCE:/path/in/container"));
     }
-    let (mut read_only, mut no_copy, mut propagation) = (false, false, None);
+    let (mut read_only, mut no_copy) = (false, false);
+    let (mut propagation, mut selinux) = (None, None);
     for option in options.split(',').filter(|option| !option.is_empty()) {
         match option {
             "ro" | "readonly" => read_only = true,
             "nocopy" => no_copy = true,
-            "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" => {}
+            "z" | "Z" => selinux = Some(option.to_owned()),
+            "rw" | "cached" | "delegated" | "consistent" => {}
             "shared" | "rshared" | "slave" | "rslave" | "private" | "rprivate" => {
                 propagation = Some(option.to_owned());
             }
@@ -74,7 +76,7 @@ pub fn mounted(text: &str, directory: &Path, volume: impl Fn(&str) -> String) ->
     let source = match source {
         Some(path) if path.contains('/') || path == "." || path == "~" => {
             let (path, submounts) = (absolute(path, directory), Submounts::default());
-            MountSource::Bind { path, create: true, propagation, submounts }
+            MountSource::Bind { path, create: true, propagation, submounts, selinux }
         }
         name => MountSource::Volume {
             name: name.map(volume).unwrap_or_default(),
@@ -161,6 +163,7 @@ mod tests {
             create: true,
             propagation: None,
             submounts: Submounts::default(),
+            selinux: None,
         };
         assert_eq!(mount("./x:/x").unwrap().source, bind("/p/x"));
         assert_eq!(mount("/a:/x:ro").unwrap().source, bind("/a"));

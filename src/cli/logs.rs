@@ -56,6 +56,9 @@ impl Logs {
         let subject = cx.subject()?;
         let observed = cx.observe(&subject.name, Vec::new()).await?;
         let services = subject.services(&self.services, &observed)?;
+        if self.index > 0 {
+            subject.replica(&observed, &self.services[0], self.index)?;
+        }
         let shown = |container: &&Container| {
             let service = service_of(container);
             let by_name = match services.is_empty() {

@@ -75,7 +75,19 @@ impl Subject {
                 0 => format!("no container found for service {service:?}"),
                 _ => format!("service {service:?} has no container #{number}"),
             };
-            Error::new(Kind::NotFound, message).hint("`compose up` makes it").into()
+            let mut numbers: Vec<u32> = observed
+                .containers
+                .iter()
+                .filter(|it| self.owns(it) && service_of(it) == service && !is_one_off(it))
+                .map(number_of)
+                .collect();
+            numbers.sort_unstable();
+            let known: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+            let hint = match known.is_empty() {
+                true => "`compose up` makes it".to_owned(),
+                false => format!("there is {}; `compose scale` makes more", known.join(", ")),
+            };
+            Error::new(Kind::NotFound, message).hint(hint).into()
         })
     }
 

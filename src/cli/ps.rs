@@ -144,7 +144,7 @@ impl Ps {
 pub fn row(container: &Container, now: Timestamp, cut: bool) -> Row {
     let (spec, status) = (&container.spec, &container.status);
     let label = |key: &str| spec.labels.get(key).cloned().unwrap_or_default();
-    let command = spec.process.argv.join(" ");
+    let command = command_line(&spec.process.argv);
     let command = if cut { human::ellipsis(&command, 20) } else { command };
     let id = if cut { container.id.short() } else { container.id.as_str() };
     let created = container.created_at.to_zoned(TimeZone::system());
@@ -172,6 +172,15 @@ pub fn row(container: &Container, now: Timestamp, cut: bool) -> Row {
         .with("Size", "0B")
         .with("State", status.state.as_str())
         .with("Status", status::text(status, now))
+}
+
+/// The command as one text (Docker: in single quotes what has a blank in it).
+fn command_line(argv: &[String]) -> String {
+    let word = |(at, word): (usize, &String)| match at > 0 && word.contains(' ') {
+        true => format!("'{word}'"),
+        false => word.clone(),
+    };
+    argv.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn local_volumes(container: &Container) -> usize {

@@ -85,6 +85,11 @@ pub fn failure(failure: &Failure, output: &Output, style: ProgressStyle, face: F
 
 /// Reports wrong arguments, or prints the help that was asked for. Returns the exit code.
 pub fn usage(error: &clap::Error, output: &Output, face: Face) -> u8 {
+    if (face, error.kind()) == (Face::Docker, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        // Docker: a family without a verb is a question, and its help the answer.
+        let _ = output.print(error.render().to_string());
+        return 0;
+    }
     if let (Face::Docker, Some(text)) = (face, misused(error)) {
         // As below.
         let _ = output.say(text);
@@ -113,6 +118,9 @@ fn misused(error: &clap::Error) -> Option<String> {
         let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
         return Some(format!("invalid argument \"{value}\" for \"{option}\" flag: {why}\n"));
     }
+    if error.kind() == ErrorKind::InvalidValue {
+        return bad_value(error);
+    }
     let usage = match error.get(ContextKind::Usage)? {
         ContextValue::StyledStr(usage) => usage.to_string(),
         _ => return None,
@@ -120,23 +128,63 @@ fn misused(error: &clap::Error) -> Option<String> {
     let usage = usage.trim_start_matches("Usage:").trim();
     let verb = usage.split([' ', '\n']).take_while(|word| !word.starts_with(['[', '<', '-']));
     let verb = verb.collect::<Vec<_>>().join(" ");
-    let (what, word) = match (error.kind(), error.get(ContextKind::InvalidArg)?) {
-        (ErrorKind::UnknownArgument, ContextValue::String(option)) => {
+    let what = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => {
             match option.strip_prefix("--") {
-                Some(_) => (format!("unknown flag: {option}"), "Run"),
+                Some(_) => format!("unknown flag: {option}"),
                 None => {
                     let letter = option.trim_start_matches('-').chars().next()?;
-                    (format!("unknown shorthand flag: '{letter}' in {option}"), "Run")
+                    format!("unknown shorthand flag: '{letter}' in {option}")
                 }
             }
         }
-        (ErrorKind::MissingRequiredArgument, ContextValue::Strings(missing)) => {
-            let (count, plural) = (missing.len(), if missing.len() == 1 { "" } else { "s" });
-            (format!("docker: '{verb}' requires at least {count} argument{plural}"), "See")
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(_))) => {
+            format!("docker: '{verb}' requires {}", wanted_words(usage))
+        }
+        (ErrorKind::InvalidSubcommand, _) => {
+            let ContextValue::String(word) = error.get(ContextKind::InvalidSubcommand)? else {
+                return None;
+            };
+            let close = match error.get(ContextKind::SuggestedSubcommand) {
+                Some(ContextValue::Strings(close)) => close.first(),
+                _ => None,
+            };
+            let hint = close.map(|close| format!("\n  = hint: did you mean `{close}`?"));
+            format!("docker: unknown command: {verb} {word}{}", hint.unwrap_or_default())
         }
         _ => return None,
     };
-    Some(format!("{what}\n\nUsage:  {usage}\n\n{word} '{verb} --help' for more information\n"))
+    let usage = in_dockers_letters(usage, &verb);
+    Some(format!("{what}\n\nUsage:  {usage}\n\nRun '{verb} --help' for more information\n"))
+}
+
+/// An option without its value, or with one that is not among those it can have.
+fn bad_value(error: &clap::Error) -> Option<String> {
+    let ContextValue::String(option) = error.get(ContextKind::InvalidArg)? else { return None };
+    let option = option.split(' ').next().unwrap_or_default();
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) if !value.is_empty() => value,
+        _ => return Some(format!("flag needs an argument: {option}\n")),
+    };
+    let ContextValue::Strings(known) = error.get(ContextKind::ValidValue)? else { return None };
+    let known = known.join(", ");
+    Some(format!("invalid argument \"{value}\" for \"{option}\" flag: must be one of {known}\n"))
+}
+
+/// How many words a usage asks for: `2 arguments`, `at least 1 argument`.
+fn wanted_words(usage: &str) -> String {
+    let count = usage.split(' ').filter(|word| word.starts_with('<')).count();
+    let least = if usage.contains("...") || usage.contains('[') { "at least " } else { "" };
+    format!("{least}{count} argument{}", if count == 1 { "" } else { "s" })
+}
+
+/// `docker rm <CONTAINER>...` as Docker writes it: `docker rm [OPTIONS] CONTAINER...`.
+fn in_dockers_letters(usage: &str, verb: &str) -> String {
+    let words = usage.strip_prefix(verb).unwrap_or_default().trim();
+    if words.contains('-') || words.contains("[OPTIONS]") || words == "<COMMAND>" {
+        return usage.replace(['<', '>'], "");
+    }
+    format!("{verb} [OPTIONS] {words}").trim_end().replace(['<', '>'], "")
 }
 
 fn usage_code(error: &clap::Error, face: Face) -> u8 {
@@ -158,7 +206,9 @@ pub fn line(error: &Error, face: Face) -> String {
     let text = error.to_string();
     let text = harmless(&text);
     match (face, error.kind()) {
-        (Face::Docker, _) if text.starts_with("No such object: ") => {
+        (Face::Docker, _)
+            if text.starts_with("No such object: ") || text.starts_with("No public port ") =>
+        {
             format!("Error: {text}")
         }
         (Face::Docker, Kind::NotFound | Kind::Conflict | Kind::Unauthorized) => {
@@ -241,6 +291,25 @@ mod tests {
         let error = Error::new(Kind::NoSuchProgram, "x");
         let line = "{\"error\":true,\"message\":\"x\"}\n".to_owned();
         assert_eq!(report(error, ProgressStyle::Json), (127, line));
+    }
+
+    #[test]
+    fn how_many_words_a_usage_asks_for() {
+        for (usage, words, shown) in [
+            ("docker rename <FROM> <TO>", "2 arguments", "docker rename [OPTIONS] FROM TO"),
+            ("docker rm <NAMES>...", "at least 1 argument", "docker rm [OPTIONS] NAMES..."),
+            (
+                "docker port <NAME> [PORT]",
+                "at least 1 argument",
+                "docker port [OPTIONS] NAME [PORT]",
+            ),
+            ("docker volume <COMMAND>", "1 argument", "docker volume COMMAND"),
+            ("docker ps [OPTIONS]", "at least 0 arguments", "docker ps [OPTIONS]"),
+        ] {
+            let verb = usage.split(' ').take(2).collect::<Vec<_>>().join(" ");
+            assert_eq!(wanted_words(usage), words);
+            assert_eq!(in_dockers_letters(usage, &verb), shown);
+        }
     }
 
     #[test]

@@ -151,6 +151,9 @@ pub struct BoundPort {
 pub struct Stop {
     /// First signal, as in `SIGTERM`; always a known name.
     pub signal: String,
+    /// The same as the user or the image has it, as in `9`, where that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// After this long it is killed. `None`: never.
     pub grace: Option<Duration>,
 }
@@ -158,7 +161,7 @@ pub struct Stop {
 impl Default for Stop {
     /// `SIGTERM`, and ten seconds (Docker's defaults).
     fn default() -> Stop {
-        Stop { signal: "SIGTERM".to_owned(), grace: Some(Duration::from_secs(10)) }
+        Stop { signal: "SIGTERM".to_owned(), written: None, grace: Some(Duration::from_secs(10)) }
     }
 }
 

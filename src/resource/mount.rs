@@ -34,6 +34,9 @@ pub enum MountSource {
         /// What happens to mounts below the path.
         #[serde(default)]
         submounts: Submounts,
+        /// `z` or `Z` where it was asked for (Docker: a label for SELinux). It is shown only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        selinux: Option<String>,
     },
     /// A named or anonymous volume.
     Volume {

@@ -181,10 +181,11 @@ fn the_list_has_dockers_columns_and_the_newest_first() {
     let json: serde_json::Value =
         serde_json::from_str(&machine.out("container ls --format json")).unwrap();
     let fields: Vec<&String> = json.as_object().unwrap().keys().collect();
-    let expected = "Command CreatedAt ID Image Labels LocalVolumes Mounts Names Networks Ports \
-                    RunningFor Size State Status";
+    let expected = "Command CreatedAt ID Image Labels LocalVolumes Mounts Names Networks Platform \
+                    Ports RunningFor Size State Status";
     assert_eq!(fields, expected.split(' ').collect::<Vec<_>>());
-    assert!(json.as_object().unwrap().values().all(serde_json::Value::is_string));
+    let texts = json.as_object().unwrap().iter().filter(|(field, _)| *field != "Platform");
+    assert!(texts.into_iter().all(|(_, value)| value.is_string()), "{json}");
 }
 
 #[test]
@@ -227,7 +228,7 @@ fn ports_are_shown_as_docker_shows_them() {
     assert_eq!(all, "53/udp -> 127.0.0.1:53\n80/tcp -> 127.0.0.1:8080\n");
     assert_eq!(machine.out("container port web 53/udp"), "127.0.0.1:53\n");
     let err = machine.fails("container port web 81");
-    assert!(err.contains("No public port '81/tcp' published for web"), "{err}");
+    assert!(err.contains("No public port '81' published for web"), "{err}");
 }
 
 #[test]
@@ -255,14 +256,14 @@ fn a_container_becomes_an_image_an_archive_or_a_list_of_changes() {
 fn limits_and_the_restart_policy_can_be_changed() {
     let machine = Machine::empty();
     machine.out("container run -d --name web nginx");
-    let line = "container update -m 64m --memory-swap -1 --cpus 1.5 --cpuset-mems 0 --pids-limit 9 \
+    let line = "container update -m 64m --memory-swap -1 --cpus 0.5 --cpuset-mems 0 --pids-limit 9 \
                 --restart on-failure:3 web nobody";
     let ran = machine.run(line);
     assert_eq!((ran.code, ran.out.as_str()), (1, "web\n"));
     assert_eq!(ran.err, "error: No such container: nobody\n");
     let spec = spec(&machine);
     assert_eq!((spec.limits.memory.unwrap().0, spec.limits.memory_swap), (64 << 20, Some(-1)));
-    assert_eq!((spec.limits.cpus, spec.limits.pids), (Some(1.5), Some(9)));
+    assert_eq!((spec.limits.cpus, spec.limits.pids), (Some(0.5), Some(9)));
     assert_eq!(spec.limits.cpuset_mems.as_deref(), Some("0"));
     assert_eq!(spec.restart, RestartPolicy::OnFailure { max_retries: 3 });
     let err = machine.fails("container update web");
@@ -290,6 +291,19 @@ fn values_out_of_range_are_refused_in_dockers_words() {
         ("--memory-swappiness 101", "invalid value: 101. Valid memory swappiness range is 0-100"),
         ("--oom-score-adj 1001", "Invalid value 1001, range for oom score adj is [-1000, 1000]"),
         ("--device-read-bps dev/sda:1mb", "bad format for device path: dev/sda:1mb"),
+        ("--cpus 100000", "Range of CPUs is from 0.01 to "),
+        ("--cpus -1", "Range of CPUs is from 0.01 to "),
+        ("--mount type=tmpfs,source=x,target=/x", "field Source must not be specified"),
+        ("--ulimit files=1", "invalid ulimit type: files"),
+        ("--security-opt wild", "invalid --security-opt: \"wild\""),
+        ("--cap-add FLY", "unknown capability: \"FLY\""),
+        ("--add-host db:nowhere", "invalid IP address in add-host: \"nowhere\""),
+        ("-w relative", "'relative' is invalid, it needs to be an absolute path"),
+        ("--uts host --hostname x", "conflicting options: hostname and the UTS mode"),
+        ("--userns wild", "--userns: invalid USER mode: wild"),
+        ("--net none --net-alias x", "aliases are only supported for user-defined networks"),
+        ("--name own --network container:own", "cannot join own network"),
+        ("--link nobody", "could not get container for nobody: No such container: nobody"),
     ] {
         let err = machine.fails(&format!("container create {options} nginx"));
         assert!(err.contains(words), "{options}: {err}");
@@ -308,13 +322,56 @@ fn inspect_says_what_was_asked_for_and_templates_name_what_was_not() {
         machine.out(&format!("container inspect -f {template} plain asked")).replace('\n', " ")
     };
     assert_eq!(look("{{.HostConfig.PublishAllPorts}}"), "false true ");
-    assert_eq!(look("{{.Config.StopSignal}}"), " SIGUSR1 ");
-    assert_eq!(look("{{.Config.StopTimeout}}"), "<no value> 15 ");
-    assert_eq!(look("{{.SizeRw}}"), "<no value> <no value> ");
+    assert_eq!(look("{{.Config.StopSignal}}"), " USR1 ");
+    assert_eq!(look("{{.Config.StopTimeout}}"), "<nil> 15 ");
+    assert_eq!(look("{{.SizeRw}}"), "<nil> <nil> ");
     let json = machine.out("container inspect plain");
     for field in ["StopSignal", "StopTimeout", "SizeRw", "\"Health\""] {
         assert!(!json.contains(field), "{field}: {json}");
     }
+}
+
+#[test]
+fn a_mount_has_the_words_it_was_asked_for_with() {
+    let machine = Machine::empty();
+    machine.out(
+        "container create --name web -v /tmp:/a:ro,z -v /tmp:/b:Z -v /tmp:/c:rslave -v data:/d \
+         -v data:/e:ro,nocopy -v /tmp:/f nginx",
+    );
+    let modes = machine.run_words(&[
+        "container",
+        "inspect",
+        "-f",
+        "{{range .Mounts}}{{.Destination}} {{.Mode}}{{\"\\n\"}}{{end}}",
+        "web",
+    ]);
+    assert_eq!(modes.out, "/a ro,z\n/b Z\n/c rslave\n/d z\n/e ro,nocopy\n/f \n\n");
+    let binds = machine.out("container inspect -f {{.HostConfig.Binds}} web");
+    assert!(binds.starts_with("[/tmp:/a:ro,z /tmp:/b:rw,Z "), "{binds}");
+}
+
+#[test]
+fn lists_have_dockers_raw_form() {
+    let machine = Machine::empty();
+    machine.out("network create back");
+    let words =
+        ["container", "run", "-d", "--name", "web", "-v", "data:/data", "nginx", "sh", "-c", "a b"];
+    assert_eq!(machine.run_words(&words).code, 0);
+    let raw = machine.out("container ls --format raw");
+    let lines: Vec<&str> = raw.lines().collect();
+    assert!(
+        lines[0].starts_with("container_id: ") && lines[3].starts_with("created_at: "),
+        "{raw}"
+    );
+    assert_eq!((lines[1], lines[2]), ("image: nginx", "command: \"sh -c 'a b'\""));
+    assert_eq!((lines[4], lines[6]), ("state: running", "names: web"));
+    assert_eq!(lines[7..], ["labels:", "ports:", ""]);
+    assert!(machine.out("container ls --size --format raw").contains("\nports:\nsize: "));
+    assert_eq!(machine.out("volume ls --format raw"), "name: data\ndriver: local\n\n");
+    let raw = machine.out("network ls -f name=back --format raw");
+    assert!(raw.ends_with("\nname: back\ndriver: bridge\nscope: local\n\n"), "{raw}");
+    let ran = machine.run("container ls -q --format raw");
+    assert!(ran.err.starts_with("WARNING: Ignoring custom format, because both"), "{ran:?}");
 }
 
 #[test]

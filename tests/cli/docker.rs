@@ -114,7 +114,23 @@ fn errors_have_dockers_exit_codes() {
     let ran = typed(&machine, "docker rm");
     assert_eq!(ran.code, 1);
     assert!(ran.err.starts_with("docker: 'docker rm' requires at least 1 argument\n"), "{ran:?}");
-    assert!(ran.err.ends_with("\nSee 'docker rm --help' for more information\n"), "{ran:?}");
+    assert!(ran.err.ends_with("\nRun 'docker rm --help' for more information\n"), "{ran:?}");
+    let ran = typed(&machine, "docker rename web");
+    assert!(ran.err.starts_with("docker: 'docker rename' requires 2 arguments\n"), "{ran:?}");
+    let ran = typed(&machine, "docker container inspct");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.starts_with("docker: unknown command: docker container inspct\n"), "{ran:?}");
+    assert!(ran.err.contains("did you mean `inspect`?"), "{ran:?}");
+    let ran = typed(&machine, "docker login -u");
+    assert_eq!((ran.code, ran.err.as_str()), (125, "flag needs an argument: --username\n"));
+    let ran = typed(&machine, "docker create --pull soon nginx");
+    assert_eq!(
+        ran.err,
+        "invalid argument \"soon\" for \"--pull\" flag: must be one of always, missing, never\n"
+    );
+    assert!(out(&machine, "docker volume").contains("Usage: docker volume <COMMAND>"));
+    let ran = typed(&machine, "docker network create host");
+    assert!(ran.err.contains("operation is not permitted on predefined host network"), "{ran:?}");
     let ran = typed(&machine, "docker run --network nowhere nginx");
     assert_eq!(ran.code, 125);
     assert!(
@@ -172,7 +188,36 @@ fn the_room_that_everything_takes_is_told_by_kind() {
         table.starts_with("TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE\n"),
         "{table}"
     );
-    assert!(machine.out("system df -v").contains("Local Volumes space usage:"));
+    assert_eq!(
+        machine.out("system df --format raw").lines().take(5).collect::<Vec<_>>(),
+        ["type: Images", "total: 0", "active: 0", "size: 0B", "reclaimable: 0B"]
+    );
+}
+
+#[test]
+fn the_room_that_each_thing_takes_is_told_with_all_that_is_known_of_it() {
+    let machine = Machine::empty();
+    machine.out("container run -d --name web -v data:/data nginx");
+    let table = machine.out("system df -v");
+    let parts: Vec<&str> = table.split("\n\n").collect();
+    assert_eq!(parts[0], "Images space usage:");
+    let volumes = "VOLUME NAME   LINKS     SIZE\ndata          1         0B\n";
+    assert!(table.contains(&format!("\n\nLocal Volumes space usage:\n\n{volumes}\n")), "{table}");
+    assert!(table.contains("\nBuild cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE "), "{table}");
+    assert!(table.contains("LOCAL VOLUMES   SIZE      CREATED "), "{table}");
+    let json = machine.out("system df -v --format json");
+    assert_eq!(machine.run_words(&["system", "df", "-v", "--format", "{{json .}}"]).out, json);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let names: Vec<&String> = json.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["Images", "Containers", "Volumes", "BuildCache"]);
+    assert_eq!(json["Containers"][0]["Names"], "web");
+    assert_eq!(json["Containers"][0]["ID"].as_str().unwrap().len(), 64);
+    assert_eq!(json["Volumes"][0]["Links"], "1");
+    let raw = machine.out("system df -v --format raw");
+    assert!(raw.starts_with("type: Container\ncontainer_id: "), "{raw}");
+    assert!(raw.ends_with("\ntype: Volume\nname: data\ndriver: local\n\n"), "{raw}");
+    let names = machine.out("system df -v --format {{range.Volumes}}{{.Name}}{{end}}");
+    assert_eq!(names, "data\n");
 }
 
 #[test]

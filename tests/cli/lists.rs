@@ -24,7 +24,7 @@ fn without_times(table: &str) -> Vec<Vec<&str>> {
 #[test]
 fn ps_is_a_table() {
     let machine = up();
-    let (table, web) = (machine.out("ps"), "\"nginx -g daemon off…\"");
+    let (table, web) = (machine.out("ps"), "\"nginx -g 'daemon of…\"");
     assert_eq!(
         without_times(&table),
         [
@@ -140,7 +140,11 @@ fn port_prints_an_address_or_what_there_is() {
         machine.fails("port web 81"),
         "error: no port 81/tcp for container demo-web-1: 0.0.0.0:8080->80/tcp\n"
     );
-    assert!(machine.fails("port --index 2 web 80").contains("service \"web\" has no container #2"));
+    assert_eq!(
+        machine.fails("port --index 2 web 80"),
+        "error: service \"web\" has no container #2\n  \
+         = hint: there is 1; `compose scale` makes more\n"
+    );
 }
 
 #[test]

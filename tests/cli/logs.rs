@@ -36,6 +36,7 @@ fn some_services_some_lines() {
     let machine = up();
     assert_eq!(machine.out("logs web"), "web-1  | hello\nweb-1  | bye\n");
     assert_eq!(machine.out("logs -n 1 web"), "web-1  | bye\n");
+    assert!(machine.fails("logs --index 7 web").contains("service \"web\" has no container #7"));
     assert_eq!(machine.out("logs --no-log-prefix db"), "ready\nno newline\n");
     assert_eq!(
         machine.out("logs -t --tail 1 web"),

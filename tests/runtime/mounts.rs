@@ -31,6 +31,7 @@ fn bind(source: &std::path::Path, target: &str, read_only: bool) -> Mount {
             create: false,
             propagation: None,
             submounts: Submounts::default(),
+            selinux: None,
         },
     }
 }

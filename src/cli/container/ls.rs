@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::cli::ps;
 use crate::cli::ui::human;
-use crate::cli::ui::listing::{JsonStyle, Listing, Row};
+use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -62,8 +62,13 @@ pub struct Ls {
     size: bool,
 }
 
+/// Docker: what `raw` shows.
+pub const RAW: &str = "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\n\
+    created_at: {{.CreatedAt}}\nstate: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\n\
+    names: {{.Names}}\nlabels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n";
+
 /// Docker's fields, in its order.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "Command",
     "CreatedAt",
     "ID",
@@ -73,6 +78,7 @@ const FIELDS: [&str; 14] = [
     "Mounts",
     "Names",
     "Networks",
+    "Platform",
     "Ports",
     "RunningFor",
     "Size",
@@ -97,6 +103,11 @@ impl Ls {
         let limit = last.filter(|last| *last > 0).unwrap_or(usize::MAX);
         let containers: Vec<&Container> = newest.take(limit).collect();
         if self.quiet {
+            if self.format != "table" {
+                let text = "WARNING: Ignoring custom format, because both --format and --quiet \
+                    are set.";
+                cx.output().say_line(text.to_owned())?;
+            }
             let id = |it: &&Container| {
                 if self.no_trunc { it.id.as_str() } else { it.id.short() }.to_owned()
             };
@@ -119,7 +130,8 @@ impl Ls {
         ];
         columns.extend(self.size.then_some(("SIZE", "Size")));
         let list = Listing { columns, rows, layout: Columns::DOCKER, json: JsonStyle::Lines };
-        cx.output().print(list.text(&self.format)?)?;
+        let raw = RAW.to_owned() + if self.size { "size: {{.Size}}\n" } else { "" };
+        cx.output().print(list.text(unless_raw(&self.format, &raw))?)?;
         Ok(Exit::Success)
     }
 
@@ -158,9 +170,17 @@ impl Ls {
             let (own, whole) = (human::size(size.writable), human::size(size.total));
             row = row.with("Size", format!("{own} (virtual {whole})"));
         }
-        let mut fields = std::mem::take(&mut row.fields);
-        let field = |name: &str| Some((name.to_owned(), fields.shift_remove(name)?));
-        row.fields = FIELDS.into_iter().filter_map(field).collect();
-        Ok(row)
+        Ok(as_docker(row))
     }
+}
+
+/// A container's row with Docker's fields only, which are fewer than those of Docker Compose.
+#[must_use]
+pub fn as_docker(row: Row) -> Row {
+    // Docker: known only where images of several platforms are kept.
+    let mut row = row.with("Platform", serde_json::Value::Null);
+    let mut fields = std::mem::take(&mut row.fields);
+    let field = |name: &str| Some((name.to_owned(), fields.shift_remove(name)?));
+    row.fields = FIELDS.into_iter().filter_map(field).collect();
+    row
 }

@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::resource::container::Sharing;
 use crate::resource::network::NetworkMode;
 use crate::resource::observed::Scope;
-use crate::resource::{ContainerSpec, Image, NetworkSpec, Observed};
+use crate::resource::{Container, ContainerSpec, Image, NetworkSpec, Observed};
 
 use super::fetch;
 use super::find::find;
@@ -38,6 +38,13 @@ pub async fn make<E: Engine>(cx: &Context<E>, options: &Options) -> Result<Conta
     let observed = engine.observe(&scope).await?;
     let image = image(cx, options, &observed).await?;
     let mut spec = options.spec(&service, &image)?;
+    let own = options.life.name.as_deref();
+    if matches!(&spec.network, NetworkMode::Container(other) if Some(other.as_str()) == own) {
+        return Err(Error::new(Kind::Invalid, "cannot join own network").into());
+    }
+    for link in &service.external_links {
+        link_target(&observed, link.split(':').next().unwrap_or(link))?;
+    }
     surroundings(cx, &mut spec, &observed).await?;
     for volume in options.volumes()? {
         engine.create_volume(&volume).await?;
@@ -89,10 +96,7 @@ async fn surroundings<E: Engine>(
         from.container = find(observed, &from.container)?.id.to_string();
     }
     for link in &mut spec.links {
-        let target = find(observed, &link.target).map_err(|error| {
-            let message = format!("could not get container for {}: {error}", link.target);
-            Error::new(error.kind(), message)
-        })?;
+        let target = link_target(observed, &link.target)?;
         link.target.clone_from(&target.spec.name);
     }
     let NetworkMode::Networks(endpoints) = &mut spec.network else { return Ok(()) };
@@ -104,6 +108,14 @@ async fn surroundings<E: Engine>(
         }
     }
     Ok(())
+}
+
+/// The container that a link is to. Docker: the same words.
+fn link_target<'a>(observed: &'a Observed, name: &str) -> base::Result<&'a Container> {
+    find(observed, name).map_err(|error| {
+        let message = format!("could not get container for {name}: {error}");
+        Error::new(error.kind(), message)
+    })
 }
 
 /// The network of those who ask for none is made when first needed.

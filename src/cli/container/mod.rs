@@ -13,7 +13,7 @@ mod find;
 mod inspect;
 mod kill;
 mod logs;
-mod ls;
+pub mod ls;
 mod make;
 mod names;
 mod options;

@@ -47,7 +47,7 @@ impl Port {
         ports.retain(|port| (port.container, port.protocol) == (number, protocol));
         if ports.is_empty() {
             let name = &self.container;
-            let message = format!("No public port '{number}/{protocol}' published for {name}");
+            let message = format!("No public port '{text}' published for {name}");
             return Err(Error::new(Kind::NotFound, message).into());
         }
         for port in ports {

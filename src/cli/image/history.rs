@@ -76,7 +76,7 @@ impl History {
         }
         let columns = vec![
             ("IMAGE", "ID"),
-            ("CREATED", if self.human { "CreatedSince" } else { "CreatedAt" }),
+            if self.human { ("CREATED", "CreatedSince") } else { ("CREATED AT", "CreatedAt") },
             ("CREATED BY", "CreatedBy"),
             ("SIZE", "Size"),
             ("COMMENT", "Comment"),
@@ -94,6 +94,8 @@ impl History {
         };
         let at = step.created.map(|time| time.to_zoned(TimeZone::system()));
         let at = at.map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
+        // Go: RFC 3339 has a letter for no offset.
+        let at = at.map(|text| text.replace("+00:00", "Z"));
         let since = step.created.map(|time| human::since(time, Timestamp::now()));
         let since = since.map(|since| human::duration(since) + " ago");
         Row::default()

@@ -1,13 +1,12 @@
 //! `image ls`: list images.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::base::{Digest, Error};
 use crate::cli::options::moment;
 use crate::cli::single::Filters;
 use crate::cli::ui::human;
-use crate::cli::ui::listing::{JsonStyle, Listing, Row};
+use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -53,11 +52,47 @@ pub struct Ls {
 }
 
 /// One line: an image under one of its names.
-struct Line<'a> {
+pub struct Line<'a> {
     image: &'a Image,
     repository: String,
     tag: String,
     digest: String,
+}
+
+impl<'a> Line<'a> {
+    /// The image under the first of its names.
+    #[must_use]
+    pub fn first(image: &'a Image) -> Line<'a> {
+        let (repository, tag, _) = names(image.tags.first().map_or(NONE, String::as_str));
+        Line { image, repository, tag, digest: String::new() }
+    }
+
+    /// Docker: the same fields. The id is cut if `short`.
+    #[must_use]
+    pub fn row(&self, short: bool) -> Row {
+        let created = self.image.created_at;
+        let age = created.map_or_else(
+            || "N/A".to_owned(),
+            |created| human::duration(human::since(created, Timestamp::now())) + " ago",
+        );
+        Row { labels: self.image.config.labels.clone(), ..Row::default() }
+            // Docker counts them for `system df` only.
+            .with("Containers", "N/A")
+            .with("CreatedAt", created.map_or_else(|| "N/A".to_owned(), human::go_time))
+            .with("CreatedSince", age)
+            .with("Digest", self.digest.as_str())
+            .with("ID", id(&self.image.id, short))
+            .with("Repository", self.repository.as_str())
+            .with("SharedSize", "N/A")
+            .with("Size", human::size(self.image.size))
+            .with("Tag", self.tag.as_str())
+            .with("UniqueSize", "N/A")
+            .with("VirtualSize", human::exact_size(self.image.size))
+    }
+}
+
+fn id(id: &Digest, short: bool) -> String {
+    if short { id.short().to_owned() } else { id.to_string() }
 }
 
 const NONE: &str = "<none>";
@@ -76,8 +111,8 @@ impl Ls {
         let lines: Vec<Line> =
             images.flat_map(|image| lines(image, &filters, self.digests)).collect();
         if self.quiet {
-            let mut ids: Vec<String> =
-                lines.iter().map(|it| self.id(&it.image.id) + "\n").collect();
+            let id = |it: &Line| id(&it.image.id, !self.no_trunc) + "\n";
+            let mut ids: Vec<String> = lines.iter().map(id).collect();
             ids.dedup();
             cx.output().print(ids.concat())?;
             return Ok(Exit::Success);
@@ -85,43 +120,33 @@ impl Ls {
         let mut columns = vec![("REPOSITORY", "Repository"), ("TAG", "Tag")];
         columns.extend(self.digests.then_some(("DIGEST", "Digest")));
         columns.extend([("IMAGE ID", "ID"), ("CREATED", "CreatedSince"), ("SIZE", "Size")]);
-        let rows = lines.iter().map(|line| self.row(line)).collect();
+        let rows = lines.iter().map(|line| line.row(!self.no_trunc)).collect();
         let list = Listing { columns, rows, layout: Columns::DOCKER, json: JsonStyle::Lines };
-        cx.output().print(list.text(&self.format)?)?;
+        cx.output().print(list.text(unless_raw(&self.format, &raw(self.digests)))?)?;
         Ok(Exit::Success)
-    }
-
-    fn id(&self, id: &Digest) -> String {
-        if self.no_trunc { id.to_string() } else { id.short().to_owned() }
-    }
-
-    /// Docker: the same fields.
-    fn row(&self, line: &Line<'_>) -> Row {
-        let created = line.image.created_at;
-        let age = created.map_or_else(
-            || "N/A".to_owned(),
-            |created| human::duration(human::since(created, Timestamp::now())) + " ago",
-        );
-        let size = human::size(line.image.size);
-        Row { labels: line.image.config.labels.clone(), ..Row::default() }
-            // Docker counts them for `system df` only.
-            .with("Containers", "N/A")
-            .with("CreatedAt", created.map_or_else(|| "N/A".to_owned(), local_time))
-            .with("CreatedSince", age)
-            .with("Digest", line.digest.as_str())
-            .with("ID", self.id(&line.image.id))
-            .with("Repository", line.repository.as_str())
-            .with("SharedSize", "N/A")
-            .with("Size", size.as_str())
-            .with("Tag", line.tag.as_str())
-            .with("UniqueSize", "N/A")
-            .with("VirtualSize", human::exact_size(line.image.size))
     }
 }
 
-/// Docker: `2026-04-02 19:20:00 +0000 UTC`.
-fn local_time(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+/// Docker: what the format `raw` shows.
+#[must_use]
+pub fn raw(digests: bool) -> String {
+    let digest = if digests { "digest: {{.Digest}}\n" } else { "" };
+    let [start, end] = [
+        "repository: {{.Repository}}\ntag: {{.Tag}}\n",
+        "image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n",
+    ];
+    [start, digest, end].concat()
+}
+
+/// Repository, tag and digest of a name; `<none>` for what it does not have.
+fn names(text: &str) -> (String, String, String) {
+    let (name, digest) = text.split_once('@').unwrap_or((text, NONE));
+    // A colon before the last slash belongs to a registry's port.
+    let (name, tag) = match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (name, NONE),
+    };
+    (name.to_owned(), tag.to_owned(), digest.to_owned())
 }
 
 /// What `--filter` says of whole images.
@@ -159,15 +184,7 @@ impl<'a> Selection<'a> {
 
 /// One line for each name of the image that is asked for; `<none>` for one without a name.
 fn lines<'a>(image: &'a Image, filters: &Filters, digests: bool) -> Vec<Line<'a>> {
-    let names = |text: &String| {
-        let (name, digest) = text.split_once('@').unwrap_or((text, NONE));
-        // A colon before the last slash belongs to a registry's port.
-        let (name, tag) = match name.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, tag),
-            _ => (name, NONE),
-        };
-        (name.to_owned(), tag.to_owned(), digest.to_owned())
-    };
+    let names = |text: &String| names(text);
     let shows = |name: &&String| filters.any("reference", |wanted| pattern::matches(wanted, name));
     let known: Vec<_> = image.digests.iter().map(names).collect();
     let digest_of = |name: &str| known.iter().find(|(of, ..)| of == name).map(|it| it.2.clone());

@@ -6,7 +6,7 @@ mod history;
 mod import;
 mod inspect;
 mod load;
-mod ls;
+pub mod ls;
 mod prune;
 mod pull;
 mod push;

@@ -1,5 +1,6 @@
 //! `image tag`: give an image another name.
 
+use crate::base::Error;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 
@@ -19,7 +20,15 @@ pub struct Tag {
 impl Tag {
     /// Names it.
     pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        cx.images()?.tag(&self.image, &self.name.parse()?)?;
+        let name = self.name.parse().map_err(|error: Error| {
+            // Docker: the same words.
+            let message = format!(
+                "Error parsing reference: {:?} is not a valid repository/tag: {error}",
+                self.name
+            );
+            Error::new(error.kind(), message)
+        })?;
+        cx.images()?.tag(&self.image, &name)?;
         Ok(Exit::Success)
     }
 }

@@ -10,6 +10,8 @@ use crate::engine::Engine;
 use crate::resource::NetworkSpec;
 use crate::resource::network::Subnet;
 
+use super::builtin::is_builtin;
+
 /// Create a network
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -98,6 +100,11 @@ impl Create {
         if let Some(option) = self.ipam_opt.first() {
             let message = format!("--ipam-opt {option}: the driver `default` has no options");
             return Err(Error::new(Kind::Invalid, message).into());
+        }
+        if is_builtin(&self.name) {
+            // Docker: the same words.
+            let message = format!("operation is not permitted on predefined {} network", self.name);
+            return Err(Error::new(Kind::Conflict, message).into());
         }
         let spec = NetworkSpec {
             name: self.name,

@@ -1,7 +1,8 @@
 //! `network ls`: list networks.
 
 use crate::cli::single::{Filters, join};
-use crate::cli::ui::listing::{JsonStyle, Listing, Row};
+use crate::cli::ui::human;
+use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -55,7 +56,8 @@ impl Ls {
             layout: Columns::DOCKER,
             json: JsonStyle::Lines,
         };
-        cx.output().print(list.text(&self.format)?)?;
+        let raw = "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n";
+        cx.output().print(list.text(unless_raw(&self.format, raw))?)?;
         Ok(Exit::Success)
     }
 
@@ -66,7 +68,7 @@ impl Ls {
     fn row(&self, network: &Network) -> Row {
         let spec = &network.spec;
         Row { labels: spec.labels.clone(), ..Row::default() }
-            .with("CreatedAt", network.created_at.to_string())
+            .with("CreatedAt", human::go_time(network.created_at))
             .with("Driver", super::inspect::driver(spec))
             .with("ID", self.id(network))
             .with("IPv4", spec.ipv4.to_string())

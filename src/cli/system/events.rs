@@ -51,7 +51,7 @@ impl Events {
         let filters = Filters::parse(&self.filter, &KNOWN)?;
         let template = match self.format.as_deref() {
             None | Some("" | "json") => None,
-            Some(template) => Some(Format::parse(template)?),
+            Some(template) => Some(Format::verbatim(template)?),
         };
         let now = Timestamp::now();
         let at = |text: &Option<String>| text.as_deref().map(|it| moment(it, now)).transpose();

@@ -35,7 +35,7 @@ impl Info {
             None | Some("") => cx.output().print(text(&shape))?,
             Some("json") => cx.output().print_line(go_json(&shape))?,
             Some(template) => {
-                let text = Format::parse(template)?.render(&shape, &BTreeMap::new())?;
+                let text = Format::verbatim(template)?.render(&shape, &BTreeMap::new())?;
                 cx.output().print_line(text)?;
             }
         }

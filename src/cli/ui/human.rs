@@ -31,6 +31,13 @@ pub fn since(then: jiff::Timestamp, now: jiff::Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }
 
+/// The whole time as Go prints it: `2026-04-02 19:20:00.123456789 +0000 UTC`.
+#[must_use]
+pub fn go_time(time: jiff::Timestamp) -> String {
+    let time = time.to_zoned(jiff::tz::TimeZone::system());
+    time.strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
+}
+
 /// A decimal size with three digits: `48.2MB` (Docker: sizes of images and layers).
 #[must_use]
 pub fn size(bytes: u64) -> String {

@@ -36,7 +36,7 @@ impl Findings {
             None | Some("json") => output.print(pretty(&Json::Array(self.found)))?,
             Some(template) => {
                 let text = template;
-                let template = Format::parse(text)?;
+                let template = Format::verbatim(text)?;
                 for mut shape in self.found {
                     add_named(&mut shape, text);
                     output.print(template.render(&shape, &BTreeMap::new())? + "\n")?;
@@ -74,7 +74,7 @@ fn add_named(shape: &mut Json, template: &str) {
 
 /// A container's fields that are left out when they say nothing, and what Go has there (Docker:
 /// `omitempty`).
-fn left_out() -> [(&'static str, &'static str, Json); 8] {
+fn left_out() -> [(&'static str, &'static str, Json); 13] {
     [
         ("", "SizeRw", Json::Null),
         ("", "SizeRootFs", Json::Null),
@@ -83,7 +83,12 @@ fn left_out() -> [(&'static str, &'static str, Json); 8] {
         ("Config", "Healthcheck", Json::Null),
         ("Config", "StopSignal", json!("")),
         ("Config", "StopTimeout", Json::Null),
+        ("HostConfig", "Annotations", json!({})),
         ("HostConfig", "Init", Json::Null),
+        ("HostConfig", "Mounts", Json::Null),
+        ("HostConfig", "StorageOpt", json!({})),
+        ("HostConfig", "Sysctls", json!({})),
+        ("HostConfig", "Tmpfs", json!({})),
     ]
 }
 

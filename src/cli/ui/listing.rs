@@ -56,7 +56,9 @@ impl Listing {
         }
     }
 
-    fn table(&self) -> String {
+    /// The whole list as a table.
+    #[must_use]
+    pub fn table(&self) -> String {
         let header = self.columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
         let rows = self.rows.iter().map(|row| {
             let cells = self.columns.iter().map(|(_, field)| row.cell(field));
@@ -96,10 +98,19 @@ impl Listing {
         let fields = fields.chain(self.columns.iter().map(|(_, field)| *field));
         let heading = |field: &str| match self.columns.iter().find(|(_, of)| *of == field) {
             Some((heading, _)) => (*heading).to_owned(),
+            // Docker: images have this field twice.
+            None if field == "VirtualSize" => "SIZE".to_owned(),
             None => spaced(field),
         };
         Json::Object(fields.map(|field| (field.to_owned(), Json::from(heading(field)))).collect())
     }
+}
+
+/// The format that `raw` stands for, or what was asked for (Docker: a line for each field, and
+/// an empty one behind each thing).
+#[must_use]
+pub fn unless_raw<'a>(format: &'a str, raw: &'a str) -> &'a str {
+    if format == "raw" { raw } else { format }
 }
 
 impl Row {

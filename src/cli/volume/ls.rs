@@ -1,7 +1,7 @@
 //! `volume ls`: list volumes.
 
 use crate::cli::single::{Filters, join};
-use crate::cli::ui::listing::{JsonStyle, Listing, Row};
+use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -49,10 +49,13 @@ impl Ls {
             layout: Columns::DOCKER,
             json: JsonStyle::Lines,
         };
-        cx.output().print(list.text(&self.format)?)?;
+        cx.output().print(list.text(unless_raw(&self.format, RAW))?)?;
         Ok(Exit::Success)
     }
 }
+
+/// Docker: what the format `raw` shows.
+pub const RAW: &str = "name: {{.Name}}\ndriver: {{.Driver}}\n";
 
 fn shows(filters: &Filters, volume: &Volume, observed: &Observed) -> bool {
     let dangling = users(observed, &volume.spec.name).next().is_none();
@@ -63,7 +66,8 @@ fn shows(filters: &Filters, volume: &Volume, observed: &Observed) -> bool {
 }
 
 /// Docker: the same fields, those of swarm clusters without a value.
-fn row(volume: &Volume, roots: &Roots) -> Row {
+#[must_use]
+pub fn row(volume: &Volume, roots: &Roots) -> Row {
     let labels = volume.spec.labels.clone();
     Row { labels: labels.clone(), ..Row::default() }
         .with("Availability", "N/A")

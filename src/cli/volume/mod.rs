@@ -3,7 +3,7 @@
 mod backup;
 mod create;
 mod inspect;
-mod ls;
+pub mod ls;
 mod prune;
 mod rm;
 
@@ -48,7 +48,7 @@ impl Volume {
 }
 
 /// Containers that mount the volume `name`.
-fn users<'a>(observed: &'a Observed, name: &str) -> impl Iterator<Item = &'a Container> {
+pub fn users<'a>(observed: &'a Observed, name: &str) -> impl Iterator<Item = &'a Container> {
     observed.containers.iter().filter(move |container| {
         container.spec.all_mounts().iter().any(
             |mount| matches!(&mount.source, MountSource::Volume { name: used, .. } if used == name),

@@ -282,8 +282,10 @@ impl<'a> Loader<'a> {
         if let Some(name) = self.remote_name(path) {
             return name;
         }
-        let short = path.strip_prefix(&self.request.working_dir).unwrap_or(path);
-        short.display().to_string()
+        match path.strip_prefix(&self.request.working_dir) {
+            Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
+            short => short.unwrap_or(path).display().to_string(),
+        }
     }
 
     /// Reads a text and gives it an id. `None` after a report, at `from` if the user named it there.

@@ -72,6 +72,7 @@ fn mounts_of_the_user_come_last_and_win() {
                 create: false,
                 propagation: None,
                 submounts: Default::default(),
+                selinux: None,
             },
         },
         Mount {

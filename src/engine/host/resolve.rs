@@ -103,7 +103,7 @@ fn read_file(host: &Host, mount: &mut Mount) -> Result<()> {
     };
     mount.source = if path.is_dir() {
         let (create, propagation, submounts) = (false, None, Submounts::default());
-        MountSource::Bind { path, create, propagation, submounts }
+        MountSource::Bind { path, create, propagation, submounts, selinux: None }
     } else {
         let data = fs::read(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => {

@@ -189,11 +189,13 @@ fn extra_hosts(service: &Service) -> Vec<(String, String)> {
 
 fn stop(service: &Service, config: &ImageConfig) -> Result<Stop> {
     let default = Stop::default();
-    let signal = match service.stop_signal.as_ref().or(config.stop_signal.as_ref()) {
+    let written = service.stop_signal.as_ref().or(config.stop_signal.as_ref());
+    let signal = match written {
         Some(signal) => signal::name(signal)?,
         None => default.signal,
     };
-    Ok(Stop { signal, grace: service.stop_grace_period.or(default.grace) })
+    let written = written.filter(|written| **written != signal).cloned();
+    Ok(Stop { signal, written, grace: service.stop_grace_period.or(default.grace) })
 }
 
 fn restart(service: &Service) -> RestartPolicy {

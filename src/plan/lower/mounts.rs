@@ -62,7 +62,8 @@ fn mount(
             let bind = volume.bind.clone().unwrap_or_default();
             let (path, create) = (PathBuf::from(path), bind.create_host_path.unwrap_or(true));
             let submounts = submounts(bind.recursive);
-            MountSource::Bind { path, create, propagation: bind.propagation, submounts }
+            let (propagation, selinux) = (bind.propagation, bind.selinux);
+            MountSource::Bind { path, create, propagation, submounts, selinux }
         }
         (MountKind::Tmpfs, _) => {
             let tmpfs = volume.tmpfs.clone().unwrap_or_default();

@@ -21,7 +21,7 @@ pub struct Changeable {
     memory_reservation: Option<Bytes>,
 
     /// Processors, as in `1.5`
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     cpus: Option<f64>,
 
     /// Share of the processors, relative to 1024
@@ -64,6 +64,15 @@ pub struct Changeable {
 /// Less than that no program starts (Docker: the same).
 const LEAST_MEMORY: Bytes = Bytes(6 << 20);
 
+/// Docker: the same.
+const LEAST_PROCESSORS: f64 = 0.01;
+
+/// Processors that this process may run on, whatever share of them it gets.
+fn processors() -> usize {
+    let all = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize);
+    all.max(1)
+}
+
 /// Lengths of a period that the kernel takes, in microseconds.
 const PERIODS: std::ops::RangeInclusive<i64> = 1000..=1_000_000;
 
@@ -81,6 +90,19 @@ impl Changeable {
         if self.cpus.is_some() && (self.cpu_quota.is_some() || self.cpu_period.is_some()) {
             let message = "Conflicting options: CPUs and CPU quota or period cannot both be set";
             return Err(Error::new(Kind::Invalid, message));
+        }
+        self.check_processors(processors())
+    }
+
+    /// Docker: these bounds and words. The machine has `count` processors.
+    fn check_processors(&self, count: usize) -> Result<()> {
+        let invalid = |message: String| Err(Error::new(Kind::Invalid, message));
+        let allowed = LEAST_PROCESSORS..=count as f64;
+        if self.cpus.is_some_and(|cpus| cpus != 0.0 && !allowed.contains(&cpus)) {
+            return invalid(format!(
+                "Range of CPUs is from {LEAST_PROCESSORS} to {count}.00, as there are only \
+                 {count} CPUs available"
+            ));
         }
         Ok(())
     }
@@ -198,5 +220,33 @@ fn swap(limit: SwapLimit) -> Option<i64> {
     match limit {
         SwapLimit::Unlimited => Some(-1),
         SwapLimit::Limit(bytes) => i64::try_from(bytes.0).ok().filter(|bytes| *bytes > 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_gives_only_the_processors_it_has() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            limits: Changeable,
+        }
+        let check = |cpus: &str| {
+            let line = <Line as clap::Parser>::try_parse_from(["x", "--cpus", cpus]).unwrap();
+            line.limits.check_processors(2).map_err(|error| error.to_string())
+        };
+        for cpus in ["0", "0.01", "1.5", "2"] {
+            assert_eq!(check(cpus), Ok(()), "{cpus}");
+        }
+        for cpus in ["-1", "0.001", "2.1", "100"] {
+            let error = check(cpus).unwrap_err();
+            assert_eq!(
+                error,
+                "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"
+            );
+        }
     }
 }

@@ -137,6 +137,26 @@ fn not_a_device(text: &str) -> Error {
         .hint("write the device's path and a number, as in /dev/sda:200")
 }
 
+/// Limits that a process has, as getrlimit(2) names them.
+const ULIMITS: [&str; 16] = [
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
 /// `NAME=SOFT[:HARD]`; -1 means unlimited.
 fn ulimit(text: &str) -> Result<(String, Ulimit)> {
     let invalid = || {
@@ -144,6 +164,10 @@ fn ulimit(text: &str) -> Result<(String, Ulimit)> {
             .hint("write NAME=SOFT[:HARD], as in nofile=1024:2048")
     };
     let (name, values) = text.split_once('=').ok_or_else(invalid)?;
+    if !ULIMITS.contains(&name) {
+        let error = Error::new(Kind::Invalid, format!("invalid ulimit type: {name}"));
+        return Err(error.hint(format!("known are {}", ULIMITS.join(", "))));
+    }
     let (soft, hard) = values.split_once(':').unwrap_or((values, values));
     let (soft, hard): (i64, i64) =
         (soft.parse().map_err(|_| invalid())?, hard.parse().map_err(|_| invalid())?);
@@ -165,7 +189,7 @@ mod tests {
         assert_eq!(ulimit("nofile=1024").unwrap().1.hard, 1024);
         let (name, limit) = ulimit("nproc=10:-1").unwrap();
         assert_eq!((name.as_str(), limit.soft, limit.hard), ("nproc", 10, -1));
-        for text in ["nofile", "nofile=x", "nofile=20:10", "nofile=-1:10"] {
+        for text in ["nofile", "files=1", "nofile=x", "nofile=20:10", "nofile=-1:10"] {
             assert!(ulimit(text).is_err(), "{text}");
         }
     }

@@ -120,6 +120,13 @@ impl Mount {
             let kind = format!("{:?}", volume.kind).to_lowercase();
             return invalid(format!("cannot mix options of other types with mount type '{kind}'"));
         }
+        if let (MountKind::Tmpfs, Some(source)) = (volume.kind, &volume.source) {
+            // Docker: nearly the same words.
+            return invalid(format!(
+                "invalid mount config for type \"tmpfs\": field Source must not be specified: \
+                 {source:?}"
+            ));
+        }
         if volume.kind == MountKind::Bind {
             if !volume.source.as_ref().is_some_and(|source| source.starts_with('/')) {
                 let source = volume.source.as_deref().unwrap_or_default();
@@ -215,6 +222,7 @@ mod tests {
             ("type=bind,src=/a", "target is required"),
             ("type=bind,src=a,dst=/b", "bind source must be an absolute path"),
             ("type=tmpfs,dst=/b,volume-nocopy", "cannot mix options of other types"),
+            ("type=tmpfs,src=data,dst=/b", "field Source must not be specified"),
             ("type=door,dst=/b", "invalid field 'type=door'"),
             ("dst=/b,colour=red", "invalid field 'colour=red'"),
         ] {

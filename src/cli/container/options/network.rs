@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::base::{Error, Kind, PortRange, Result};
 use crate::cli::grammar;
 use crate::compose::Service;
-use crate::compose::model::{NetworkMode, ServiceNetwork};
+use crate::compose::model::{HostEntry, NetworkMode, ServiceNetwork};
 use crate::resource::ContainerSpec;
 use crate::resource::container::PublishedPort;
 
@@ -91,13 +91,7 @@ impl Network {
         service.expose.clone_from(&self.expose);
         service.hostname.clone_from(&self.hostname);
         service.domainname.clone_from(&self.domainname);
-        let hosts = self.add_host.iter().map(|text| {
-            text.parse().map_err(|_| {
-                Error::new(Kind::Invalid, format!("bad format for add-host: {text:?}"))
-                    .hint("write NAME:ADDRESS")
-            })
-        });
-        service.extra_hosts = hosts.collect::<Result<_>>()?;
+        service.extra_hosts = self.add_host.iter().map(|text| host(text)).collect::<Result<_>>()?;
         service.dns.clone_from(&self.dns);
         service.dns_opt.clone_from(&self.dns_option);
         service.dns_search.clone_from(&self.dns_search);
@@ -115,6 +109,9 @@ impl Network {
         own.ipv4_address = own.ipv4_address.or(self.ip);
         own.ipv6_address = own.ipv6_address.or(self.ip6);
         own.link_local_ips.extend(self.link_local_ip.iter().map(ToString::to_string));
+        if self.network_alias.first().is_some() && alone(first).is_some() {
+            check_bridge(BRIDGE, true, false)?;
+        }
         let fixed = own.ipv4_address.is_some() || own.ipv6_address.is_some();
         check_bridge(first, !own.aliases.is_empty(), fixed)?;
         if let Some(mode) = alone(first) {
@@ -176,6 +173,18 @@ impl Network {
             }
         }
         Ok(())
+    }
+}
+
+/// A line of /etc/hosts, as in `db:10.0.0.5`.
+fn host(text: &str) -> Result<HostEntry> {
+    let invalid = |message: String| Error::new(Kind::Invalid, message).hint("write NAME:ADDRESS");
+    let host: HostEntry =
+        text.parse().map_err(|_| invalid(format!("bad format for add-host: {text:?}")))?;
+    let address = host.address.trim_start_matches('[').trim_end_matches(']');
+    match address == "host-gateway" || address.parse::<IpAddr>().is_ok() {
+        true => Ok(host),
+        false => Err(invalid(format!("invalid IP address in add-host: {:?}", host.address))),
     }
 }
 

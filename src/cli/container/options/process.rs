@@ -73,6 +73,13 @@ impl Program {
         service.tty = self.tty;
         service.user.clone_from(&self.user);
         service.group_add.clone_from(&self.group_add);
+        if let Some(directory) = self.workdir.as_ref().filter(|it| !it.starts_with('/')) {
+            // Docker: the same words.
+            let message = format!(
+                "the working directory '{directory}' is invalid, it needs to be an absolute path"
+            );
+            return Err(Error::new(Kind::Invalid, message));
+        }
         service.working_dir.clone_from(&self.workdir);
         service.init = self.init.then_some(true);
         Ok(())

@@ -1,6 +1,6 @@
 //! What a container may do: capabilities, namespaces, kernel parameters.
 
-use crate::base::{Context as _, Error, Kind, Result};
+use crate::base::{Context as _, Error, Kind, Result, capability};
 use crate::cli::Context;
 use crate::compose::Service;
 use crate::compose::model::{CgroupMode, NamespaceMode};
@@ -49,6 +49,10 @@ pub struct Privileges {
     #[arg(long, value_name = "MODE")]
     cgroupns: Option<String>,
 
+    /// Accepted for old scripts: Linux has one kind
+    #[arg(long, value_name = "KIND", hide = true, value_parser = ["", "default"])]
+    isolation: Option<String>,
+
     /// Another OCI runtime: a path, or a name on PATH as in runc, crun
     #[arg(long, value_name = "PROGRAM")]
     runtime: Option<String>,
@@ -61,14 +65,21 @@ impl Privileges {
         service.cap_drop.clone_from(&self.cap_drop);
         let options = self.security_opt.iter().map(|text| security_option(cx, text));
         service.security_opt = options.collect::<Result<_>>()?;
+        for name in self.cap_add.iter().chain(&self.cap_drop) {
+            check_capability(name)?;
+        }
         for text in &self.sysctl {
             let (name, value) = super::pair(text, "--sysctl")?;
             service.sysctls.insert(name, value);
         }
-        service.pid = mode(&self.pid, "PID")?;
-        service.ipc = mode(&self.ipc, "IPC")?;
-        service.uts = mode(&self.uts, "UTS")?;
-        service.userns_mode = mode(&self.userns, "USER")?;
+        service.pid = mode(&self.pid, "--pid", "PID")?;
+        service.ipc = mode(&self.ipc, "--ipc", "IPC")?;
+        service.uts = mode(&self.uts, "--uts", "UTS")?;
+        if service.hostname.is_some() && service.uts == Some(NamespaceMode::Host) {
+            let message = "conflicting options: hostname and the UTS mode";
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        service.userns_mode = mode(&self.userns, "--userns", "USER")?;
         service.cgroup = match self.cgroupns.as_deref() {
             None | Some("") => None,
             Some("host") => Some(CgroupMode::Host),
@@ -83,26 +94,43 @@ impl Privileges {
     }
 }
 
+/// Docker: nearly the same words.
+fn check_capability(name: &str) -> Result<()> {
+    let upper = name.to_ascii_uppercase();
+    if matches!(upper.as_str(), "ALL" | "CAP_ALL") || capability::number(&upper).is_some() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::Invalid, format!("unknown capability: {name:?}"));
+    Err(error.hint("write a name of capabilities(7), as in NET_ADMIN, or ALL"))
+}
+
 /// A namespace mode without what only compose files can mean.
-fn mode(given: &Option<NamespaceMode>, what: &str) -> Result<Option<NamespaceMode>> {
+fn mode(given: &Option<NamespaceMode>, option: &str, what: &str) -> Result<Option<NamespaceMode>> {
     match given {
         Some(mode @ (NamespaceMode::Service(_) | NamespaceMode::Other(_)))
             if mode.to_string() != "" =>
         {
-            Err(Error::new(
-                Kind::Invalid,
-                format!("--{}: invalid {what} mode: {mode}", what.to_lowercase()),
-            )
-            .hint("use host or container:NAME"))
+            Err(Error::new(Kind::Invalid, format!("{option}: invalid {what} mode: {mode}"))
+                .hint("use host or container:NAME"))
         }
         Some(NamespaceMode::Other(_)) => Ok(None),
         mode => Ok(mode.clone()),
     }
 }
 
+/// What `--security-opt` may be about.
+const SECURITY_OPTIONS: [&str; 5] =
+    ["no-new-privileges", "seccomp", "apparmor", "label", "systempaths"];
+
 /// A seccomp profile is named by its file, and becomes its text.
 fn security_option(cx: &Context<impl Engine>, text: &str) -> Result<String> {
     let text = text.replacen(':', "=", usize::from(!text.contains('=')));
+    let name = text.split('=').next().unwrap_or_default();
+    if !SECURITY_OPTIONS.contains(&name) {
+        // Docker: nearly the same words.
+        let error = Error::new(Kind::Invalid, format!("invalid --security-opt: {text:?}"));
+        return Err(error.hint(format!("known are {}", SECURITY_OPTIONS.join(", "))));
+    }
     match text.strip_prefix("seccomp=") {
         None | Some("unconfined" | "builtin") => Ok(text),
         Some(path) => {

@@ -188,8 +188,12 @@ fn bind(mount: &Mount) -> Option<String> {
         MountSource::Volume { name, anonymous: false, .. } => name.clone(),
         _ => return None,
     };
-    let mode = if mount.read_only { "ro" } else { "rw" };
-    Some(format!("{source}:{}:{mode}", mount.target))
+    let access = if mount.read_only { "ro" } else { "rw" };
+    let selinux = match &mount.source {
+        MountSource::Bind { selinux: Some(label), .. } => format!(",{label}"),
+        _ => String::new(),
+    };
+    Some(format!("{source}:{}:{access}{selinux}", mount.target))
 }
 
 fn tmpfs(mount: &Mount) -> Option<(String, Json)> {

@@ -140,22 +140,32 @@ fn mount(mount: &Mount, inspection: &Inspection) -> Json {
         MountSource::Image { image, .. } => ("image", None, image.clone(), ""),
         _ => ("tmpfs", None, String::new(), ""),
     };
-    let mode = match (kind, mount.read_only) {
-        ("bind" | "volume", true) => "ro",
-        // Docker: by default a volume may be used by several containers.
-        ("volume", false) => "z",
-        _ => "",
-    };
     let mut shape = Map::new();
     shape.insert("Type".to_owned(), json!(kind));
     shape.extend(name.map(|name| ("Name".to_owned(), json!(name))));
     shape.insert("Source".to_owned(), json!(source));
     shape.insert("Destination".to_owned(), json!(mount.target));
     shape.extend(name.map(|_| ("Driver".to_owned(), json!("local"))));
-    shape.insert("Mode".to_owned(), json!(mode));
+    shape.insert("Mode".to_owned(), json!(mode(mount)));
     shape.insert("RW".to_owned(), json!(!mount.read_only));
     shape.insert("Propagation".to_owned(), json!(propagation));
     Json::Object(shape)
+}
+
+/// The words behind a volume's last colon.
+fn mode(mount: &Mount) -> String {
+    let read_only = mount.read_only.then_some("ro");
+    let words = match &mount.source {
+        MountSource::Bind { propagation, selinux, .. } => {
+            [read_only, selinux.as_deref(), propagation.as_deref()]
+        }
+        // Docker: by default a volume may be used by several containers.
+        MountSource::Volume { no_copy: false, .. } if !mount.read_only => return "z".to_owned(),
+        MountSource::Volume { no_copy, .. } => [read_only, no_copy.then_some("nocopy"), None],
+        MountSource::Copy { .. } => [read_only, None, None],
+        _ => [None; 3],
+    };
+    words.into_iter().flatten().collect::<Vec<_>>().join(",")
 }
 
 /// What the image and the user said about the program.
@@ -193,7 +203,7 @@ fn config(inspection: &Inspection) -> Json {
     // Docker: only what image or user say, which is what differs from the defaults.
     let default = Stop::default();
     if spec.stop.signal != default.signal {
-        set("StopSignal", json!(spec.stop.signal));
+        set("StopSignal", json!(spec.stop.written.as_ref().unwrap_or(&spec.stop.signal)));
     }
     if let Some(grace) = spec.stop.grace.filter(|_| spec.stop.grace != default.grace) {
         set("StopTimeout", json!(grace.as_secs()));

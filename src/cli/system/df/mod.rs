@@ -1,16 +1,19 @@
 //! `system df`: how much room everything takes.
 
+mod each;
+
 use std::collections::BTreeSet;
 
 use crate::base::Digest;
 use crate::cli::ui::human;
-use crate::cli::ui::listing::{JsonStyle, Listing, Row};
+use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
+use crate::cli::volume::users;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::engine::host::bytes_below;
 use crate::image::Store;
-use crate::resource::mount::MountSource;
+use crate::image::store::BuildRecord;
 use crate::resource::observed::Scope;
 use crate::resource::{Image, Observed};
 
@@ -18,8 +21,9 @@ use crate::resource::{Image, Observed};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
-  compose system df           A line for each kind of thing
-  compose system df -v        And one for each thing")]
+  compose system df                      A line for each kind of thing
+  compose system df -v                   A line for each thing
+  compose system df -v --format json     All of it for programs")]
 pub struct Df {
     /// `table`, `json` or a Go template
     #[arg(long, value_name = "FORMAT", default_value = "table", hide_default_value = true)]
@@ -36,19 +40,14 @@ impl Df {
         let observed = cx.engine()?.observe(&Scope::default()).await?;
         let store = cx.images()?;
         let images = Images::look(&store, &observed)?;
-        let containers = containers(cx, &observed).await?;
-        let volumes = volumes(cx, &observed)?;
         if self.verbose {
-            let sections = [
-                ("Images", images.each()),
-                ("Containers", each(&containers, "CONTAINER")),
-                ("Local Volumes", each(&volumes, "VOLUME NAME")),
-            ];
-            for (heading, table) in sections {
-                cx.output().print(format!("{heading} space usage:\n\n{table}\n"))?;
-            }
+            let short = matches!(self.format.as_str(), "" | "table");
+            let things = each::Things::look(cx, &store, &images, &observed, short).await?;
+            cx.output().print(things.text(&self.format)?)?;
             return Ok(Exit::Success);
         }
+        let containers = containers(cx, &observed).await?;
+        let volumes = volumes(cx, &observed)?;
         let rows = vec![
             images.row(),
             row("Containers", &containers),
@@ -63,14 +62,17 @@ impl Df {
             ("RECLAIMABLE", "Reclaimable"),
         ];
         let list = Listing { columns, rows, layout: Columns::DOCKER, json: JsonStyle::Lines };
-        cx.output().print(list.text(&self.format)?)?;
+        cx.output().print(list.text(unless_raw(&self.format, RAW))?)?;
         Ok(Exit::Success)
     }
 }
 
+/// Docker: what the format `raw` shows.
+const RAW: &str = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\n\
+    size: {{.Size}}\nreclaimable: {{.Reclaimable}}\n";
+
 /// One thing that takes room.
 struct Taken {
-    name: String,
     bytes: u64,
     used: bool,
 }
@@ -108,16 +110,6 @@ impl Images {
         let active = self.list.iter().filter(|(_, users)| *users > 0).count();
         line("Images", self.list.len(), active, self.bytes, self.bytes - self.used)
     }
-
-    fn each(&self) -> String {
-        let header = ["REPOSITORY:TAG", "IMAGE ID", "SIZE", "CONTAINERS"].map(str::to_owned);
-        let rows = self.list.iter().map(|(image, users)| {
-            let name = image.tags.first().map_or("<none>", String::as_str).to_owned();
-            vec![name, image.id.short().to_owned(), human::size(image.size), users.to_string()]
-        });
-        let rows: Vec<_> = std::iter::once(header.to_vec()).chain(rows).collect();
-        Columns::DOCKER.align(&rows)
-    }
 }
 
 /// Bytes of these layers together.
@@ -134,7 +126,6 @@ async fn containers(cx: &Context<impl Engine>, observed: &Observed) -> Result<Ve
     for container in &observed.containers {
         let size = cx.engine()?.inspect(&container.id, true).await?.size;
         taken.push(Taken {
-            name: container.spec.name.clone(),
             bytes: size.map_or(0, |size| size.writable),
             used: container.status.state.is_active(),
         });
@@ -143,29 +134,31 @@ async fn containers(cx: &Context<impl Engine>, observed: &Observed) -> Result<Ve
 }
 
 fn volumes(cx: &Context<impl Engine>, observed: &Observed) -> Result<Vec<Taken>> {
-    let roots = cx.roots()?;
-    let mounted = |name: &str| {
-        observed.containers.iter().flat_map(|it| &it.spec.mounts).any(
-            |mount| matches!(&mount.source, MountSource::Volume { name: used, .. } if used == name),
-        )
-    };
     let taken = observed.volumes.keys().map(|name| {
-        let data = roots.volume_data(name);
-        // A volume that a driver has elsewhere takes nothing here.
-        let bytes = if data.exists() { bytes_below(&data)? } else { 0 };
-        Ok(Taken { name: name.clone(), bytes, used: mounted(name) })
+        let used = users(observed, name).next().is_some();
+        Ok(Taken { bytes: volume_bytes(cx, name)?, used })
     });
     taken.collect()
+}
+
+/// What a volume takes on this machine, in bytes.
+fn volume_bytes(cx: &Context<impl Engine>, name: &str) -> Result<u64> {
+    let data = cx.roots()?.volume_data(name);
+    // A volume that a driver has elsewhere takes nothing here.
+    Ok(if data.exists() { bytes_below(&data)? } else { 0 })
 }
 
 /// What is left of builds: layers that no image has.
 fn build_cache(store: &Store, images: &Images) -> Result<Row> {
     let records = store.build_records()?;
-    let count = records.len();
-    let kept = records.into_iter().flat_map(|(_, record)| record.layers());
+    let bytes = kept_bytes(store, images, &records)?;
+    Ok(line("Build Cache", records.len(), 0, bytes, bytes))
+}
+
+fn kept_bytes(store: &Store, images: &Images, records: &[(Digest, BuildRecord)]) -> Result<u64> {
+    let kept = records.iter().flat_map(|(_, record)| record.clone().layers());
     let kept: BTreeSet<Digest> = kept.filter(|layer| !images.layers.contains(layer)).collect();
-    let bytes = sizes(store, &kept)?;
-    Ok(line("Build Cache", count, 0, bytes, bytes))
+    sizes(store, &kept)
 }
 
 fn row(kind: &str, taken: &[Taken]) -> Row {
@@ -183,15 +176,8 @@ fn line(kind: &str, total: usize, active: usize, bytes: u64, reclaimable: u64) -
     };
     Row::default()
         .with("Active", active.to_string())
-        .with("Reclaimable", human::size(reclaimable) + &share)
-        .with("Size", human::size(bytes))
+        .with("Reclaimable", human::exact_size(reclaimable) + &share)
+        .with("Size", human::exact_size(bytes))
         .with("TotalCount", total.to_string())
         .with("Type", kind)
-}
-
-fn each(taken: &[Taken], heading: &str) -> String {
-    let header = [heading, "ACTIVE", "SIZE"].map(str::to_owned);
-    let rows =
-        taken.iter().map(|it| vec![it.name.clone(), it.used.to_string(), human::size(it.bytes)]);
-    Columns::DOCKER.align(&std::iter::once(header.to_vec()).chain(rows).collect::<Vec<_>>())
 }
