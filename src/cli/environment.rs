@@ -30,6 +30,12 @@ impl Environment {
         self.get(name).is_some_and(|value| !value.is_empty())
     }
 
+    /// The terminal understands no escape sequences (terminfo: `dumb`).
+    #[must_use]
+    pub fn is_dumb(&self) -> bool {
+        self.get("TERM") == Some("dumb")
+    }
+
     /// A variable that switches something, as Go reads it: `1`, `t`, `true` in any case.
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {

@@ -124,7 +124,8 @@ pub enum ProgressStyle {
 }
 
 impl Global {
-    /// When to use colours (`--ansi`, `COMPOSE_ANSI`, `NO_COLOR`).
+    /// When to use colours (`--ansi`, `COMPOSE_ANSI`, `NO_COLOR`; where these say nothing, none
+    /// for `TERM=dumb`, always for `CLICOLOR_FORCE`).
     ///
     /// # Errors
     /// [`Kind::Invalid`] if the variable has an unknown value.
@@ -132,7 +133,14 @@ impl Global {
         if self.no_ansi || environment.is_set("NO_COLOR") {
             return Ok(Ansi::Never);
         }
-        choice(self.ansi, environment, "COMPOSE_ANSI", "--ansi")
+        let forced =
+            || environment.get("CLICOLOR_FORCE").is_some_and(|it| !it.is_empty() && it != "0");
+        let progress = || choice(self.progress, environment, "COMPOSE_PROGRESS", "--progress");
+        match choice(self.ansi, environment, "COMPOSE_ANSI", "--ansi")? {
+            Ansi::Auto if environment.is_dumb() => Ok(Ansi::Never),
+            Ansi::Auto if forced() && progress()? != ProgressStyle::Plain => Ok(Ansi::Always),
+            asked => Ok(asked),
+        }
     }
 
     /// How to show progress (`--progress`, `COMPOSE_PROGRESS`), `Auto` already decided.
@@ -234,6 +242,20 @@ mod tests {
         let global = Global { ansi: Some(Ansi::Always), ..Global::default() };
         assert_eq!(global.ansi(&environment(&[("NO_COLOR", "1")])).unwrap(), Ansi::Never);
         assert_eq!(global.ansi(&environment(&[("NO_COLOR", "")])).unwrap(), Ansi::Always);
+    }
+
+    #[test]
+    fn a_dumb_terminal_has_no_colours_and_a_forced_one_has_them() {
+        let ansi = |asked, variables: &[(&str, &str)]| {
+            Global { ansi: asked, ..Global::default() }.ansi(&environment(variables)).unwrap()
+        };
+        assert_eq!(ansi(None, &[("TERM", "dumb")]), Ansi::Never);
+        assert_eq!(ansi(Some(Ansi::Always), &[("TERM", "dumb")]), Ansi::Always);
+        assert_eq!(ansi(None, &[("CLICOLOR_FORCE", "1")]), Ansi::Always);
+        assert_eq!(ansi(None, &[("CLICOLOR_FORCE", "0")]), Ansi::Auto);
+        assert_eq!(ansi(Some(Ansi::Never), &[("CLICOLOR_FORCE", "1")]), Ansi::Never);
+        let plain = [("CLICOLOR_FORCE", "1"), ("COMPOSE_PROGRESS", "plain")];
+        assert_eq!(ansi(None, &plain), Ansi::Auto);
     }
 
     #[test]

@@ -123,7 +123,7 @@ pub fn run<E: Engine + 'static>(
     open: impl Fn(Roots) -> crate::base::Result<E> + 'static,
 ) -> u8 {
     let mut output = surroundings.output.clone();
-    if surroundings.environment.is_set("NO_COLOR") {
+    if surroundings.environment.is_set("NO_COLOR") || surroundings.environment.is_dumb() {
         output = output.with_ansi(Ansi::Never);
     }
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();

@@ -146,7 +146,8 @@ fn misused(error: &clap::Error) -> Option<String> {
                 return None;
             };
             let close = match error.get(ContextKind::SuggestedSubcommand) {
-                Some(ContextValue::Strings(close)) => close.first(),
+                // The closest is the last one.
+                Some(ContextValue::Strings(close)) => close.last(),
                 _ => None,
             };
             let hint = close.map(|close| format!("\n  = hint: did you mean `{close}`?"));

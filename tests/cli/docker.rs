@@ -309,3 +309,39 @@ fn a_volume_goes_through_an_archive() {
     assert_eq!(machine.read(".state/data/volumes/copy/_data/x"), "42");
     assert!(machine.fails("volume backup nothing").contains("get nothing: no such volume"));
 }
+
+/// A server on loopback that gives one answer.
+fn serve_once(body: Vec<u8>) -> (String, std::thread::JoinHandle<()>) {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let answer = move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let request = BufReader::new(stream.try_clone().unwrap()).lines();
+        let head = request.map_while(Result::ok).take_while(|line| !line.is_empty());
+        assert!(head.count() > 0);
+        let length = body.len();
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        stream.write_all(&body).unwrap();
+    };
+    (address, std::thread::spawn(answer))
+}
+
+#[test]
+fn an_archive_that_becomes_an_image_may_be_behind_a_url() {
+    let machine = Machine::empty();
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(5);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, "hello", "world".as_bytes()).unwrap();
+    let (address, served) = serve_once(archive.into_inner().unwrap());
+    let id = out(&machine, &format!("docker import http://{address}/root.tar base:1"));
+    assert!(id.starts_with("sha256:") && id.len() == 72, "{id}");
+    served.join().unwrap();
+    assert_eq!(out(&machine, "docker images --format {{.Repository}}:{{.Tag}}"), "base:1\n");
+    let ran = typed(&machine, &format!("docker import http://{address}/root.tar"));
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains(&format!("cannot download http://{address}/root.tar: ")), "{ran:?}");
+}

@@ -25,8 +25,6 @@ const NOT_OURS: [(&str, &str); 30] = [
     ("publish --app", "`push` sends the images of a project"),
     ("pull --parallel", "was a switch without effect; `--parallel NUMBER` is for every command"),
     ("build --parallel", "was a switch without effect; `--parallel NUMBER` is for every command"),
-    ("container create --isolation", "is for Windows"),
-    ("container run --isolation", "is for Windows"),
     ("image history --platform", "an image is kept for one platform here"),
     ("image inspect --platform", "an image is kept for one platform here"),
     ("image push --platform", "an image is kept for one platform here"),

@@ -15,9 +15,10 @@ use crate::image::{self, ImportOptions, Reference};
 #[command(after_help = "\
 Examples:
   compose image import rootfs.tar base:1
+  compose image import https://example.com/rootfs.tar.xz base:1
   compose image import - base:1 -c 'CMD [\"sh\"]' -c 'ENV TERM=xterm' < rootfs.tar.zst")]
 pub struct Import {
-    /// Where the archive is; `-` for standard input
+    /// Where the archive is: a path, a URL, or `-` for standard input
     archive: String,
 
     /// What to call the image
@@ -38,7 +39,7 @@ pub struct Import {
 
 impl Import {
     /// Makes it, and prints its id.
-    pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+    pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let name: Option<Reference> = self.name.as_deref().map(str::parse).transpose()?;
         if name.as_ref().is_some_and(|name| name.digest().is_some()) {
             let message = "an image cannot be given a name with a digest";
@@ -53,6 +54,10 @@ impl Import {
         let store = cx.images()?;
         let image = match self.archive.as_str() {
             "-" => image::import(&store, Input, name.as_ref(), &options)?,
+            url if is_url(url) => {
+                let file = downloaded(cx, url).await?;
+                image::import(&store, file, name.as_ref(), &options)?
+            }
             path => {
                 let path = cx.directory().join(path);
                 let file =
@@ -63,6 +68,23 @@ impl Import {
         cx.output().print_line(image.id.to_string())?;
         Ok(Exit::Success)
     }
+}
+
+/// Docker: everything else is a path.
+fn is_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+/// The archive behind a URL, in a file without a name: it goes with its last reader.
+async fn downloaded(cx: &Context<impl Engine>, url: &str) -> Result<File> {
+    let directory = cx.roots()?.tmp();
+    let path = directory.join(format!("import-{}", std::process::id()));
+    let fetched = image::download(&*cx.registries()?, url, &path).await;
+    let file = File::open(&path).context(|| format!("cannot open {}", path.display()));
+    // Without a download there need not be a file.
+    let _ = std::fs::remove_file(&path);
+    fetched?;
+    Ok(file?)
 }
 
 /// Standard input without a buffer of its own, from whichever thread unpacks.

@@ -70,7 +70,7 @@ impl Image {
             Image::Build(command) => command.run(cx).await,
             Image::Diff(command) => command.run(cx),
             Image::History(command) => command.run(cx),
-            Image::Import(command) => command.run(cx),
+            Image::Import(command) => command.run(cx).await,
             Image::Inspect(command) => command.run(cx),
             Image::Load(command) => command.run(cx),
             Image::Ls(command) => command.run(cx).await,

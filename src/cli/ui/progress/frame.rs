@@ -14,6 +14,11 @@ const LEVELS: [char; 9] = ['⠀', '⡀', '⣀', '⣄', '⣤', '⣦', '⣶', '⣷
 /// Layers of one image that are drawn; the rest only counts.
 const PARTS: usize = 24;
 
+/// Columns that mark, blanks and time take beside a name and a text.
+const BESIDE: usize = 12;
+/// Columns below which a name says nothing any more.
+const LEAST_NAME: usize = 16;
+
 /// One line, in pieces of one colour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(Vec<(Option<Colour>, String)>);
@@ -49,6 +54,10 @@ pub fn frame(board: &Board, now: Duration, width: usize, height: usize) -> Vec<L
     let room = height.saturating_sub(2);
     let shown = visible(&board.rows, room);
     let widest = shown.iter().map(|row| row.id.width()).max().unwrap_or(0);
+    let longest = shown.iter().map(|row| row.text.width()).max().unwrap_or(0);
+    // A long name leaves room for what happens to it.
+    let left = width.saturating_sub(BESIDE + longest);
+    let widest = if left >= LEAST_NAME { widest.min(left) } else { widest };
     lines.extend(shown.iter().map(|row| line(row, now, widest, width)));
     if shown.len() < all {
         let more = format!(" ... {} more", all - shown.len());
@@ -82,8 +91,9 @@ fn line(row: &Row, now: Duration, widest: usize, width: usize) -> Line {
         Mark::Warning => ("!", Colour::WARNING),
         Mark::Failed => ("✘", Colour::ERROR),
     };
-    let padding = " ".repeat(widest.saturating_sub(row.id.width()));
-    let mut body = format!(" {}{padding}  {}", row.id, row.text);
+    let name = squeeze(&row.id, widest);
+    let padding = " ".repeat(widest.saturating_sub(name.width()));
+    let mut body = format!(" {name}{padding}  {}", row.text);
     if row.mark == Mark::Working && !row.parts.is_empty() {
         body.push_str(&transfer(row));
     }
@@ -112,6 +122,21 @@ fn transfer(row: &Row) -> String {
         }
         None => format!(" [{bars}]"),
     }
+}
+
+/// A name in `width` columns: where it is longer, its end stays, which tells it from others.
+fn squeeze(name: &str, width: usize) -> String {
+    if name.width() <= width {
+        return name.to_owned();
+    }
+    let mut end = String::new();
+    for letter in name.chars().rev() {
+        if end.width() + letter.width().unwrap_or(0) > width / 3 {
+            break;
+        }
+        end.insert(0, letter);
+    }
+    cut(name, width - end.width()) + &end
 }
 
 /// As much of `text` as fits into `width` columns; control characters become spaces.
@@ -179,6 +204,19 @@ mod tests {
             }
         }
         assert_eq!(text(&board, 24, 24), "[+] up 0/1\n ⠋ Container demo… 9.0s\n");
+    }
+
+    #[test]
+    fn a_long_name_leaves_room_for_what_happens() {
+        let name = format!("Container demo-{}-1", "long-".repeat(12));
+        let board =
+            board(&[(&name, Mark::Working, "Starting"), ("Network x", Mark::Done, "Created")]);
+        assert_eq!(
+            text(&board, 40, 24),
+            "[+] up 1/2\n \
+             ⠋ Container dem…ong--1  Starting  9.0s\n \
+             ✔ Network x             Created   0.0s\n"
+        );
     }
 
     #[test]
