@@ -9,7 +9,7 @@ const TABLE: &str = include_str!("../../fixtures/command-line/docker-compose.txt
 const DOCKER: &str = include_str!("../../fixtures/command-line/docker.txt");
 
 /// Commands, or options of them, that we do not have, and why.
-const NOT_OURS: [(&str, &str); 30] = [
+const NOT_OURS: [(&str, &str); 28] = [
     ("alpha", "experiments, which change without notice"),
     ("alpha dry-run", "`--dry-run` does it for every command"),
     ("alpha generate", "reads containers of a Docker daemon"),
