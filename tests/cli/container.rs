@@ -184,8 +184,8 @@ fn the_list_has_dockers_columns_and_the_newest_first() {
     let expected = "Command CreatedAt ID Image Labels LocalVolumes Mounts Names Networks Platform \
                     Ports RunningFor Size State Status";
     assert_eq!(fields, expected.split(' ').collect::<Vec<_>>());
-    let texts = json.as_object().unwrap().iter().filter(|(field, _)| *field != "Platform");
-    assert!(texts.into_iter().all(|(_, value)| value.is_string()), "{json}");
+    let mut texts = json.as_object().unwrap().iter().filter(|(field, _)| *field != "Platform");
+    assert!(texts.all(|(_, value)| value.is_string()), "{json}");
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Ls {
             if self.format != "table" {
                 let text = "WARNING: Ignoring custom format, because both --format and --quiet \
                     are set.";
-                cx.output().say_line(text.to_owned())?;
+                cx.output().say_line(text)?;
             }
             let id = |it: &&Container| {
                 if self.no_trunc { it.id.as_str() } else { it.id.short() }.to_owned()

@@ -98,8 +98,8 @@ pub fn original(whole: &Value, path: &str) -> Option<Json> {
     let Value::Object(fields) = whole else { return None };
     let Value::String(text) = fields.get(ORIGINAL)? else { return None };
     let whole: Json = serde_json::from_str(text).ok()?;
-    let names = path.split('.').filter(|name| !name.is_empty());
-    names.into_iter().try_fold(whole, |value, name| match value {
+    let mut names = path.split('.').filter(|name| !name.is_empty());
+    names.try_fold(whole, |value, name| match value {
         Json::Object(mut fields) => fields.shift_remove(name),
         _ => None,
     })
