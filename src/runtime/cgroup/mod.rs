@@ -14,7 +14,7 @@ mod signal;
 mod stats;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,18 +62,20 @@ impl Cgroup {
     /// named.
     pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
         let mut cgroup = Cgroup::of(Vec::new());
+        let mut busy = false;
         for hierarchy in hierarchy::detect()? {
             // Nobody knows what was done to one that is left over.
             if hierarchy.unified && hierarchy.mount.join(path).is_dir() {
                 cgroup.killed.store(true, Ordering::Relaxed);
             }
             let made = make(&hierarchy, path);
-            let group = made.context(|| {
+            let (group, is_new) = made.context(|| {
                 format!("cannot make cgroup {} in {}", path.display(), hierarchy.mount.display())
             })?;
+            busy |= !is_new && group.is_busy();
             cgroup.groups.push(group);
         }
-        if cgroup.groups.iter().any(Group::is_busy) {
+        if busy {
             let message = format!("cgroup {} is in use by other processes", path.display());
             return Err(Error::new(Kind::Conflict, message));
         }
@@ -187,9 +189,13 @@ impl Cgroup {
         let access = Access::new(resources.devices().as_deref().unwrap_or_default())?;
         let has_devices = |group: &&Group| group.controllers.iter().any(|name| name == "devices");
         if let Some(group) = self.groups.iter().find(has_devices) {
-            for (file, line) in access.lines() {
-                fs::write(group.path.join(file), &line)
-                    .context(|| format!("cannot limit devices: {file}: {line}"))?;
+            for lines in access.lines().chunk_by(|one, next| one.0 == next.0) {
+                let mut open = None;
+                for (file, line) in lines {
+                    // The kernel takes one rule a write.
+                    write_to(&mut open, &group.path.join(file), line)
+                        .context(|| format!("cannot limit devices: {file}: {line}"))?;
+                }
             }
             return Ok(());
         }
@@ -329,9 +335,19 @@ impl Group {
     }
 }
 
-/// Makes `path` below the root of `hierarchy`.
-fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<Group> {
+/// Writes to the file at `path`, which stays open for the next time.
+fn write_to(open: &mut Option<fs::File>, path: &Path, text: &str) -> io::Result<()> {
+    let file = match open {
+        Some(file) => file,
+        None => open.insert(fs::File::options().write(true).open(path)?),
+    };
+    file.write_all(text.as_bytes())
+}
+
+/// Makes `path` below the root of `hierarchy`, and says whether it was not there before.
+fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<(Group, bool)> {
     let group = Group::new(hierarchy, path);
+    let mut is_new = true;
     // Somebody may be removing the last other group, and the directory above with it.
     for _ in 0..100 {
         match fs::create_dir(&group.path) {
@@ -339,7 +355,7 @@ fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<Group> {
                 make_parents(hierarchy, path)?;
                 continue;
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_new = false,
             result => result?,
         }
         break;
@@ -351,7 +367,7 @@ fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<Group> {
     if !group.is_offered(group.controllers.iter().map(String::as_str)) {
         make_parents(hierarchy, path)?;
     }
-    Ok(group)
+    Ok((group, is_new))
 }
 
 /// Makes the directories above `path`, ready to have limited groups in them.
