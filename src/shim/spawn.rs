@@ -44,7 +44,6 @@ pub fn spawn_from(
         .args([dir.data(), dir.run()])
         // Nothing of the caller's environment is a container's business.
         .env_clear()
-        .current_dir("/")
         .stdin(attachment.map_or_else(Stdio::null, Stdio::from))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
