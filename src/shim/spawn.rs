@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use crate::base::{Context, Error, Result};
@@ -44,6 +45,8 @@ pub fn spawn_from(
         .args([dir.data(), dir.run()])
         // Nothing of the caller's environment is a container's business.
         .env_clear()
+        // Ctrl-C is for the caller: before the shim has a session of its own it would hit it, too.
+        .process_group(0)
         .stdin(attachment.map_or_else(Stdio::null, Stdio::from))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
