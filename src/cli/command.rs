@@ -253,7 +253,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
 ///
 /// # Errors
 /// The arguments are wrong, or ask for help: see [`crate::cli::report::usage`].
-pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error> {
+pub fn parse(arguments: &[OsString]) -> Result<(Global, Command), clap::Error> {
     read(arguments, |definition| definition)
 }
 
@@ -261,21 +261,21 @@ pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error>
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_as(arguments: Vec<OsString>, name: &str) -> Result<(Global, Command), clap::Error> {
+pub fn parse_as(arguments: &[OsString], name: &str) -> Result<(Global, Command), clap::Error> {
     read(arguments, |definition| definition.bin_name(name.to_owned()))
 }
 
 /// Reads the arguments with the grammar of the command they name, and if that does not do, with
 /// all of it, which `named` gives the program's name.
 fn read(
-    arguments: Vec<OsString>,
+    arguments: &[OsString],
     named: impl FnOnce(clap::Command) -> clap::Command,
 ) -> Result<(Global, Command), clap::Error> {
-    let narrow = define_one(&arguments).map(|it| understand(it, &arguments));
+    let narrow = define_one(arguments).map(|it| understand(it, arguments));
     if let Some(Ok(understood)) = narrow {
         return Ok(understood);
     }
-    understand(named(definition_for(&arguments)), &arguments)
+    understand(named(definition_for(arguments)), arguments)
 }
 
 fn understand(
@@ -433,7 +433,7 @@ mod tests {
                 Ok(understood) => format!("{understood:?}"),
                 Err(error) => error.to_string(),
             };
-            let both = parse(words(line));
+            let both = parse(&words(line));
             assert_eq!(said(both), said(understand(definition(), &words(line))), "{line}");
         }
     }
