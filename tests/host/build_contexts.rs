@@ -130,6 +130,32 @@ fn add_takes_repositories_and_downloads_with_a_checksum() {
 }
 
 #[test]
+fn a_download_that_is_refused_leaves_nothing_behind() {
+    let (world, _web) = world();
+    world.shell("head -c 17000000 /dev/zero | tr '\\0' '#' > web/large").ok();
+    fs::write(world.project().join("Dockerfile"), "FROM busybox\n").unwrap();
+    world.compose(&["image", "build", "."]).ok();
+    let files = || {
+        world.shell("find data -type f | sort; find data/images -size +1M -newer v1").ok().stdout
+    };
+    let before = files();
+    let sum = "0".repeat(64);
+    let text = format!("FROM busybox\nADD --checksum=sha256:{sum} http://127.0.0.1:8090/large /\n");
+    fs::write(world.project().join("Dockerfile"), text).unwrap();
+    for (arguments, words) in [
+        (&["."][..], "digest mismatch"),
+        (&["-f", "http://127.0.0.1:8090/large", "."], "it is larger than 16777216 bytes"),
+        (&["http://127.0.0.1:8090/large"], "is no archive, and larger than a Dockerfile"),
+        (&["http://127.0.0.1:8090/missing"], "the server says 404"),
+    ] {
+        let failed = world.compose(&[&["image", "build"], arguments].concat());
+        assert!(failed.code == 1 && failed.stderr.contains(words), "{}", failed.stderr);
+        assert_eq!(files(), before, "{arguments:?}");
+    }
+    world.assert_clean();
+}
+
+#[test]
 fn archives_and_dockerfiles_come_from_urls_and_standard_input() {
     let (world, _web) = world();
     assert_eq!(built(&world, &["http://127.0.0.1:8090/context.tgz"], "/all/which"), "newer");

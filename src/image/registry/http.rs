@@ -28,7 +28,7 @@ const MAX_REDIRECTS: usize = 10;
 const REGISTRY: &str = "the registry";
 
 /// Connecting takes no longer, where it works at all.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One registry as we speak to it.
 #[derive(Debug)]
