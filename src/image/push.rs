@@ -22,6 +22,8 @@ pub struct Pushed {
     pub digest: Digest,
     /// Bytes of the manifest.
     pub size: u64,
+    /// What it says it is.
+    pub media_type: String,
 }
 
 /// Pushes the image that has the name `reference` to where the name says. An image that was pulled
@@ -82,7 +84,7 @@ pub async fn push_image(
         let kept = store.keep_blob(&bytes)?;
         store.announce("push", &reference.familiar(), &reference.familiar());
         store.publish(&image.id, Some(kept), &[reference.pinned(digest.clone())])?;
-        Ok(Pushed { digest, size })
+        Ok(Pushed { digest, size, media_type })
     })
     .await
 }

@@ -83,6 +83,25 @@ fn a_repository_is_a_context() {
 }
 
 #[test]
+fn submodules_come_from_servers_that_have_no_parts_of_a_history() {
+    let (world, _web) = world();
+    let script = "
+        set -e
+        export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+        mkdir part && cd part && git init -q -b main .
+        echo old > which && git add . && git commit -qm one
+        git clone -q --bare . ../web/part.git && (cd ../web/part.git && git update-server-info)
+        cd ../source && git submodule -q add http://127.0.0.1:8090/part.git part && git commit -qm three
+        git push -q ../web/repo.git main && (cd ../web/repo.git && git update-server-info)
+        cd ../part && echo new > which && git commit -qam two
+        git push -q ../web/part.git main && (cd ../web/part.git && git update-server-info)";
+    world.shell(script).ok();
+    // The commit that the repository names, which is not the newest one.
+    assert_eq!(built(&world, &[REPOSITORY], "/all/part/which"), "old");
+    world.assert_clean();
+}
+
+#[test]
 fn services_build_from_repositories_too() {
     let (world, _web) = world();
     let yaml = format!(
