@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use crate::base::{Context, Error, Result};
@@ -45,6 +46,8 @@ pub fn spawn_from(
         // Nothing of the caller's environment is a container's business.
         .env_clear()
         .current_dir("/")
+        // Ctrl-C is for the caller: before the shim has a session of its own it would hit it, too.
+        .process_group(0)
         .stdin(attachment.map_or_else(Stdio::null, Stdio::from))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
