@@ -12,11 +12,14 @@ use crate::server::{Quirk, Reply, Request, Server};
 /// Most bytes that are taken.
 const MOST: u64 = 10_000;
 
+/// Content, and when the server says that it was last changed.
+type Got = (Vec<u8>, Option<i64>);
+
 /// Downloads `/file`; also gives how often it was asked for.
 fn downloaded(
     stall: Duration,
     script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-) -> (Result<(Vec<u8>, Option<i64>), String>, usize) {
+) -> (Result<Got, String>, usize) {
     let server = Server::start(script);
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
