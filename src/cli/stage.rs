@@ -66,6 +66,8 @@ pub struct Stage<'a, E> {
     pub lives: FuturesUnordered<Work<'a, Option<Ended>>>,
     /// What is being stopped.
     pub stops: FuturesUnordered<Work<'a, ()>>,
+    /// What was looked at to be stopped was not yet all that had begun to start.
+    stop_again: bool,
     /// Keys.
     pub menu: Menu,
     /// Begins to watch when everything has started.
@@ -98,6 +100,7 @@ impl<'a, E: Engine> Stage<'a, E> {
             detached: false,
             lives: FuturesUnordered::new(),
             stops: FuturesUnordered::new(),
+            stop_again: false,
             menu,
             session: None,
             watching: None,
@@ -134,11 +137,15 @@ impl<'a, E: Engine> Stage<'a, E> {
                         self.watch(session)?;
                     }
                 }
+                self.stop_the_rest();
                 Ok(())
             }
             News::Begun(begun) => self.follow(begun),
             News::Ended(ended) => self.ended(ended?).await,
-            News::Stopped(result) => result,
+            News::Stopped(result) => {
+                self.stop_the_rest();
+                result
+            }
             News::Signal => self.interrupt(),
             News::Key(key) => self.key(key),
             News::Acted(since) => {
@@ -164,10 +171,24 @@ impl<'a, E: Engine> Stage<'a, E> {
         }
         if ended.is_some_and(|ended| self.attached.decides(&ended, &mut self.verdict)) {
             self.cx.output().say_line("Aborting on container exit...")?;
-            self.cancel.cancel();
-            self.stops.push(Box::pin(self.attached.stop(self.cx, false)));
+            self.stop();
         }
         Ok(())
+    }
+
+    /// Stops all that run, and begins nothing any more. What is starting just now is stopped as
+    /// soon as it has: it cannot be seen yet.
+    fn stop(&mut self) {
+        self.cancel.cancel();
+        self.stop_again = self.starting;
+        let force = self.verdict.interrupts > 1;
+        self.stops.push(Box::pin(self.attached.stop(self.cx, force)));
+    }
+
+    fn stop_the_rest(&mut self) {
+        if self.stop_again && !self.starting && self.stops.is_empty() {
+            self.stop();
+        }
     }
 
     /// Follows containers that were replaced or restarted.
@@ -182,11 +203,10 @@ impl<'a, E: Engine> Stage<'a, E> {
     fn interrupt(&mut self) -> Result<()> {
         self.verdict.interrupts += 1;
         self.unwatch(None)?;
-        self.cancel.cancel();
         let text = "Gracefully Stopping... press Ctrl+C again to force";
         let force = self.verdict.interrupts > 1;
         self.cx.output().say_line(if force { "Killing..." } else { text })?;
-        self.stops.push(Box::pin(self.attached.stop(self.cx, force)));
+        self.stop();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use crate::base::{Context, Error, Result};
@@ -42,9 +43,11 @@ pub fn spawn_from(
     let mut child = Command::new(format!("/proc/self/fd/{}", executable.as_raw_fd()))
         .arg(ARGUMENT)
         .args([dir.data(), dir.run()])
-        // Nothing of the caller's environment is a container's business.
+        // Nothing of the caller's environment is a container's business. No directory is set: the
+        // child would be a copy of all our pages then, where it now borrows them (`vfork`).
         .env_clear()
-        .current_dir("/")
+        // Ctrl-C is for the caller: before the shim has a session of its own it would hit it, too.
+        .process_group(0)
         .stdin(attachment.map_or_else(Stdio::null, Stdio::from))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

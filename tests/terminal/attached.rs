@@ -45,6 +45,20 @@ fn output_flows_above_the_menu_and_ctrl_c_stops_everything() {
 }
 
 #[test]
+fn ctrl_c_while_containers_start_leaves_none_running() {
+    let world = World::new();
+    world.compose_yaml(TICKER);
+    let mut terminal = Terminal::compose(&world, &["up"], (24, 80));
+    // The menu is there before the first container.
+    terminal.shows(MENU);
+    terminal.keys("\x03");
+    assert_eq!(terminal.ends(), 130);
+    assert_eq!(world.compose(&["ps", "--services"]).text(), "");
+    world.compose(&["down"]).ok();
+    world.assert_clean();
+}
+
+#[test]
 fn d_leaves_everything_running() {
     let world = World::new();
     world.compose_yaml(TICKER);
@@ -87,8 +101,10 @@ fn the_menu_follows_the_window() {
     terminal.until("all of it again", |text| last_line(text) == MENU);
     let menus = |text: &str| text.matches("d detach").count();
     terminal.until("one menu", |text| menus(text) == 1);
+    terminal.keys("\x03");
+    terminal.shows("Gracefully Stopping");
+    assert_eq!(terminal.ends(), 130);
     world.compose(&["down", "-t", "1"]).ok();
-    terminal.ends();
 }
 
 #[test]
