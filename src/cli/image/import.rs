@@ -79,7 +79,8 @@ fn is_url(text: &str) -> bool {
 async fn downloaded(cx: &Context<impl Engine>, url: &str) -> Result<File> {
     let directory = cx.roots()?.tmp();
     let path = directory.join(format!("import-{}", std::process::id()));
-    let fetched = image::download(&*cx.registries()?, url, &path).await;
+    // A root file system may be of any size: whoever names it knows it.
+    let fetched = image::download(&*cx.registries()?, url, &path, u64::MAX).await;
     let file = File::open(&path).context(|| format!("cannot open {}", path.display()));
     // Without a download there need not be a file.
     let _ = std::fs::remove_file(&path);
