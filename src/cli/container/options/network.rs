@@ -109,7 +109,7 @@ impl Network {
         own.ipv4_address = own.ipv4_address.or(self.ip);
         own.ipv6_address = own.ipv6_address.or(self.ip6);
         own.link_local_ips.extend(self.link_local_ip.iter().map(ToString::to_string));
-        if self.network_alias.first().is_some() && alone(first).is_some() {
+        if !self.network_alias.is_empty() && alone(first).is_some() {
             check_bridge(BRIDGE, true, false)?;
         }
         let fixed = own.ipv4_address.is_some() || own.ipv6_address.is_some();
