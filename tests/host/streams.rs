@@ -8,10 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::Winsize;
 
-use crate::world::{COMPOSE, World, eventually};
-
-/// Longest that anything here may take.
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::world::{COMPOSE, LIMIT, World, eventually};
 
 /// Somebody at a terminal, in which one command runs.
 struct Typist {
