@@ -1,5 +1,6 @@
 //! Files go from a tree into a root file system, by descriptor: no link leads out of either.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,7 +16,7 @@ use crate::runtime::root::{Make, Root};
 use crate::sys;
 
 use super::mode::Change;
-use super::tree::{Item, Tree};
+use super::tree::{Item, Names, Tree};
 
 /// What copied files get instead of what they have.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +50,10 @@ pub struct Target<'a> {
     pub unpacked: bool,
 }
 
+/// Files of a tree that have several names there, and where the first of them was copied to, as a
+/// path and the new file's number: they have several names in the copy, too (Docker).
+type Copied = HashMap<Names, (PathBuf, u64)>;
+
 /// Longest chain of links that is followed, as in the kernel.
 const MAX_LINKS: usize = 40;
 
@@ -58,10 +63,11 @@ impl Target<'_> {
     /// # Errors
     /// A file is where a directory must go, or the other way round; the disk is full.
     pub fn copy(&self, tree: &Tree, items: &[Item], to: &Path) -> Result<()> {
+        let mut copied = Copied::new();
         for item in items {
             let path =
                 if item.to.as_os_str().is_empty() { to.to_owned() } else { to.join(&item.to) };
-            self.item(tree, item, &path)
+            self.item(tree, item, &path, &mut copied)
                 .context(|| format!("cannot copy {} to {}", item.from.display(), path.display()))?;
         }
         // Directories get their times last: what was put into them changed those.
@@ -75,7 +81,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    fn item(&self, tree: &Tree, item: &Item, path: &Path) -> io::Result<()> {
+    fn item(&self, tree: &Tree, item: &Item, path: &Path, copied: &mut Copied) -> io::Result<()> {
         if item.kind() == FileType::Directory {
             return self.directory(tree, item, path);
         }
@@ -86,7 +92,17 @@ impl Target<'_> {
         let (parent, name) = self.place(&path)?;
         remove_file(parent.as_fd(), &name)?;
         match item.kind() {
-            FileType::RegularFile => self.file(tree, item, parent.as_fd(), &name),
+            FileType::RegularFile => {
+                let names = item.names();
+                if let Some(first) = names.and_then(|it| copied.get(&it))
+                    && self.link(first, parent.as_fd(), &name).is_some()
+                {
+                    return Ok(());
+                }
+                let inode = self.file(tree, item, parent.as_fd(), &name)?;
+                copied.extend(names.map(|it| (it, (path, inode))));
+                Ok(())
+            }
             FileType::Symlink => {
                 rustix::fs::symlinkat(&item.link[..], &parent, &name)?;
                 self.finish_at(tree, item, parent.as_fd(), &name)
@@ -97,6 +113,17 @@ impl Target<'_> {
                 self.finish_at(tree, item, parent.as_fd(), &name)
             }
         }
+    }
+
+    /// Gives a file that was copied a further name; `None`: it must be copied again, since another
+    /// file took its place, or it has as many names as a file can have.
+    fn link(&self, (path, inode): &(PathBuf, u64), to: BorrowedFd<'_>, name: &Path) -> Option<()> {
+        let (parent, first) = self.place(path).ok()?;
+        let stat = rustix::fs::statat(&parent, &first, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        if stat.st_ino != *inode {
+            return None;
+        }
+        rustix::fs::linkat(&parent, &first, to, name, AtFlags::empty()).ok()
     }
 
     /// Where a file goes that is copied to this path and no other: a link that is there is followed
@@ -177,13 +204,14 @@ impl Target<'_> {
         Ok(rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?)
     }
 
+    /// Returns the new file's number.
     fn file(
         &self,
         tree: &Tree,
         item: &Item,
         parent: BorrowedFd<'_>,
         name: &Path,
-    ) -> io::Result<()> {
+    ) -> io::Result<u64> {
         let mut source = tree.file(&item.from)?;
         let mut target = create(parent, name)?;
         io::copy(&mut source, &mut target)?;
@@ -192,7 +220,7 @@ impl Target<'_> {
             copy_capabilities(source.as_fd(), target.as_fd())?;
             // Setting an attribute changes no time but that of the change.
         }
-        Ok(())
+        Ok(rustix::fs::fstat(&target)?.st_ino)
     }
 
     /// Writes a file with this content. A link that is there is followed if `follow` says so.

@@ -132,7 +132,7 @@ impl Repository {
         }
         git.run(&["checkout", "--quiet", "--force", "--detach", &commit])?;
         if tree.join(".gitmodules").is_file() {
-            git.run(&["submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"])?;
+            git.submodules()?;
         }
         let path = self.found_in(&tree, "")?;
         if !self.keep_git {
@@ -224,6 +224,20 @@ impl Git<'_> {
             })
         });
         found.map_err(|error| first.unwrap_or(error))
+    }
+
+    /// As little of them as possible: not every server has parts of a history, or a commit that is
+    /// on no branch's tip.
+    fn submodules(&self) -> Result<()> {
+        let update = ["submodule", "--quiet", "update", "--init", "--recursive"];
+        match self.run(&[&update[..], &["--depth=1"]].concat()) {
+            Ok(_) => Ok(()),
+            // The history of a shallow one lacks the commit that is asked for.
+            Err(first) => match self.run(&["submodule", "--quiet", "deinit", "--all", "--force"]) {
+                Ok(_) => self.run(&update).map(drop),
+                Err(_) => Err(first),
+            },
+        }
     }
 
     fn resolve(&self, name: &str) -> Result<String> {

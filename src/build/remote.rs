@@ -96,7 +96,8 @@ impl Fetcher<'_> {
             Remote::Url(url) => {
                 let staging = self.store.begin_unknown_layer("context")?;
                 let file = staging.beside("download");
-                self.world.download(url, &file)?;
+                let most = Limits::for_disk(&staging.files()).inflated;
+                self.world.download(url, &file, most)?;
                 self.stream(staging, &file, url)
             }
             Remote::Stream(path) => {
@@ -142,6 +143,10 @@ impl Fetcher<'_> {
             return Ok(Found::Directory(files));
         }
         reader.take(MAX_SIZE as u64).read_to_end(&mut head).context(failed)?;
+        if head.len() > MAX_SIZE {
+            let message = format!("{name} is no archive, and larger than a Dockerfile: 16 MiB");
+            return Err(Error::new(Kind::Invalid, message));
+        }
         let text = String::from_utf8(head).map_err(|_| {
             let message = format!("{name} is neither an archive nor a Dockerfile");
             Error::new(Kind::Invalid, message)
@@ -152,12 +157,9 @@ impl Fetcher<'_> {
     fn dockerfile(&self, url: &str) -> Result<String> {
         let staging = self.store.begin_unknown_layer("dockerfile")?;
         let file = staging.beside("download");
-        self.world.download(url, &file)?;
-        let mut text = String::new();
-        File::open(&file)
-            .and_then(|file| file.take(MAX_SIZE as u64).read_to_string(&mut text))
-            .context(|| "cannot read the downloaded Dockerfile".to_owned())?;
-        Ok(text)
+        self.world.download(url, &file, MAX_SIZE as u64)?;
+        let text = std::fs::read_to_string(&file);
+        text.context(|| "cannot read the downloaded Dockerfile".to_owned())
     }
 }
 

@@ -209,11 +209,12 @@ pub trait World: Sync {
     /// The registry refuses.
     fn push(&self, image: &Image, name: &Reference) -> Result<()>;
 
-    /// Downloads `url` into a file; returns its modification time if the server told it.
+    /// Downloads `url` into a file of at most `most` bytes; returns its modification time if the
+    /// server told it.
     ///
     /// # Errors
-    /// The server says no.
-    fn download(&self, url: &str, to: &std::path::Path) -> Result<Option<i64>>;
+    /// The server says no, nothing at all, or too much.
+    fn download(&self, url: &str, to: &std::path::Path, most: u64) -> Result<Option<i64>>;
 
     /// The AppArmor profile that confines steps without `--security=insecure`; `None`: nothing
     /// does.

@@ -1,5 +1,6 @@
 //! What `COPY`, `ADD` and mounts read: a directory that no path leads out of, minus ignored files.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -41,7 +42,16 @@ pub struct Item {
     pub link: Vec<u8>,
 }
 
+/// Device and number of a file: the same for all of its names.
+pub type Names = (u64, u64);
+
 impl Item {
+    /// Tells whether another item is the same file; `None`: it has no other name.
+    #[must_use]
+    pub fn names(&self) -> Option<Names> {
+        (self.stat.st_nlink > 1).then_some((self.stat.st_dev, self.stat.st_ino))
+    }
+
     /// What kind of file it is.
     #[must_use]
     pub fn kind(&self) -> FileType {
@@ -208,6 +218,7 @@ impl Tree {
     /// # Errors
     /// A file cannot be read.
     pub fn add_to(&self, key: &mut Key, items: &[Item]) -> Result<()> {
+        let mut hashes: HashMap<Names, Vec<u8>> = HashMap::new();
         for item in items {
             let stat = &item.stat;
             key.part(item.to.as_os_str().as_bytes()).part(stat.st_mode.to_le_bytes());
@@ -216,11 +227,17 @@ impl Tree {
             }
             match item.kind() {
                 FileType::RegularFile => {
+                    let names = item.names();
+                    if let Some(hash) = names.and_then(|names| hashes.get(&names)) {
+                        key.part(hash);
+                        continue;
+                    }
                     let hash = self.hash(&item.from);
                     let hash = hash.context(|| {
                         format!("cannot read {} in {}", item.from.display(), self.name)
                     })?;
-                    key.part(hash);
+                    key.part(&hash);
+                    hashes.extend(names.map(|names| (names, hash)));
                 }
                 FileType::Symlink => {
                     key.part(&item.link);

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::base::Context as _;
 use crate::cli::attach::Attach;
@@ -35,6 +35,7 @@ use crate::cli::logout::Logout;
 use crate::cli::logs::Logs;
 use crate::cli::ls::Ls;
 use crate::cli::man::Man;
+use crate::cli::narrow;
 use crate::cli::network::Network;
 use crate::cli::oci::Oci;
 use crate::cli::pause::{Pause, Unpause};
@@ -65,20 +66,27 @@ use crate::engine::Engine;
 ///
 /// Commands act on the project in this directory: its services, networks and volumes.
 #[derive(Parser, Debug)]
+#[command(name = "compose")]
+struct Arguments {
+    #[command(flatten)]
+    front: Front,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What may stand before the command.
+#[derive(clap::Args, Debug)]
 #[command(
-    name = "compose",
     disable_version_flag = true,
     infer_long_args = false,
     version = concat!("version v", env!("CARGO_PKG_VERSION"))
 )]
-struct Arguments {
+struct Front {
     #[command(flatten)]
     global: Global,
     /// Show the version
     #[arg(short = 'v', long, hide = true, action = clap::ArgAction::Version)]
     version: Option<bool>,
-    #[command(subcommand)]
-    command: Command,
 }
 
 /// What to do.
@@ -245,25 +253,38 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
 ///
 /// # Errors
 /// The arguments are wrong, or ask for help: see [`crate::cli::report::usage`].
-pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error> {
-    read(definition_for(&arguments), arguments)
+pub fn parse(arguments: &[OsString]) -> Result<(Global, Command), clap::Error> {
+    read(arguments, |definition| definition)
 }
 
 /// As [`parse`], for a program of another name, which help and errors show.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_as(arguments: Vec<OsString>, name: &str) -> Result<(Global, Command), clap::Error> {
-    read(definition_for(&arguments).bin_name(name), arguments)
+pub fn parse_as(arguments: &[OsString], name: &str) -> Result<(Global, Command), clap::Error> {
+    read(arguments, |definition| definition.bin_name(name.to_owned()))
 }
 
+/// Reads the arguments with the grammar of the command they name, and if that does not do, with
+/// all of it, which `named` gives the program's name.
 fn read(
+    arguments: &[OsString],
+    named: impl FnOnce(clap::Command) -> clap::Command,
+) -> Result<(Global, Command), clap::Error> {
+    let narrow = define_one(arguments).map(|it| understand(it, arguments));
+    if let Some(Ok(understood)) = narrow {
+        return Ok(understood);
+    }
+    understand(named(definition_for(arguments)), arguments)
+}
+
+fn understand(
     definition: clap::Command,
-    arguments: Vec<OsString>,
+    arguments: &[OsString],
 ) -> Result<(Global, Command), clap::Error> {
     let mut matches = definition.try_get_matches_from(arguments)?;
     let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
-    Ok((arguments.global, arguments.command))
+    Ok((arguments.front.global, arguments.command))
 }
 
 /// The global options among words that need not be complete, for a shell that completes them.
@@ -288,8 +309,19 @@ fn definition_for(words: &[OsString]) -> clap::Command {
     })
 }
 
+/// The grammar of the one command that the words name, if there is one: see [`narrow`].
+fn define_one(words: &[OsString]) -> Option<clap::Command> {
+    let command = narrow::command(words)?;
+    let root = Front::augment_args(clap::Command::new("compose"));
+    Some(with_room(narrow::with_one(root, command), &|_| true))
+}
+
 fn define(wanted: &dyn Fn(&clap::Command) -> bool) -> clap::Command {
-    let root = Arguments::command();
+    with_room(Arguments::command(), wanted)
+}
+
+/// `root` with its global options in all commands that are wanted.
+fn with_room(root: clap::Command, wanted: &dyn Fn(&clap::Command) -> bool) -> clap::Command {
     let global: Vec<_> = root.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     make_room_below(root, &global, wanted)
 }
@@ -337,4 +369,72 @@ fn make_room(
         command.arg(arg.hide(true))
     });
     make_room_below(command, global, wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        std::iter::once("compose").chain(line.split_whitespace()).map(OsString::from).collect()
+    }
+
+    /// Every command with a grammar of its own: its options are those of the whole grammar.
+    #[test]
+    fn a_narrow_grammar_is_a_part_of_the_whole_one() {
+        for line in narrow::lines() {
+            let (one, all) = (define_one(&words(&line)).unwrap(), definition());
+            let (mut one, mut all) = (&one, &all);
+            for name in line.split(' ') {
+                (one, all) =
+                    (one.find_subcommand(name).unwrap(), all.find_subcommand(name).unwrap());
+            }
+            let shown = |it: &clap::Command| {
+                let arguments = it.get_arguments().map(|it| format!("{it:?}"));
+                (arguments.collect::<Vec<_>>(), it.is_trailing_var_arg_set())
+            };
+            assert_eq!(shown(one), shown(all), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_narrow_grammar_understands_is_what_the_whole_one_does() {
+        for line in [
+            "up -d --wait web db",
+            "-p demo -f up up",
+            "-f a.yaml --profile x up -f b.yaml --profile y",
+            "--project-directory /x exec -T web sh -c up",
+            "run --rm -e A=b -v .:/x web container run",
+            "container run --rm -it --name x busybox sh -c ls",
+            "container exec -e A -u 1:2 x true",
+            "--dry-run container rm -f x y",
+            "logs -f --tail 3 web",
+            "ps --format json",
+            "down -v -t 0",
+        ] {
+            let narrow = understand(define_one(&words(line)).unwrap(), &words(line)).unwrap();
+            let whole = understand(definition(), &words(line)).unwrap();
+            assert_eq!(format!("{narrow:?}"), format!("{whole:?}"), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_narrow_grammar_does_not_understand_the_whole_one_sees() {
+        for line in [
+            "-p up down",
+            "-p container up",
+            "container --help",
+            "up --help",
+            "up --no-such-option",
+            "container list",
+            "images up",
+        ] {
+            let said = |it: Result<(Global, Command), clap::Error>| match it {
+                Ok(understood) => format!("{understood:?}"),
+                Err(error) => error.to_string(),
+            };
+            let both = parse(&words(line));
+            assert_eq!(said(both), said(understand(definition(), &words(line))), "{line}");
+        }
+    }
 }

@@ -52,6 +52,7 @@ mod logs;
 mod ls;
 mod man;
 mod menu;
+mod narrow;
 mod network;
 mod oci;
 mod options;

@@ -54,12 +54,15 @@ pub async fn publish(
         return Err(Error::new(Kind::Invalid, "cannot publish to a digest"));
     };
     let registry = Registry::connect(settings, &reference, Access::Push).await?;
-    place(&registry, EMPTY).await?;
-    for document in documents {
-        place(&registry, &document.bytes).await?;
-    }
     let bytes = manifest(kind, version, documents).to_string();
-    registry.put_manifest(tag, bytes.as_bytes(), media::OCI_MANIFEST).await
+    let place_all = async |anew| {
+        place(&registry, EMPTY, anew).await?;
+        for document in documents {
+            place(&registry, &document.bytes, anew).await?;
+        }
+        Ok(())
+    };
+    registry.put_manifest(tag, (bytes.as_bytes(), media::OCI_MANIFEST), place_all).await
 }
 
 fn manifest(kind: &str, version: Version, documents: &[Document]) -> Value {
@@ -97,7 +100,7 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
     })
 }
 
-async fn place(registry: &Registry, bytes: &[u8]) -> Result<()> {
+async fn place(registry: &Registry, bytes: &[u8], anew: bool) -> Result<()> {
     // Uploads are of files; this one has no name on disk.
     let cannot = || "cannot make a file in memory".to_owned();
     let file = rustix::fs::memfd_create("document", rustix::fs::MemfdFlags::CLOEXEC)
@@ -108,7 +111,7 @@ async fn place(registry: &Registry, bytes: &[u8]) -> Result<()> {
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let digest = hash::sha256(bytes);
     let size = bytes.len() as u64;
-    let upload = Upload { digest: &digest, size, file: &path, sources: &[], anew: false };
+    let upload = Upload { digest: &digest, size, file: &path, sources: &[], anew };
     let unheard: Arc<dyn Sent> = Arc::new(Unheard);
     registry.place_blob(&upload, &unheard).await.map(drop)
 }

@@ -12,7 +12,7 @@ use crate::resource::Image;
 
 use super::manifest::{self, Descriptor, Manifest, media};
 use super::progress::{Line, Phase, Progress, Quiet};
-use super::registry::{Access, Offered, Placed, Registry, Sent, Settings, Upload, blocking};
+use super::registry::{Access, Placed, Registry, Sent, Settings, Upload, blocking};
 use super::{Reference, Store};
 
 /// What a push did.
@@ -22,6 +22,8 @@ pub struct Pushed {
     pub digest: Digest,
     /// Bytes of the manifest.
     pub size: u64,
+    /// What it says it is.
+    pub media_type: String,
 }
 
 /// Pushes the image that has the name `reference` to where the name says. An image that was pulled
@@ -74,15 +76,15 @@ pub async fn push_image(
     let registry = Registry::connect(settings, &reference, Access::Push).await?;
     let sources = sources(store, &image, &reference)?;
 
-    let blobs =
-        Blobs { store, manifest: &manifest, registry: Arc::new(registry), sources, progress };
-    let digest = blobs.push(&tag, &bytes, &media_type, settings.parallel).await?;
+    let blobs = Blobs { store, manifest: &manifest, registry: &registry, sources, progress };
+    let place = async |anew| blobs.place(anew, settings.parallel).await;
+    let digest = registry.put_manifest(&tag, (&bytes, &media_type), place).await?;
     let (store, size) = (store.clone(), bytes.len() as u64);
     blocking(move || {
         let kept = store.keep_blob(&bytes)?;
         store.announce("push", &reference.familiar(), &reference.familiar());
         store.publish(&image.id, Some(kept), &[reference.pinned(digest.clone())])?;
-        Ok(Pushed { digest, size })
+        Ok(Pushed { digest, size, media_type })
     })
     .await
 }
@@ -91,38 +93,12 @@ pub async fn push_image(
 struct Blobs<'a> {
     store: &'a Store,
     manifest: &'a Manifest,
-    registry: Arc<Registry>,
+    registry: &'a Registry,
     sources: Vec<String>,
     progress: &'a dyn Progress,
 }
 
-/// So often the blobs are sent again to a registry that first says it has them, then that not.
-const AGAIN: usize = 2;
-
 impl Blobs<'_> {
-    /// Places the blobs, then the manifest.
-    ///
-    /// A registry may say that it has a blob, and refuse the manifest for want of it: another push
-    /// of the blob is under way, or was cut off (Docker's registry writes its notes in place). What
-    /// it says is not believed a second time.
-    async fn push(
-        &self,
-        tag: &str,
-        bytes: &[u8],
-        media_type: &str,
-        parallel: usize,
-    ) -> Result<Digest> {
-        let mut again = 0;
-        loop {
-            self.place(again > 0, parallel).await?;
-            match self.registry.offer_manifest(tag, bytes, media_type).await? {
-                Offered::Taken(digest) => return Ok(digest),
-                Offered::Lacks(error) if again == AGAIN => return Err(error),
-                Offered::Lacks(_) => again += 1,
-            }
-        }
-    }
-
     /// The layers, several at a time, then the configuration.
     async fn place(&self, anew: bool, parallel: usize) -> Result<()> {
         let mut seen = BTreeSet::new();

@@ -43,9 +43,9 @@ pub fn spawn_from(
     let mut child = Command::new(format!("/proc/self/fd/{}", executable.as_raw_fd()))
         .arg(ARGUMENT)
         .args([dir.data(), dir.run()])
-        // Nothing of the caller's environment is a container's business.
+        // Nothing of the caller's environment is a container's business. No directory is set: the
+        // child would be a copy of all our pages then, where it now borrows them (`vfork`).
         .env_clear()
-        .current_dir("/")
         // Ctrl-C is for the caller: before the shim has a session of its own it would hit it, too.
         .process_group(0)
         .stdin(attachment.map_or_else(Stdio::null, Stdio::from))

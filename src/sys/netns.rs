@@ -5,9 +5,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 
 use nix::sched::{CloneFlags, setns, unshare};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+/// Request of `ioctl(2)` for the network namespace of a socket (`linux/sockios.h`).
+const SIOCGSKNS: libc::Ioctl = 0x894C;
 
 /// The calling thread's network namespace; it exists as long as the descriptor.
 ///
@@ -15,6 +20,29 @@ use nix::sched::{CloneFlags, setns, unshare};
 /// `/proc` is not mounted.
 pub fn current() -> io::Result<OwnedFd> {
     Ok(File::open("/proc/thread-self/ns/net")?.into())
+}
+
+/// Whether the calling thread is in the network namespace of its process, which is that of the
+/// process's first thread. Asks a socket, so that nothing of the thread's own appears in `/proc`.
+///
+/// # Errors
+/// `EPERM` without `CAP_NET_ADMIN`; `/proc` is not mounted.
+pub fn is_that_of_the_process() -> io::Result<bool> {
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    // SAFETY: the request takes no argument and touches no memory of ours; `socket` is open.
+    let fd = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSKNS) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    let thread = File::from(unsafe { OwnedFd::from_raw_fd(fd) }).metadata()?;
+    let process = std::fs::metadata("/proc/self/ns/net")?;
+    Ok((thread.dev(), thread.ino()) == (process.dev(), process.ino()))
 }
 
 /// The network namespace of the process with this id.

@@ -160,7 +160,10 @@ fn results_become_directories_and_archives() {
     assert_eq!(world.shell("cmp project/app.tar project/docker.tar").code, 0);
     let id = world.compose(&["image", "inspect", "--format", "{{.Id}}", "app:1"]).ok().stdout;
     let meta = std::fs::read_to_string(world.project().join("meta.json")).unwrap();
-    assert!(meta.contains(id.trim()) && meta.contains("docker.io/library/app:1"), "{meta}");
+    let meta: serde_json::Value = serde_json::from_str(&meta).unwrap();
+    assert_eq!(meta["image.name"], "docker.io/library/app:1");
+    assert_eq!(meta["containerimage.config.digest"], id.trim());
+    assert_eq!(meta["containerimage.digest"], id.trim(), "no registry has another one");
     for from in ["app.tar", "layout"] {
         world.compose(&["image", "rm", "app:1"]).ok();
         assert_eq!(
@@ -174,6 +177,78 @@ fn results_become_directories_and_archives() {
     }
     let wrong = world.compose(&["image", "build", "-o", "type=local", "."]);
     assert!(wrong.stderr.contains("`dest=` is missing"), "{}", wrong.stderr);
+    world.assert_clean();
+}
+
+/// As Docker's builder does, or a copy of a tree with links is many times as large.
+#[test]
+fn names_of_one_file_are_copied_as_names_of_one_file() {
+    let world = project(
+        "FROM busybox AS make\n\
+         RUN mkdir -p /a/b && echo 1 > /a/one && ln /a/one /a/b/two && ln /a/one /a/three\n\
+         FROM scratch AS dist\nCOPY --from=make --chown=7:8 --chmod=640 /a /copied/\n\
+         COPY tree /context/\nADD tree.tar /added/\n\
+         COPY --from=make /a/one /a/three /separate/\n",
+    );
+    world.shell("cd project && mkdir tree && echo 2 > tree/x && ln tree/x tree/y && tar -cf tree.tar -C tree .").ok();
+    let build = [
+        "image",
+        "build",
+        "-t",
+        "it",
+        "-o",
+        "out",
+        "-o",
+        "type=tar,dest=out.tar",
+        "-o",
+        "type=image",
+        ".",
+    ];
+    world.compose(&build).ok();
+    let inodes = |names: &str| {
+        let text = world.shell(&format!("cd project/out && stat -c %i {names} | sort -u | wc -l"));
+        text.ok().text().to_owned()
+    };
+    assert_eq!(inodes("copied/one copied/b/two copied/three"), "1");
+    assert_eq!(inodes("context/x context/y"), "1");
+    assert_eq!(inodes("added/x added/y"), "1");
+    let links = world.shell("tar -tvf project/out.tar | grep -c '^h'").stdout;
+    assert!(links.trim().parse::<u32>().unwrap() >= 4, "{links}");
+    let modes = world.shell("tar -tvf project/out.tar | grep copied/one | awk '{print $1, $2}'");
+    assert_eq!(modes.stdout, "hrw-r----- 7/8\n");
+    // Another file takes the place of the first name before the second one comes.
+    let taken = "FROM busybox\nRUN mkdir /a /b && echo 1 > /a/x && ln /a/x /a/y && echo 2 > /b/x && ln /b/x /b/y\n\
+        FROM busybox\nCOPY --from=0 /a /b /all/\nCOPY --from=0 /b/x /a/y /all/\nRUN cat /all/x /all/y | tr '\\n' ' ' | grep -qx '2 1 '\n";
+    std::fs::write(world.project().join("Dockerfile"), taken).unwrap();
+    world.compose(&["image", "build", "."]).ok();
+    world.assert_clean();
+}
+
+#[test]
+fn what_builders_take_besides_is_accepted_with_a_notice() {
+    let world = project("FROM busybox\nCOPY file.txt /\n");
+    let build = |arguments: &[&str]| {
+        world.compose(&[&["image", "build"], arguments, &["."]].concat()).ok().stderr
+    };
+    let images = || world.compose(&["image", "ls", "-aq"]).ok().stdout;
+    let before = images();
+    build(&["-o", "type=cacheonly"]);
+    assert_eq!(images(), before, "only its steps are kept");
+    assert_eq!(cached(&build(&[])), 2);
+    for (arguments, notice) in [
+        (&["--annotation", "a=b"][..], "--annotation has no effect here"),
+        (&["--squash"], "--squash has no effect here"),
+        (&["--cgroup-parent", "/x"], "--cgroup-parent has no effect here"),
+        (&["--security-opt", "seccomp=unconfined"], "--security-opt has no effect here"),
+        (&["--provenance=mode=max"], "no attestation is made"),
+        (&["--attest", "type=sbom"], "no attestation is made"),
+    ] {
+        let said = build(arguments);
+        assert!(said.contains(notice), "{arguments:?}: {said}");
+    }
+    assert!(
+        !build(&["--provenance=false", "--sbom=false", "--isolation=default"]).contains("warning")
+    );
     world.assert_clean();
 }
 

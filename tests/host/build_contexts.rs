@@ -82,6 +82,25 @@ fn a_repository_is_a_context() {
 }
 
 #[test]
+fn submodules_come_from_servers_that_have_no_parts_of_a_history() {
+    let (world, _web) = world();
+    let script = "
+        set -e
+        export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+        mkdir part && cd part && git init -q -b main .
+        echo old > which && git add . && git commit -qm one
+        git clone -q --bare . ../web/part.git && (cd ../web/part.git && git update-server-info)
+        cd ../source && git submodule -q add http://127.0.0.1:8090/part.git part && git commit -qm three
+        git push -q ../web/repo.git main && (cd ../web/repo.git && git update-server-info)
+        cd ../part && echo new > which && git commit -qam two
+        git push -q ../web/part.git main && (cd ../web/part.git && git update-server-info)";
+    world.shell(script).ok();
+    // The commit that the repository names, which is not the newest one.
+    assert_eq!(built(&world, &[REPOSITORY], "/all/part/which"), "old");
+    world.assert_clean();
+}
+
+#[test]
 fn services_build_from_repositories_too() {
     let (world, _web) = world();
     let yaml = format!(
@@ -125,6 +144,32 @@ fn add_takes_repositories_and_downloads_with_a_checksum() {
     fs::write(world.project().join("Dockerfile"), wrong).unwrap();
     let failed = world.compose(&["image", "build", "."]);
     assert!(failed.stderr.contains("digest mismatch"), "{}", failed.stderr);
+    world.assert_clean();
+}
+
+#[test]
+fn a_download_that_is_refused_leaves_nothing_behind() {
+    let (world, _web) = world();
+    world.shell("head -c 17000000 /dev/zero | tr '\\0' '#' > web/large").ok();
+    fs::write(world.project().join("Dockerfile"), "FROM busybox\n").unwrap();
+    world.compose(&["image", "build", "."]).ok();
+    let files = || {
+        world.shell("find data -type f | sort; find data/images -size +1M -newer v1").ok().stdout
+    };
+    let before = files();
+    let sum = "0".repeat(64);
+    let text = format!("FROM busybox\nADD --checksum=sha256:{sum} http://127.0.0.1:8090/large /\n");
+    fs::write(world.project().join("Dockerfile"), text).unwrap();
+    for (arguments, words) in [
+        (&["."][..], "digest mismatch"),
+        (&["-f", "http://127.0.0.1:8090/large", "."], "it is larger than 16777216 bytes"),
+        (&["http://127.0.0.1:8090/large"], "is no archive, and larger than a Dockerfile"),
+        (&["http://127.0.0.1:8090/missing"], "the server says 404"),
+    ] {
+        let failed = world.compose(&[&["image", "build"], arguments].concat());
+        assert!(failed.code == 1 && failed.stderr.contains(words), "{}", failed.stderr);
+        assert_eq!(files(), before, "{arguments:?}");
+    }
     world.assert_clean();
 }
 

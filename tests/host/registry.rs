@@ -35,6 +35,25 @@ fn id(done: Done) -> String {
 const INSPECT: [&str; 4] = ["image", "inspect", "--format", "{{.Id}} {{.RepoDigests}}"];
 
 #[test]
+fn what_a_registry_got_stands_in_the_metadata_file() {
+    let world = project();
+    let _registry = Registry::start(&world, "", "http");
+    let name = format!("{PLACE}/team/it:1");
+    let build = ["image", "build", "-t", &name, "--push", "--metadata-file", "meta.json", "."];
+    world.compose(&build).ok();
+    let meta = std::fs::read_to_string(world.project().join("meta.json")).unwrap();
+    let meta: serde_json::Value = serde_json::from_str(&meta).unwrap();
+    let digest = meta["containerimage.digest"].as_str().unwrap();
+    let here = id(world.compose(&[&INSPECT[..], &[&name]].concat()));
+    let config = meta["containerimage.config.digest"].as_str().unwrap();
+    assert_eq!(here, format!("{config} [{PLACE}/team/it@{digest}]"));
+    let descriptor = &meta["containerimage.descriptor"];
+    assert_eq!(descriptor["digest"], digest);
+    assert_eq!(descriptor["mediaType"], "application/vnd.oci.image.manifest.v1+json");
+    assert!(descriptor["size"].as_u64() > Some(100), "{meta}");
+}
+
+#[test]
 fn images_of_a_project_are_pushed_pulled_pinned_saved_and_loaded() {
     let world = project();
     let _registry = Registry::start(&world, "", "http");

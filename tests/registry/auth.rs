@@ -4,7 +4,7 @@ use base64::Engine as _;
 use serde_json::json;
 
 use crate::scenario::*;
-use crate::server::{Reply, Request, Server};
+use crate::server::{Quirk, Reply, Request, Server};
 
 /// A registry that wants the token `good`, and says that `realm` (`HOST` is its own address) has
 /// it; the token server there answers with `token`.
@@ -60,6 +60,24 @@ fn token_servers_fail() {
         ("the wrong one", Reply::new(200, r#"{"token":"bad"}"#), "access"),
     ] {
         check(name, &image, bearer(OWN, move |_| reply.clone()), Ends::Badly(words));
+    }
+}
+
+#[test]
+fn a_busy_token_server_is_asked_again() {
+    let image = Image::usual();
+    let replies = [
+        Reply::new(429, "").with("Retry-After", "0"),
+        Reply::new(503, ""),
+        Reply::new(200, "").quirk(Quirk::Close),
+    ];
+    for reply in replies {
+        let name = format!("{reply:?}");
+        let busy = move |request: &Request| match request.before {
+            0 => reply.clone(),
+            _ => good(request),
+        };
+        check(&name, &image, bearer(OWN, busy), Ends::Well);
     }
 }
 

@@ -48,6 +48,34 @@ fn layers_of_another_image() {
     check("a wrong diff id", &image, |_| None, Ends::Badly("does not contain what"));
 }
 
+/// As with Docker's overlay2 and Podman: a layer's files are its own, whatever lies below it.
+#[test]
+fn hard_links_to_files_of_other_layers() {
+    let below = tar(&[("dir/file", b"1")]);
+    for target in ["dir/file", "dir"] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Link);
+        header.set_size(0);
+        header.set_mode(0o644);
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append_link(&mut header, "link", target).unwrap();
+        let above = builder.into_inner().unwrap();
+        let archives = [&below, &above];
+        let blobs = archives.map(|archive| gzip(archive));
+        let config = config(&archives.map(|archive| hash::sha256(archive)));
+        let listed = blobs.each_ref().map(|blob| descriptor(LAYER_GZIP, blob));
+        let manifest = manifest(&config, &listed);
+        let image = Image { config, layer: blobs[1].clone(), manifest };
+        let path = blob_path(&blobs[0]);
+        let script = move |request: &crate::server::Request| {
+            (request.path == path).then(|| part(&blobs[0], request))
+        };
+        let words =
+            format!("cannot unpack /link, a link to /{target}, which is not in the archive");
+        check("a link", &image, script, Ends::Badly(Box::leak(words.into_boxed_str())));
+    }
+}
+
 /// What a program makes of some bytes.
 fn piped(program: &str, bytes: &[u8]) -> Vec<u8> {
     use std::process::{Command, Stdio};

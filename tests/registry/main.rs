@@ -13,3 +13,4 @@ mod scenario;
 mod server;
 mod tls;
 mod transport;
+mod web;

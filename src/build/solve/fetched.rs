@@ -11,6 +11,7 @@ use crate::build::git::{Repository, is_git};
 use crate::build::ignore::Ignore;
 use crate::build::layer::Lazy;
 use crate::build::tree::Tree;
+use crate::image::unpack::Limits;
 
 impl Builder<'_> {
     /// What a URL of an `ADD` leads to; `number` tells it apart from the instruction's others, which
@@ -29,7 +30,7 @@ impl Builder<'_> {
         let dir = draft.get()?.scratch(&format!("download-{number}"))?;
         let name = archive::name_of(url)?;
         let file = dir.join(&name);
-        let modified = self.world.download(url, &file)?;
+        let modified = self.world.download(url, &file, Limits::for_disk(&dir).inflated)?;
         archive::settle(&file, modified)?;
         if let Some(wanted) = &copy.checksum {
             archive::verify(&file, &wanted.text)?;

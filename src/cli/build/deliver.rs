@@ -13,7 +13,7 @@ use crate::cli::transfer::{PUSH, transfer};
 use crate::cli::{Context, Result};
 use crate::engine::Engine;
 use crate::image::archive::{self, Chosen};
-use crate::image::{self, Reference};
+use crate::image::{self, Pushed, Reference};
 use crate::resource::Image;
 
 use super::exchange::Destination;
@@ -21,7 +21,7 @@ use super::exchange::Destination;
 /// Bytes that are written at once.
 const PIECE: usize = 256 << 10;
 
-/// Delivers a built image to one place.
+/// Delivers a built image to one place; returns what a registry got.
 ///
 /// # Errors
 /// A file cannot be written, or a registry refuses.
@@ -31,7 +31,7 @@ pub async fn deliver<E: Engine>(
     outcome: &Outcome,
     names: &[Reference],
     quiet: bool,
-) -> Result<()> {
+) -> Result<Option<Pushed>> {
     let store = cx.images()?;
     let image = &outcome.image;
     let chosen = [Chosen { image: image.clone(), names: names.to_vec() }];
@@ -44,22 +44,25 @@ pub async fn deliver<E: Engine>(
         Destination::Saved(path) => {
             into(cx, path.as_deref(), |out| archive::save(&store, &chosen, out))?;
         }
-        Destination::Image { push: false, .. } => {}
+        Destination::Image { push: false, .. } | Destination::Cache => {}
         Destination::Image { push: true, .. } => {
             if names.is_empty() {
                 let error = Error::new(Kind::Invalid, "an image without a name cannot be pushed");
                 return Err(error.hint("give it one with -t").into());
             }
             let settings = cx.registries()?;
+            let mut pushed = None;
             for name in names {
-                transfer(cx, &name.familiar(), PUSH, quiet, async |progress| {
+                let sent = transfer(cx, &name.familiar(), PUSH, quiet, async |progress| {
                     image::push(&store, name, &settings, progress).await
                 })
                 .await?;
+                pushed = Some(sent);
             }
+            return Ok(pushed);
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// An image that was built for its files only does not stay (Docker: the same).
@@ -107,19 +110,28 @@ fn into<E: Engine>(
     Ok(())
 }
 
-/// Docker: `--metadata-file`.
+/// Docker: `--metadata-file`. Where no registry got it, the image's digest is its id.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn metadata(path: &Path, image: &Image, names: &[Reference]) -> Result<()> {
+pub fn metadata(
+    path: &Path,
+    image: &Image,
+    names: &[Reference],
+    pushed: Option<&Pushed>,
+) -> Result<()> {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut text = json!({"containerimage.config.digest": image.id});
+    match pushed {
+        None => text["containerimage.digest"] = json!(image.id),
+        Some(Pushed { digest, size, media_type }) => {
+            text["containerimage.descriptor"] =
+                json!({"mediaType": media_type, "digest": digest, "size": size});
+            text["containerimage.digest"] = json!(digest);
+        }
+    }
     if !names.is_empty() {
         text["image.name"] = json!(names.join(","));
-    }
-    let digest = image.digests.first().and_then(|name| name.rsplit_once('@'));
-    if let Some((_, digest)) = digest {
-        text["containerimage.digest"] = json!(digest);
     }
     let text = serde_json::to_string_pretty(&text).unwrap_or_default();
     Ok(std::fs::write(path, text + "\n").context(|| format!("cannot write {}", path.display()))?)

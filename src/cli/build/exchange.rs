@@ -25,6 +25,8 @@ pub enum Destination {
     Saved(Option<PathBuf>),
     /// The image as an OCI layout in a directory.
     Layout(PathBuf),
+    /// Nowhere: only its steps are kept.
+    Cache,
 }
 
 /// Caches of services that only exist on their own machines: builds elsewhere go without.
@@ -142,8 +144,9 @@ pub fn output(text: &str, directory: &Path) -> Result<Destination> {
         }
         "image" => Destination::Image { name, push },
         "registry" => Destination::Image { name, push: true },
+        "cacheonly" => Destination::Cache,
         _ => {
-            let known = "the type is local, tar, oci, docker, image or registry";
+            let known = "the type is local, tar, oci, docker, image, registry or cacheonly";
             return Err(invalid("--output", text, known));
         }
     })
@@ -170,6 +173,7 @@ mod tests {
         assert_eq!(it("type=registry"), image(None, true));
         assert_eq!(it("type=image,name=a/b,push=true"), image(Some("a/b"), true));
         assert_eq!(it("type=docker"), image(None, false));
+        assert_eq!(it("type=cacheonly"), Destination::Cache);
         for wrong in ["type=local", "type=nothing", "dest=x"] {
             assert!(output(wrong, here()).is_err(), "{wrong}");
         }

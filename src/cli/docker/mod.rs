@@ -64,7 +64,7 @@ pub fn face(arguments: &[OsString]) -> Face {
 /// The arguments are wrong, or ask for help.
 pub fn parse(arguments: &[OsString]) -> Result<(Global, Command), clap::Error> {
     match arguments.first().map_or(Face::Compose, |program| Face::of(program)) {
-        Face::Compose => lenient(arguments.to_vec(), command::parse),
+        Face::Compose => lenient(arguments.to_vec(), |words| command::parse(&words)),
         Face::DockerCompose => compose(arguments, "docker-compose"),
         Face::Docker => docker(arguments),
     }
@@ -82,5 +82,5 @@ fn docker(arguments: &[OsString]) -> Result<(Global, Command), clap::Error> {
 fn compose(arguments: &[OsString], name: &str) -> Result<(Global, Command), clap::Error> {
     let mut words = plugin::without_docker(arguments);
     words[0] = name.into();
-    lenient(words, |words| command::parse_as(words, name))
+    lenient(words, |words| command::parse_as(&words, name))
 }

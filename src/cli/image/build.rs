@@ -134,7 +134,57 @@ pub struct Build {
     attest: Vec<String>,
 
     #[command(flatten)]
+    foreign: Foreign,
+
+    #[command(flatten)]
     choices: Choices,
+}
+
+/// Options of Docker's that change nothing here, which is said where they are given.
+#[derive(clap::Args, Debug)]
+struct Foreign {
+    /// An annotation of the manifest: a manifest is made when the image is sent
+    #[arg(long, value_name = "NAME=VALUE", hide = true)]
+    annotation: Vec<String>,
+
+    /// Parent of the cgroups of steps
+    #[arg(long, value_name = "PATH", hide = true)]
+    cgroup_parent: Option<String>,
+
+    /// How containers are kept apart, on Windows
+    #[arg(long, value_name = "HOW", hide = true)]
+    isolation: Option<String>,
+
+    /// Make one layer of all
+    #[arg(long, hide = true)]
+    squash: bool,
+
+    /// An option of Docker's older builder
+    #[arg(long, value_name = "OPTION", hide = true)]
+    security_opt: Vec<String>,
+}
+
+impl Foreign {
+    /// Says what has no effect.
+    fn notice(&self, cx: &Context<impl Engine>) -> Result<()> {
+        let isolated = self.isolation.as_deref().is_some_and(|it| it != "default");
+        for (option, is_given, instead) in [
+            (
+                "annotation",
+                !self.annotation.is_empty(),
+                "use --label, which is in the image itself",
+            ),
+            ("cgroup-parent", self.cgroup_parent.is_some(), "limit steps with --ulimit"),
+            ("isolation", isolated, "it is for Windows"),
+            ("squash", self.squash, "copy the files of a stage into one `FROM scratch`"),
+            ("security-opt", !self.security_opt.is_empty(), "use `RUN --security=insecure`"),
+        ] {
+            if is_given {
+                cx.output().warn(format!("--{option} has no effect here: {instead}"))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Build {
@@ -149,12 +199,15 @@ impl Build {
         // An archive on standard output leaves no room for the id.
         let outcome = cx.build_one(&request, name, self.quiet).await?;
         let image = outcome.image.clone();
+        let mut pushed = None;
         for output in &outputs {
-            deliver::deliver(cx, output, &outcome, &request.names, self.quiet).await?;
+            let sent = deliver::deliver(cx, output, &outcome, &request.names, self.quiet).await?;
+            pushed = sent.or(pushed);
         }
         deliver::forget_unwanted(cx, &outputs, &outcome, &request.names)?;
         if let Some(path) = &self.metadata_file {
-            deliver::metadata(&cx.directory().join(path), &image, &request.names)?;
+            let path = cx.directory().join(path);
+            deliver::metadata(&path, &image, &request.names, pushed.as_ref())?;
         }
         if let Some(path) = &self.iidfile {
             let path = cx.directory().join(path);
@@ -271,6 +324,7 @@ impl Build {
             let (kind, options) = text.split_once(',').unwrap_or((text, "true"));
             attestation(cx, kind.trim_start_matches("type="), Some(options))?;
         }
+        self.foreign.notice(cx)?;
         platform(&self.platform, &mut request)?;
         self.choices.apply(cx, &mut request)?;
         Ok(request)

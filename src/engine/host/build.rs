@@ -116,9 +116,9 @@ impl World for Outside<'_> {
             .map(drop)
     }
 
-    fn download(&self, url: &str, to: &Path) -> Result<Option<i64>> {
+    fn download(&self, url: &str, to: &Path, most: u64) -> Result<Option<i64>> {
         let settings = super::images::settings()?;
-        self.wait(image::download(&settings, url, to))
+        self.wait(image::download(&settings, url, to, most))
     }
 
     fn profile(&self) -> Result<Option<String>> {

@@ -6,6 +6,7 @@ use reqwest::{Method, Response, StatusCode};
 use crate::base::{Context, Digest, Error, Kind, Result};
 
 use super::http::{Ask, place};
+use super::retry::{Attempts, Failure};
 use super::{Registry, success};
 
 /// Takes a blob's bytes, in order.
@@ -34,23 +35,18 @@ impl Registry {
         start: u64,
         sink: &mut (impl BlobSink + Send),
     ) -> Result<()> {
-        let settings = self.http.settings();
-        let (mut done, mut failures, mut reached) = (start, 0, start);
-        let mut wait = settings.first_wait;
+        let mut attempts = Attempts::new(self.http.settings());
+        let (mut done, mut reached) = (start, start);
         while done < size {
             let failure = match self.blob_part(digest, size, &mut done, sink).await? {
                 None => continue,
                 Some(failure) => failure,
             };
             if done >= reached + ENOUGH {
-                (failures, reached, wait) = (0, done, settings.first_wait);
+                reached = done;
+                attempts.renew();
             }
-            failures += 1;
-            if failures >= settings.attempts {
-                return Err(failure);
-            }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
+            attempts.after(Failure::Transient(failure, None)).await?;
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION,
-    RETRY_AFTER, WWW_AUTHENTICATE,
+    WWW_AUTHENTICATE,
 };
 use reqwest::{Body, Client, Method, Response, StatusCode, Url};
 
@@ -16,6 +16,7 @@ use super::challenge;
 use super::credentials::Credentials;
 use super::dns::Resolver;
 use super::refusal::refusal;
+use super::retry::{Attempts, Failure, settled};
 use super::settings::Settings;
 use super::tls;
 use super::token::Identity;
@@ -23,11 +24,11 @@ use super::token::Identity;
 /// Longest chain of redirects (RFC 9110 leaves it to us; Go's client stops here as well).
 const MAX_REDIRECTS: usize = 10;
 
-/// Longest time to wait between two attempts, whatever the registry asks for.
-const MAX_WAIT: Duration = Duration::from_secs(30);
+/// Who is asked, for messages.
+const REGISTRY: &str = "the registry";
 
 /// Connecting takes no longer, where it works at all.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One registry as we speak to it.
 #[derive(Debug)]
@@ -170,44 +171,34 @@ impl Http {
     /// The registry cannot be reached, stays busy, wants other credentials, or redirects to where
     /// we do not go.
     pub async fn send(&self, ask: &Ask) -> Result<Response> {
-        let attempts = ask.attempts.unwrap_or(self.settings.attempts).max(1);
-        let mut wait = self.settings.first_wait;
-        let mut refused = 0;
-        for attempt in 1.. {
-            let last = attempt >= attempts;
-            let asked = match self.follow(ask).await {
-                Ok(response) if response.status() == StatusCode::UNAUTHORIZED && refused < 2 => {
-                    // A token may have run out on the way, and its successor is asked for once.
-                    refused += 1;
-                    let challenges = challenges(&response);
-                    let scope = &ask.scope;
-                    self.identity.answer(&self.client, self, &challenges, scope).await?;
-                    match self.follow(ask).await {
-                        Ok(again) if again.status() == StatusCode::UNAUTHORIZED => {
-                            let what = self.identity.refused().await;
-                            return Err(refusal(again, what).await);
-                        }
-                        other => other,
-                    }
-                }
-                other => other,
-            };
-            let (failure, asked_wait) = match asked {
-                Ok(response) if is_transient(response.status()) => {
-                    let asked_wait = retry_after(response.headers());
-                    (refusal(response, "the registry is busy").await, asked_wait)
-                }
+        let count = ask.attempts.unwrap_or(self.settings.attempts);
+        let mut attempts = Attempts::at_most(count, &self.settings);
+        loop {
+            match self.attempt(ask).await {
                 Ok(response) => return Ok(response),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Transient(error)) => (error, None),
-            };
-            if last {
-                return Err(failure);
+                Err(failure) => attempts.after(failure).await?,
             }
-            tokio::time::sleep(asked_wait.unwrap_or(wait).min(MAX_WAIT)).await;
-            wait = (wait * 2).min(MAX_WAIT);
         }
-        unreachable!("the loop ends by returning")
+    }
+
+    /// Sends a request once, or once more with the credentials that the registry wants.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn attempt(&self, ask: &Ask) -> Result<Response, Failure> {
+        let response = self.follow(ask).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return settled(response, REGISTRY).await;
+        }
+        // A token may also have run out on the way.
+        let (challenges, scope) = (challenges(&response), &ask.scope);
+        self.identity.answer(&self.client, self, &challenges, scope).await?;
+        let again = self.follow(ask).await?;
+        if again.status() == StatusCode::UNAUTHORIZED {
+            let what = self.identity.refused().await;
+            return Err(Failure::Final(refusal(again, what).await));
+        }
+        settled(again, REGISTRY).await
     }
 
     /// Sends once, and goes where the answer points to.
@@ -276,23 +267,6 @@ impl Http {
     }
 }
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub enum Failure {
-    /// Trying again may help.
-    Transient(Error),
-    /// It would not.
-    Final(Error),
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Error {
-        match failure {
-            Failure::Transient(error) | Failure::Final(error) => error,
-        }
-    }
-}
-
 /// A file's part as a body that is read as it is sent.
 fn file_body(path: PathBuf, offset: u64, length: u64, sent: Arc<dyn Sent>) -> Body {
     use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -325,22 +299,6 @@ pub(super) fn challenges(response: &Response) -> Vec<challenge::Challenge> {
     challenge::parse(values.filter_map(|value| value.to_str().ok()))
 }
 
-/// Statuses after which the same request may succeed.
-fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// `Retry-After`: seconds, or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    let now = jiff::Timestamp::try_from(SystemTime::now()).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
-}
-
 /// A request that got no answer.
 pub(super) fn connection_failed(url: &Url, error: &reqwest::Error) -> Failure {
     let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Other };
@@ -353,7 +311,7 @@ pub(super) fn connection_failed(url: &Url, error: &reqwest::Error) -> Failure {
             "put the registry's certificate authority into /etc/docker/certs.d/{}/ca.crt",
             host_with_port(url)
         ))),
-        false => Failure::Transient(failure),
+        false => Failure::Transient(failure, None),
     }
 }
 

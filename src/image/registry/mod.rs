@@ -11,7 +11,9 @@ mod dns;
 mod http;
 mod keep;
 mod login;
+mod offer;
 mod refusal;
+mod retry;
 mod search;
 pub mod settings;
 mod tls;
@@ -38,8 +40,8 @@ pub use settings::Settings;
 pub use upload::{Placed, Upload};
 pub use web::download;
 
-use http::{Ask, Content, Http};
-use refusal::{manifest_refusal, refusal};
+use http::{Ask, Http};
+use refusal::refusal;
 
 /// What we want to do in a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,40 +225,6 @@ impl Registry {
         }
     }
 
-    /// Gives the repository a manifest under a tag or its digest.
-    ///
-    /// # Errors
-    /// The registry refuses it.
-    pub async fn put_manifest(&self, name: &str, bytes: &[u8], media_type: &str) -> Result<Digest> {
-        match self.offer_manifest(name, bytes, media_type).await? {
-            Offered::Taken(digest) => Ok(digest),
-            Offered::Lacks(error) => Err(error),
-        }
-    }
-
-    /// As [`Registry::put_manifest`], for who can send the blobs again.
-    ///
-    /// # Errors
-    /// The registry refuses it, and not for want of a blob.
-    pub async fn offer_manifest(
-        &self,
-        name: &str,
-        bytes: &[u8],
-        media_type: &str,
-    ) -> Result<Offered> {
-        let url = self.http.url(&format!("{}/manifests/{name}", self.path));
-        let mut ask = Ask::new(Method::PUT, url, &self.scope);
-        ask.content = Content::Bytes(bytes.to_vec(), media_type.to_owned());
-        let response = self.http.send(&ask).await?;
-        if response.status().is_success() {
-            return Ok(Offered::Taken(hash::sha256(bytes)));
-        }
-        match manifest_refusal(response, "cannot push the manifest").await {
-            (true, error) => Ok(Offered::Lacks(error)),
-            (false, error) => Err(error),
-        }
-    }
-
     /// All tags of the repository, in the registry's order.
     ///
     /// # Errors
@@ -306,15 +274,6 @@ pub async fn tags(settings: &Arc<Settings>, reference: &Reference) -> Result<Vec
     }
     let own = async { Registry::connect(settings, reference, Access::Pull).await?.tags().await };
     own.await.map_err(|error| explain(error, reference))
-}
-
-/// What a registry did with a manifest.
-#[derive(Debug)]
-pub enum Offered {
-    /// It has it now, under this digest.
-    Taken(Digest),
-    /// It says that it lacks a blob that the manifest needs.
-    Lacks(Error),
 }
 
 /// How often a registry is asked whether it is there: a user waits for it.

@@ -10,25 +10,55 @@ use super::http::place;
 /// Largest error document worth reading.
 const MAX_ERROR_BODY: usize = 16 << 10;
 
+/// An answer that says no.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the registry says, for people.
+    pub error: Error,
+    status: StatusCode,
+    /// The same for programs (OCI distribution: error codes).
+    codes: Vec<String>,
+}
+
 /// An answer without success, as an error: its kind, and what the registry says.
 pub async fn refusal(response: Response, what: &str) -> Error {
-    manifest_refusal(response, what).await.1
+    refused(response, what).await.error
 }
 
-/// An answer to a manifest that is no success: whether the registry misses one of its blobs, and
-/// the error that it is.
-pub async fn manifest_refusal(response: Response, what: &str) -> (bool, Error) {
+/// An answer without success, for who can do something about it.
+pub async fn refused(response: Response, what: &str) -> Refusal {
     let (status, url) = (response.status(), response.url().clone());
     let said = said_by_registry(response).await;
-    let lacks = status.is_client_error() && said.codes.iter().any(|code| LACKS.contains(&&**code));
     let reason = said.words.unwrap_or_else(|| format!("{} says {status}", place(&url)));
-    (lacks, Error::new(kind(status), format!("{what}: {reason}")))
+    let error = Error::new(kind(status), format!("{what}: {reason}"));
+    Refusal { error, status, codes: said.codes }
 }
 
-/// What registries say to a manifest where they lack, or only half have, a blob of it (OCI
-/// distribution: error codes). The last one is what Docker's registry says while another push
-/// writes the note that it has the blob: it reads an empty one.
-const LACKS: [&str; 3] = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID"];
+impl Refusal {
+    /// Whether a manifest was refused for want of one of its blobs.
+    pub fn lacks_a_blob(&self) -> bool {
+        // The last one is what Docker's registry says while another push writes the note that it
+        // has the blob: it reads an empty one.
+        self.is_one_of(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID"])
+    }
+
+    /// Whether an upload was refused for what happened on the way: the registry lost it, has
+    /// another part of it than we think, or got other bytes than we have.
+    pub fn lost_an_upload(&self) -> bool {
+        matches!(self.status, StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE)
+            || self.is_one_of(&[
+                "BLOB_UPLOAD_UNKNOWN",
+                "BLOB_UPLOAD_INVALID",
+                "DIGEST_INVALID",
+                "RANGE_INVALID",
+                "SIZE_INVALID",
+            ])
+    }
+
+    fn is_one_of(&self, codes: &[&str]) -> bool {
+        self.status.is_client_error() && self.codes.iter().any(|code| codes.contains(&&**code))
+    }
+}
 
 fn kind(status: StatusCode) -> Kind {
     match status {

@@ -34,7 +34,7 @@ pub struct Settings {
     pub parallel: usize,
     /// How often a request is tried in all; at least 1.
     pub attempts: u32,
-    /// Before the second attempt; doubles with each further one, up to 10 s.
+    /// Before the second attempt; doubles with each further one, up to 30 s.
     pub first_wait: Duration,
     /// Without a byte for so long, a connection counts as dead.
     pub stall: Duration,

@@ -17,6 +17,7 @@ use super::challenge::Challenge;
 use super::credentials::Credentials;
 use super::http::{Http, connection_failed, place};
 use super::refusal::refusal;
+use super::retry::{Failure, settled};
 
 /// Largest answer of a token server.
 const MAX_ANSWER: usize = 1 << 20;
@@ -89,7 +90,7 @@ impl Identity {
         http: &Http,
         challenges: &[Challenge],
         scope: &str,
-    ) -> Result<()> {
+    ) -> Result<(), Failure> {
         // One at a time: the others find the token that the first one got.
         let mut state = self.state.lock().await;
         let bearer = challenges.iter().find_map(|challenge| match challenge {
@@ -110,13 +111,13 @@ impl Identity {
             return Ok(());
         }
         let place = place(http.base());
-        Err(match self.credentials {
+        Err(Failure::Final(match self.credentials {
             None => Error::new(Kind::Unauthorized, format!("{place} wants a login"))
                 .hint(format!("log in with `compose login{}`", argument(http.base()))),
             Some(_) => {
                 Error::new(Kind::Unauthorized, format!("{place}: incorrect username or password"))
             }
-        })
+        }))
     }
 
     /// Gets a token from its server.
@@ -127,10 +128,12 @@ impl Identity {
         realm: &str,
         service: &str,
         scopes: &[String],
-    ) -> Result<(String, Duration)> {
-        let realm = Url::parse(realm)
-            .map_err(|_| Error::other(format!("the registry names `{realm}` as token server")))?;
-        self.check_realm(http, &realm)?;
+    ) -> Result<(String, Duration), Failure> {
+        let realm = Url::parse(realm).map_err(|_| {
+            let message = format!("the registry names `{realm}` as token server");
+            Failure::Final(Error::other(message))
+        })?;
+        self.check_realm(http, &realm).map_err(Failure::Final)?;
         let mut query = realm.clone();
         let identity = match &self.credentials {
             Some(Credentials::Identity(token)) => Some(token),
@@ -172,10 +175,11 @@ impl Identity {
             }
         };
         let response = request.send().await.map_err(|error| connection_failed(&realm, &error))?;
+        let response = settled(response, "the token server").await?;
         if !response.status().is_success() {
-            return Err(refusal(response, "cannot get a token").await);
+            return Err(Failure::Final(refusal(response, "cannot get a token").await));
         }
-        read_token(response).await
+        read_token(response).await.map_err(Failure::Final)
     }
 
     /// Passwords go to a token server with TLS that belongs to the registry: the same host, or one

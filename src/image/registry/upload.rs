@@ -7,10 +7,11 @@ use std::sync::Arc;
 use reqwest::header::{CONTENT_RANGE, LOCATION, RANGE};
 use reqwest::{Method, Response, StatusCode, Url};
 
-use crate::base::{Context, Digest, Error, Kind, Result};
+use crate::base::{Context, Digest, Error, Result};
 
 use super::http::{Ask, Content, Sent};
-use super::refusal::refusal;
+use super::refusal::{refusal, refused};
+use super::retry::{Attempts, Failure};
 use super::{Registry, success};
 
 /// How a blob got into the repository.
@@ -47,8 +48,13 @@ enum Found {
     Nowhere,
 }
 
-/// An upload that lost its connection is continued so often.
-const RESUMES: usize = 5;
+/// An upload that began.
+#[derive(Debug)]
+struct Begun {
+    address: Url,
+    /// Bytes that the registry has.
+    done: u64,
+}
 
 impl Registry {
     /// Whether the repository has the blob.
@@ -74,18 +80,11 @@ impl Registry {
             true => None,
             false => match self.find_blob(upload).await? {
                 Found::Placed(placed) => return Ok(placed),
-                Found::Begun(address) => Some(address),
+                Found::Begun(address) => Some(Begun { address, done: 0 }),
                 Found::Nowhere => None,
             },
         };
-        let address = match begun {
-            Some(address) => address,
-            None => self.begin_upload().await?,
-        };
-        match upload.size > self.http.settings().upload_piece {
-            true => self.upload_in_pieces(upload, address, sent).await?,
-            false => self.upload_whole(upload, address, sent).await?,
-        }
+        self.upload(upload, begun, sent).await?;
         Ok(Placed::Uploaded)
     }
 
@@ -113,27 +112,32 @@ impl Registry {
         Ok(Found::Nowhere)
     }
 
-    /// In one request. After a failure nobody knows what arrived, so the next attempt begins anew.
-    async fn upload_whole(
+    /// Sends it. After a failure it goes on where the registry says that it got to.
+    async fn upload(
         &self,
         upload: &Upload<'_>,
-        address: Url,
+        mut begun: Option<Begun>,
         sent: &Arc<dyn Sent>,
     ) -> Result<()> {
-        let mut address = Some(address);
-        let mut failures = 0;
+        let mut attempts = Attempts::new(self.http.settings());
+        let mut reached = 0;
         loop {
-            let target = match address.take() {
-                Some(address) => address,
-                None => self.begin_upload().await?,
+            let mut current = match begun.take() {
+                Some(begun) => begun,
+                None => Begun { address: self.begin_upload().await?, done: 0 },
             };
-            match self.finish_upload(upload, target, 0, sent).await {
-                Err(error) if failures < RESUMES && error.kind() != Kind::Unauthorized => {
-                    failures += 1;
-                    tokio::time::sleep(self.http.settings().first_wait * 2u32.pow(failures as u32))
-                        .await;
-                }
-                other => return other,
+            let failure = match self.send_rest(upload, &mut current, sent).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            if current.done > reached {
+                reached = current.done;
+                attempts.renew();
+            }
+            attempts.after(failure).await?;
+            // What is sent in one request begins anew: nobody knows what arrived.
+            if upload.size > self.http.settings().upload_piece {
+                begun = self.upload_state(&current.address, upload.size).await?;
             }
         }
     }
@@ -148,81 +152,58 @@ impl Registry {
     }
 
     /// Sends all pieces but the last, then the last one with the digest.
-    async fn upload_in_pieces(
+    async fn send_rest(
         &self,
         upload: &Upload<'_>,
-        mut address: Url,
+        begun: &mut Begun,
         sent: &Arc<dyn Sent>,
-    ) -> Result<()> {
+    ) -> Result<(), Failure> {
         let piece = self.http.settings().upload_piece;
-        let (mut done, mut resumes) = (0, 0);
-        while upload.size - done > piece {
-            match self.send_piece(upload, &address, done, piece, sent).await {
-                Ok(next) => {
-                    address = next;
-                    done += piece;
-                }
-                Err(error) if resumes == RESUMES || error.kind() == Kind::Unauthorized => {
-                    return Err(error);
-                }
-                Err(_) => {
-                    // How far it got, the registry knows.
-                    resumes += 1;
-                    (address, done) = self.upload_state(&address).await?;
-                }
-            }
+        while upload.size - begun.done > piece {
+            begun.address = self.send_piece(upload, begun, piece, sent).await?;
+            begun.done += piece;
         }
-        self.finish_upload(upload, address, done, sent).await
+        let mut address = begun.address.clone();
+        address.query_pairs_mut().append_pair("digest", &upload.digest.to_string());
+        let mut ask = Ask::new(Method::PUT, address, &self.scope);
+        ask.content = part(upload, begun.done, upload.size - begun.done, sent);
+        let response = self.http.attempt(&ask).await?;
+        taken(response, &format!("cannot upload layer {}", upload.digest.short())).await.map(drop)
     }
 
     async fn send_piece(
         &self,
         upload: &Upload<'_>,
-        address: &Url,
-        offset: u64,
+        begun: &Begun,
         length: u64,
         sent: &Arc<dyn Sent>,
-    ) -> Result<Url> {
-        let mut ask = Ask::new(Method::PATCH, address.clone(), &self.scope);
-        let range = format!("{offset}-{}", offset + length - 1);
+    ) -> Result<Url, Failure> {
+        let mut ask = Ask::new(Method::PATCH, begun.address.clone(), &self.scope);
+        let range = format!("{}-{}", begun.done, begun.done + length - 1);
         let range = range.parse().map_err(std::io::Error::other);
-        ask.headers.insert(CONTENT_RANGE, range.context(|| "bad range".to_owned())?);
-        ask.content = part(upload, offset, length, sent);
-        // Not repeated as it is: part of it may have arrived.
-        ask.attempts = Some(1);
-        let response = success(self.http.send(&ask).await?, "cannot upload a layer").await?;
-        self.location(&response)
+        let range = range.context(|| "bad range".to_owned()).map_err(Failure::Final)?;
+        ask.headers.insert(CONTENT_RANGE, range);
+        ask.content = part(upload, begun.done, length, sent);
+        let response = taken(self.http.attempt(&ask).await?, "cannot upload a layer").await?;
+        self.location(&response).map_err(Failure::Final)
     }
 
-    /// Where a broken upload goes on.
-    async fn upload_state(&self, address: &Url) -> Result<(Url, u64)> {
+    /// Where a broken upload of `size` bytes goes on; `None`: the registry has nothing of it.
+    async fn upload_state(&self, address: &Url, size: u64) -> Result<Option<Begun>> {
         let ask = Ask::new(Method::GET, address.clone(), &self.scope);
-        let response = success(self.http.send(&ask).await?, "cannot resume an upload").await?;
-        let next = self.location(&response).unwrap_or_else(|_| address.clone());
+        let response = self.http.send(&ask).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = success(response, "cannot resume an upload").await?;
+        let address = self.location(&response).unwrap_or_else(|_| address.clone());
         let range = response.headers().get(RANGE).and_then(|value| value.to_str().ok());
         let last = range.and_then(|range| {
             range.trim_start_matches("bytes=").split('-').nth(1)?.parse::<u64>().ok()
         });
-        // `0-0` means nothing for some registries and one byte for others; one byte again is safe
-        // for neither, so such an upload begins anew at its address.
-        Ok((next, last.filter(|last| *last > 0).map_or(0, |last| last + 1)))
-    }
-
-    /// Sends what is left, and says what the whole is.
-    async fn finish_upload(
-        &self,
-        upload: &Upload<'_>,
-        mut address: Url,
-        offset: u64,
-        sent: &Arc<dyn Sent>,
-    ) -> Result<()> {
-        address.query_pairs_mut().append_pair("digest", &upload.digest.to_string());
-        let mut ask = Ask::new(Method::PUT, address, &self.scope);
-        ask.content = part(upload, offset, upload.size - offset, sent);
-        ask.attempts = Some(1);
-        let response = self.http.send(&ask).await?;
-        success(response, &format!("cannot upload layer {}", upload.digest.short())).await?;
-        Ok(())
+        // `0-0` means nothing for some registries and one byte for others.
+        let last = last.filter(|last| (1..size).contains(last));
+        Ok(last.map(|last| Begun { address, done: last + 1 }))
     }
 
     /// Where the registry wants the next request. It may be another host, which then sees no
@@ -234,6 +215,18 @@ impl Registry {
             url.filter(|url| url.scheme() == "https" || self.http.settings().may_be_plain(url));
         url.ok_or_else(|| Error::other(format!("{} says not where to upload to", self.place())))
     }
+}
+
+/// An answer to an upload, which may be sent again if something happened to it on the way.
+async fn taken(response: Response, what: &str) -> Result<Response, Failure> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let refusal = refused(response, what).await;
+    Err(match refusal.lost_an_upload() {
+        true => Failure::Transient(refusal.error, None),
+        false => Failure::Final(refusal.error),
+    })
 }
 
 fn part(upload: &Upload<'_>, offset: u64, length: u64, sent: &Arc<dyn Sent>) -> Content {

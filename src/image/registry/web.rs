@@ -1,5 +1,6 @@
 //! Files from anywhere in the web, for `ADD https://…`: no registry, no credentials.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use reqwest::{Client, Url, redirect};
 use crate::base::{Context, Error, Kind, Result};
 
 use super::dns::Resolver;
-use super::http::reason;
+use super::http::{CONNECT_PATIENCE, reason};
+use super::retry::{Attempts, Failure, settled};
 use super::settings::Settings;
 use super::tls;
 
@@ -20,36 +22,87 @@ const MAX_REDIRECTS: usize = 10;
 /// Most bytes of a document that is read as a whole.
 const MAX_ANSWER: usize = 4 << 20;
 
-/// Downloads `url` into a new file. Returns when the server says it was last changed, in seconds
-/// since 1970.
+/// A download is tried so often: nobody waits long for a server that is not there.
+const ATTEMPTS: u32 = 3;
+
+/// Downloads `url` into a new file of at most `most` bytes. Returns when the server says it was
+/// last changed, in seconds since 1970. A server that says nothing more for as long as
+/// [`Settings::stall`] is given up.
 ///
 /// # Errors
-/// The server cannot be reached or says no; the disk is full.
-pub async fn download(settings: &Settings, url: &str, to: &Path) -> Result<Option<i64>> {
+/// The server cannot be reached or says no; [`Kind::Invalid`] when it sends more than `most` bytes;
+/// the disk is full. There is no file then.
+pub async fn download(settings: &Settings, url: &str, to: &Path, most: u64) -> Result<Option<i64>> {
     // Without credentials: they must not show up in messages (CVE-2023-26054).
     let mut shown: Url =
         url.parse().map_err(|error| Error::new(Kind::Invalid, format!("bad URL: {error}")))?;
-    let parsed = shown.clone();
+    let address = shown.clone();
     // Only schemes that cannot have them refuse this.
     let _ = (shown.set_username(""), shown.set_password(None));
-    let failed = |error: reqwest::Error| {
-        Error::other(format!("cannot download {shown}: {}", reason(&error)))
-    };
-    let client = client(settings, &parsed)?;
-    let mut response = client.get(parsed).send().await.map_err(failed)?;
-    if !response.status().is_success() {
-        let message = format!("cannot download {shown}: the server says {}", response.status());
-        return Err(Error::new(Kind::NotFound, message));
+    let download = Download { client: client(settings, &address)?, address, shown, most };
+    let mut attempts = Attempts::at_most(ATTEMPTS, settings);
+    loop {
+        let failure = match download.attempt(to).await {
+            Ok(modified) => return Ok(modified),
+            Err(failure) => failure,
+        };
+        // That it is not there is as good: nothing may have been written.
+        let _ = std::fs::remove_file(to);
+        attempts.after(failure).await?;
     }
-    let modified = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
-    let modified = modified.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
-    let modified = modified.map(|time| time.timestamp().as_second());
-    let describe = || format!("cannot write {}", to.display());
-    let mut file = std::fs::File::create(to).context(describe)?;
-    while let Some(piece) = response.chunk().await.map_err(failed)? {
-        file.write_all(&piece).context(describe)?;
+}
+
+struct Download {
+    client: Client,
+    address: Url,
+    /// The address for messages.
+    shown: Url,
+    /// Bytes.
+    most: u64,
+}
+
+impl Download {
+    async fn attempt(&self, to: &Path) -> Result<Option<i64>, Failure> {
+        let broken = |error: reqwest::Error| {
+            let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Other };
+            let failure = Error::new(kind, self.failed(&reason(&error)));
+            match error.is_redirect() || error.is_builder() {
+                true => Failure::Final(failure),
+                false => Failure::Transient(failure, None),
+            }
+        };
+        let response = self.client.get(self.address.clone()).send().await.map_err(broken)?;
+        let what = self.failed("the server");
+        let mut response = settled(response, &what).await?;
+        if !response.status().is_success() {
+            let message = self.failed(&format!("the server says {}", response.status()));
+            return Err(Failure::Final(Error::new(Kind::NotFound, message)));
+        }
+        let modified = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
+        let modified = modified.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+        self.check(response.content_length().unwrap_or(0))?;
+        let describe = || format!("cannot write {}", to.display());
+        let mut file = File::create(to).context(describe).map_err(Failure::Final)?;
+        let mut done = 0;
+        while let Some(piece) = response.chunk().await.map_err(broken)? {
+            done += piece.len() as u64;
+            self.check(done)?;
+            file.write_all(&piece).context(describe).map_err(Failure::Final)?;
+        }
+        Ok(modified.map(|time| time.timestamp().as_second()))
     }
-    Ok(modified)
+
+    fn check(&self, size: u64) -> Result<(), Failure> {
+        if size <= self.most {
+            return Ok(());
+        }
+        let message = self.failed(&format!("it is larger than {} bytes", self.most));
+        Err(Failure::Final(Error::new(Kind::Invalid, message)))
+    }
+
+    fn failed(&self, why: &str) -> String {
+        format!("cannot download {}: {why}", self.shown)
+    }
 }
 
 /// Reads the document at `url`, which is not large.
@@ -82,6 +135,7 @@ fn client(settings: &Settings, url: &Url) -> Result<Client> {
         .user_agent(concat!("compose/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::limited(MAX_REDIRECTS))
         .dns_resolver(Arc::new(Resolver))
+        .connect_timeout(CONNECT_PATIENCE)
         .read_timeout(settings.stall)
         .tls_backend_preconfigured(tls::config(settings, host)?)
         .build()

@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timestamps};
 use rustix::io::Errno;
 
-use crate::base::{Context, Result};
+use crate::base::{Context, Error, Result};
 use crate::sys;
 
 use super::archive::{Archive, Entry, EntryKind};
@@ -260,13 +260,25 @@ impl Extractor<'_> {
         if target == *below {
             return Ok(());
         }
-        let from =
-            self.dirs.open_existing(&target.parent).context(|| link_failed(below, &target))?;
-        // Without AT_SYMLINK_FOLLOW: a link to a symbolic link is one to the link itself.
-        let link = |dir: &OwnedFd, name: &[u8]| {
-            rustix::fs::linkat(&from, &target.name[..], dir, name, AtFlags::empty())
-        };
-        self.make(parent, below, link).context(|| link_failed(below, &target))
+        let linked = self.dirs.open_existing(&target.parent).and_then(|from| {
+            // Without AT_SYMLINK_FOLLOW: a link to a symbolic link is one to the link itself.
+            self.make(parent, below, |dir, name| {
+                rustix::fs::linkat(&from, &target.name[..], dir, name, AtFlags::empty())
+            })
+        });
+        linked.map_err(|error| match is_gone(&error) {
+            true => {
+                let message =
+                    format!("{}, which is not in the archive", link_failed(below, &target));
+                // Docker's overlay2 and Podman refuse it, too: a layer's files are its own, whatever
+                // image it belongs to.
+                invalid(message).hint(
+                    "a layer cannot have hard links to files of the layers below: \
+                     build the image anew, or flatten it",
+                )
+            }
+            false => Error::other(link_failed(below, &target)).with_source(error),
+        })
     }
 
     fn node(
@@ -335,7 +347,7 @@ impl Extractor<'_> {
 /// Files of so many bytes are worth writing back at once, while the rest still inflates.
 const LARGE: u64 = 128 << 10;
 
-/// Something else, or nothing, stands where the directory was.
+/// Something else, or nothing, stands where the directory or file should be.
 fn is_gone(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     [libc::ENOENT, libc::ENOTDIR, libc::ELOOP].map(Some).contains(&code)

@@ -34,11 +34,9 @@ impl Cgroup {
     /// # Errors
     /// No descriptors are left.
     pub fn watch_memory(&self) -> Result<Option<MemoryWatch>> {
-        let counted = |group: &&super::Group| {
-            let file = if group.unified { "memory.events" } else { "memory.oom_control" };
-            group.path.join(file).exists()
-        };
-        let Some(group) = self.groups.iter().find(counted) else { return Ok(None) };
+        let mut counted =
+            self.counting_memory().filter(|(group, file)| group.path.join(file).exists());
+        let Some((group, _)) = counted.next() else { return Ok(None) };
         let made = match group.unified {
             true => self.watch_unified(group),
             false => watch_legacy(group),

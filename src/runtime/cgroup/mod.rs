@@ -9,12 +9,13 @@ mod below;
 mod devices;
 mod hierarchy;
 mod limits;
+mod make;
 mod memory;
 mod signal;
 mod stats;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,7 @@ use devices::Access;
 use hierarchy::Hierarchy;
 pub use hierarchy::is_v2;
 use limits::Write;
+use make::make;
 pub use memory::MemoryWatch;
 pub use stats::Stats;
 
@@ -62,18 +64,20 @@ impl Cgroup {
     /// named.
     pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
         let mut cgroup = Cgroup::of(Vec::new());
+        let mut busy = false;
         for hierarchy in hierarchy::detect()? {
             // Nobody knows what was done to one that is left over.
             if hierarchy.unified && hierarchy.mount.join(path).is_dir() {
                 cgroup.killed.store(true, Ordering::Relaxed);
             }
             let made = make(&hierarchy, path);
-            let group = made.context(|| {
+            let (group, is_new) = made.context(|| {
                 format!("cannot make cgroup {} in {}", path.display(), hierarchy.mount.display())
             })?;
+            busy |= !is_new && group.is_busy();
             cgroup.groups.push(group);
         }
-        if cgroup.groups.iter().any(Group::is_busy) {
+        if busy {
             let message = format!("cgroup {} is in use by other processes", path.display());
             return Err(Error::new(Kind::Conflict, message));
         }
@@ -187,9 +191,13 @@ impl Cgroup {
         let access = Access::new(resources.devices().as_deref().unwrap_or_default())?;
         let has_devices = |group: &&Group| group.controllers.iter().any(|name| name == "devices");
         if let Some(group) = self.groups.iter().find(has_devices) {
-            for (file, line) in access.lines() {
-                fs::write(group.path.join(file), &line)
-                    .context(|| format!("cannot limit devices: {file}: {line}"))?;
+            for lines in access.lines().chunk_by(|one, next| one.0 == next.0) {
+                let mut open = None;
+                for (file, line) in lines {
+                    // The kernel takes one rule a write.
+                    write_to(&mut open, &group.path.join(file), line)
+                        .context(|| format!("cannot limit devices: {file}: {line}"))?;
+                }
             }
             return Ok(());
         }
@@ -329,67 +337,11 @@ impl Group {
     }
 }
 
-/// Makes `path` below the root of `hierarchy`.
-fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<Group> {
-    let group = Group::new(hierarchy, path);
-    // Somebody may be removing the last other group, and the directory above with it.
-    for _ in 0..100 {
-        match fs::create_dir(&group.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_parents(hierarchy, path)?;
-                continue;
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            result => result?,
-        }
-        break;
-    }
-    if group.controllers.iter().any(|name| name == "cpuset") && !group.unified {
-        inherit_cpuset(&group.path)?;
-    }
-    // Groups above that somebody else made need not share what they have.
-    if !group.is_offered(group.controllers.iter().map(String::as_str)) {
-        make_parents(hierarchy, path)?;
-    }
-    Ok(group)
-}
-
-/// Makes the directories above `path`, ready to have limited groups in them.
-fn make_parents(hierarchy: &Hierarchy, path: &Path) -> io::Result<()> {
-    let mut parents: Vec<&Path> = path.ancestors().skip(1).collect();
-    parents.reverse();
-    for parent in parents {
-        let directory = hierarchy.mount.join(parent);
-        match fs::create_dir(&directory) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            result => result?,
-        }
-        if hierarchy.unified {
-            for controller in &hierarchy.controllers {
-                // A controller that cannot be switched on is missed when its limit is set.
-                let _ =
-                    fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}"));
-            }
-        } else if hierarchy.controllers.iter().any(|name| name == "cpuset") {
-            inherit_cpuset(&directory)?;
-        }
-    }
-    Ok(())
-}
-
-/// A new cpuset of v1 has neither CPUs nor memory, and takes no process before it has. Those above
-/// may have been made by somebody who left them so.
-fn inherit_cpuset(directory: &Path) -> io::Result<()> {
-    for file in ["cpuset.cpus", "cpuset.mems"] {
-        let above = directory.ancestors().map(|it| fs::read_to_string(it.join(file)));
-        let empty = above.take_while(|own| own.as_ref().is_ok_and(|own| own.trim().is_empty()));
-        let empty = empty.count();
-        let Some(full) = directory.ancestors().nth(empty) else { continue };
-        let value = fs::read(full.join(file))?;
-        let mut wanting: Vec<&Path> = directory.ancestors().take(empty).collect();
-        while let Some(directory) = wanting.pop() {
-            fs::write(directory.join(file), &value)?;
-        }
-    }
-    Ok(())
+/// Writes to the file at `path`, which stays open for the next time.
+fn write_to(open: &mut Option<fs::File>, path: &Path, text: &str) -> io::Result<()> {
+    let file = match open {
+        Some(file) => file,
+        None => open.insert(fs::File::options().write(true).open(path)?),
+    };
+    file.write_all(text.as_bytes())
 }

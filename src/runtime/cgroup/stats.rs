@@ -48,13 +48,22 @@ impl Cgroup {
     /// How many processes were killed for lack of memory so far.
     #[must_use]
     pub fn oom_kills(&self) -> u64 {
-        self.groups
-            .iter()
-            .map(|group| {
-                let file = if group.unified { "memory.events" } else { "memory.oom_control" };
-                keyed(&group.path.join(file), "oom_kill")
-            })
-            .sum()
+        let counts = self.counting_memory();
+        counts.map(|(group, file)| keyed(&group.path.join(file), "oom_kill")).sum()
+    }
+}
+
+impl Cgroup {
+    /// The groups that may know of memory, each with the file that counts what was killed.
+    pub(super) fn counting_memory(&self) -> impl Iterator<Item = (&Group, &'static str)> {
+        self.groups.iter().filter_map(|group| {
+            let has_memory = group.controllers.iter().any(|name| name == "memory");
+            match group.unified {
+                // Of this one `controllers` are those that its root offers, now.
+                true => Some((group, "memory.events")),
+                false => has_memory.then_some((group, "memory.oom_control")),
+            }
+        })
     }
 }
 

@@ -176,6 +176,19 @@ fn only_families_that_networks_need_can_be_opened() {
     assert_eq!(answer(&[], 0x1_0000_0026), ERRNO | libc::EAFNOSUPPORT as u32);
 }
 
+/// copy-fail-2026, from a 32-bit program: what cannot be told apart there is in `tests/attacks.md`.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_32_bit_program_opens_the_same_families_where_it_names_them() {
+    const I386: u32 = 0x4000_0003;
+    let (socket, socketcall) = (359, 102);
+    let program = compiled(&Seccomp::Default, &[]);
+    let answer = |number, first| run(&program, I386, number, [first, 0, 0, 0, 0, 0]);
+    assert_eq!(answer(socket, libc::AF_INET as u64), ALLOW);
+    assert_eq!(answer(socket, libc::AF_ALG as u64), ERRNO | libc::EAFNOSUPPORT as u32);
+    assert_eq!(answer(socketcall, 1), ALLOW);
+}
+
 /// CVE-2017-5226.
 #[test]
 #[cfg(target_arch = "x86_64")]
