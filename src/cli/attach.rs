@@ -3,6 +3,7 @@
 use crate::base::{Error, Kind};
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::options::Switch;
+use crate::cli::signals::Signals;
 use crate::cli::terminal::size;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine};
@@ -55,11 +56,11 @@ impl Attach {
         let tty = process.tty && cx.input_is_terminal();
         let stdin = process.stdin_open && !self.no_stdin;
         let options = AttachOptions { stdin, start: false, size: size().filter(|_| tty) };
-        let engine = cx.engine()?;
+        let (engine, signals) = (cx.engine()?, Signals::listen()?);
         let mut attachment = engine.attach(&container.id, &options).await?;
         let talk = with_container(&mut attachment, cx.output(), stdin, tty.then_some(keys));
         let proxied = self.sig_proxy.0 && !tty;
-        match cx.with_signals(&container.id, proxied, talk).await? {
+        match cx.with_signals(&container.id, signals, proxied, talk).await? {
             Talk::Ended(code) => Ok(Exit::of_program(code)),
             Talk::Detached => {
                 cx.output().say_line("read escape sequence")?;

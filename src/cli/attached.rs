@@ -80,6 +80,7 @@ impl Attached {
         cx: &Context<E>,
         observed: &Observed,
         start: &Plan,
+        mut signals: Signals,
     ) -> Result<Exit> {
         // What is wrong with the rules is said before anything starts.
         let session = self.watch.then(|| self.session(cx)).transpose()?;
@@ -88,7 +89,6 @@ impl Attached {
         let (acted, mut acts) = mpsc::unbounded_channel();
         let cancel = Cancel::default();
         let mut work = std::pin::pin!(self.start(cx, start, &cancel, screen.running(begun)));
-        let mut signals = Signals::new()?;
         let menu = Menu::open(cx, self.menu, !self.watchable.is_empty())?;
         let mut stage = Stage::new(self, cx, &screen, &cancel, acted, menu);
         stage.session = session;
@@ -199,11 +199,15 @@ impl Verdict {
     }
 }
 
-/// Ctrl-C, and the polite request to end.
-struct Signals(Signal, Signal);
+/// Ctrl-C, and the polite request to end, since it was made.
+pub struct Signals(Signal, Signal);
 
 impl Signals {
-    fn new() -> Result<Signals> {
+    /// Takes what comes from now on, instead of being ended by it.
+    ///
+    /// # Errors
+    /// The operating system does not let us listen.
+    pub fn listen() -> Result<Signals> {
         let listen = |kind| signal(kind).context(|| "cannot listen for signals".to_owned());
         Ok(Signals(listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?))
     }

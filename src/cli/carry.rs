@@ -43,6 +43,15 @@ impl<E: Engine> Context<E> {
     /// # Errors
     /// As [`Context::execute`].
     pub async fn carry_out(&self, plan: &Plan, how: Carry) -> Result<Outcome> {
+        Ok(self.attempt(plan, how).await?.complete()?)
+    }
+
+    /// As [`Context::carry_out`], also for a caller who wants to know what was done before a step
+    /// failed or Ctrl-C came.
+    ///
+    /// # Errors
+    /// A wrong setting; a second Ctrl-C.
+    pub async fn attempt(&self, plan: &Plan, how: Carry) -> Result<Outcome> {
         if self.global().dry_run {
             self.show(plan)?;
             return Ok(Outcome::default());
@@ -65,7 +74,7 @@ impl<E: Engine> Context<E> {
         progress.finish();
         let outcome = outcome?;
         self.tell_notes(&outcome)?;
-        Ok(outcome.complete()?)
+        Ok(outcome)
     }
 
     /// Says what went well and could go better.

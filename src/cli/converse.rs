@@ -8,9 +8,10 @@ use rustix::fs::FileType;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::base::{ContainerId, Context as _, Error, Kind};
+use crate::base::{ContainerId, Context as _};
 use crate::cli::Result;
 use crate::cli::output::Output;
+use crate::cli::signals::interrupted;
 use crate::cli::terminal::{DetachKeys, RawMode, size};
 use crate::engine::{Attachment, Engine, Exec, ExecStdio, Stream};
 use crate::resource::process::ExecSpec;
@@ -170,10 +171,6 @@ fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 
 fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal> {
     Ok(signal(kind).context(|| "cannot listen for signals".to_owned())?)
-}
-
-fn interrupted() -> crate::cli::Failure {
-    Error::new(Kind::Interrupted, "interrupted").into()
 }
 
 /// Reads standard input on a thread of its own, since reading a terminal blocks. The channel ends

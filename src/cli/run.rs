@@ -9,6 +9,7 @@ use crate::cli::carry::Carry;
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::exec::Interactive;
 use crate::cli::options::{PullWhen, incompatible};
+use crate::cli::signals::Signals;
 use crate::cli::terminal::{is_interactive, size};
 use crate::cli::{Context, Exit, Failure, Result, grammar};
 use crate::compose::{Project, dotenv};
@@ -167,14 +168,24 @@ impl Run {
             quiet_build: self.around.quiet,
             ..Bring::default()
         };
-        let ready = bring.ready(cx).await?;
+        let mut signals = Signals::listen()?;
+        let ready = signals.during(bring.ready(cx)).await?;
         let Some(desired) = ready.desired else { return Ok(Exit::Success) };
         let options = up_options(cx, &services, self.around.remove_orphans)?;
         let run = self.options(cx, &ready.project)?;
         let (plan, name) = plan::run(&desired, &ready.observed, &run, &options)?;
         let how = Carry { operation: "run", quiet: self.around.quiet, ..Carry::default() };
-        let outcome = cx.carry_out(&plan, how).await?;
-        let Some(id) = outcome.created.get(&name) else { return Ok(Exit::Success) };
+        let outcome = cx.attempt(&plan, how).await?;
+        let made = outcome.created.get(&name).cloned();
+        let mut done = outcome.complete().map(drop).map_err(Failure::from);
+        if done.is_ok() {
+            done = signals.none_yet().await;
+        }
+        let Some(id) = &made else { return done.map(|()| Exit::Success) };
+        if let Err(failure) = done {
+            self.clean_up(cx, id).await?;
+            return Err(failure);
+        }
         if self.detach {
             cx.output().print_line(id.as_str())?;
             return Ok(Exit::Success);
@@ -182,10 +193,9 @@ impl Run {
         let spec = desired.services.get(&self.service).map(|service| &service.spec);
         let target = Target { name, id: Some(id.clone()) };
         let hooks = spec.map(|spec| plan::post_start(&target, spec)).unwrap_or_default();
-        let talk = self.talk(cx, id, (run.tty, &hooks)).await;
-        if self.rm && !matches!(talk, Ok(Talk::Detached)) {
-            let options = RemoveOptions { volumes: true, force: true };
-            cx.engine()?.remove_container(id, &options).await?;
+        let talk = self.talk(cx, id, signals, (run.tty, &hooks)).await;
+        if !matches!(talk, Ok(Talk::Detached)) {
+            self.clean_up(cx, id).await?;
         }
         Ok(match talk? {
             Talk::Ended(code) => Exit::of_program(code),
@@ -193,24 +203,35 @@ impl Run {
         })
     }
 
+    /// Removes the container, if it is not to stay.
+    async fn clean_up(&self, cx: &Context<impl Engine>, id: &ContainerId) -> Result<()> {
+        if self.rm {
+            let options = RemoveOptions { volumes: true, force: true };
+            cx.engine()?.remove_container(id, &options).await?;
+        }
+        Ok(())
+    }
+
     /// Starts the container with us at the other end of its streams.
     async fn talk<E: Engine>(
         &self,
         cx: &Context<E>,
         id: &ContainerId,
+        mut signals: Signals,
         (tty, hooks): (bool, &Plan),
     ) -> Result<Talk> {
         let engine = cx.engine()?;
         let stdin = self.interactive.interactive.0;
         let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
         let mut attachment = engine.attach(id, &options).await?;
+        signals.stop_what_begins(engine, id).await?;
         if !hooks.is_empty() {
             let quiet = self.around.quiet;
             cx.carry_out(hooks, Carry { operation: "run", quiet, ..Carry::default() }).await?;
         }
         let keys = if tty { Some(cx.detach_keys("")?) } else { None };
         let talk = with_container(&mut attachment, cx.output(), stdin, keys);
-        cx.with_signals(id, !tty, talk).await
+        cx.with_signals(id, signals, !tty, talk).await
     }
 
     fn options(&self, cx: &Context<impl Engine>, project: &Project) -> Result<RunOptions> {

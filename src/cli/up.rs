@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::base::{Error, Kind};
-use crate::cli::attached::{Attached, End};
+use crate::cli::attached::{Attached, End, Signals};
 use crate::cli::bring::{Bring, Ready, up_options};
 use crate::cli::carry::Carry;
 use crate::cli::options::{Building, Grace, PullWhen, Switch, incompatible, scale};
@@ -225,6 +225,7 @@ impl Up {
         };
         // Which of them run is said when their output is shown.
         let create = Plan { kept: Vec::new(), ..create.clone() };
+        let signals = Signals::listen()?;
         cx.execute(&create, "up").await?;
         let observed = cx.observe_to_start(&ready.project.name, Vec::new()).await?;
         let observed = Observed { images: ready.observed.images.clone(), ..observed };
@@ -233,7 +234,7 @@ impl Up {
         (options.recreate, options.recreate_dependencies) = (Recreate::Never, Recreate::Never);
         (options.renew_anonymous, options.remove_orphans) = (false, false);
         let start = plan::up(desired, &observed, &options)?;
-        attached.run(cx, &observed, &start).await
+        attached.run(cx, &observed, &start, signals).await
     }
 
     fn options(&self, cx: &Context<impl Engine>) -> Result<UpOptions> {

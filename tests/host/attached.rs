@@ -2,13 +2,10 @@
 
 use std::fs::{self, File};
 use std::process::Child;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::world::{COMPOSE, World, eventually};
-
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::world::{COMPOSE, LIMIT, World, eventually};
 
 /// A service that says when it is asked to stop, and then takes `end`.
 fn service(name: &str, needs: &str, end: &str) -> String {

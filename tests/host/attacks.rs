@@ -7,14 +7,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::network::LAN_PEER;
-use crate::world::{COMPOSE, World, eventually};
-
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::world::{COMPOSE, LIMIT, World, eventually};
 
 fn sh(world: &World, script: &str) -> String {
     world.compose(&["exec", "-T", "it", "sh", "-c", script]).stdout

@@ -3,9 +3,8 @@
 
 use std::fs;
 use std::process::Child;
-use std::time::Duration;
 
-use crate::world::{COMPOSE, World, eventually};
+use crate::world::{COMPOSE, LIMIT, World, eventually};
 
 /// A web server that ends with the test; it serves the directory `web` of the world.
 struct Web(Child);
@@ -41,7 +40,7 @@ fn world() -> (World, Web) {
     let mut command = world.command(world.path(), "python3");
     let web = Web(command.args(serve).stderr(std::process::Stdio::null()).spawn().unwrap());
     let answers = || world.shell("curl -so /dev/null 127.0.0.1:8090").code == 0;
-    eventually("the web server answers", Duration::from_secs(20), answers);
+    eventually("the web server answers", LIMIT, answers);
     (world, web)
 }
 

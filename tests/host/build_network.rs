@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::process::Child;
-use std::time::Duration;
 
-use crate::world::{World, eventually};
+use crate::world::{LIMIT, World, eventually};
 
 /// Answers every question for an IPv4 address with 10.9.8.7.
 const NAME_SERVER: &str = r"
@@ -62,7 +61,7 @@ fn a_step_has_a_bridge_with_names_and_a_way_to_the_host() {
     let _running = (Background(names), Background(pages));
     let answers =
         || world.shell("curl -so /dev/null 127.0.0.1:8099 && ss -lun | grep -q :53").code == 0;
-    eventually("the servers answer", Duration::from_secs(20), answers);
+    eventually("the servers answer", LIMIT, answers);
 
     world.compose(&["build"]).ok();
     assert_eq!(world.compose(&["network", "ls", "-q"]).ok().text().matches("compose").count(), 0);

@@ -1,8 +1,6 @@
 //! What a container has changed, and what is changed about it: `diff`, `update`, `rename`, `wait`.
 
-use std::time::Duration;
-
-use crate::world::{World, eventually};
+use crate::world::{LIMIT, World, eventually};
 
 #[test]
 fn a_diff_has_what_was_added_changed_and_deleted_but_nothing_of_volumes() {
@@ -103,7 +101,7 @@ fn a_policy_that_was_updated_brings_back_what_runs_and_what_has_ended_says_how()
     world.compose(&[&run[..], &["sh", "-c", "sleep 1; exit 6"]].concat()).ok();
     world.compose(&["container", "update", "--restart", "on-failure:1", "one"]).ok();
     world.compose(&["container", "rename", "one", "other"]).ok();
-    eventually("it was tried twice", Duration::from_secs(30), || {
+    eventually("it was tried twice", LIMIT, || {
         let format = "{{.State.Status}} {{.RestartCount}}";
         let state = world.compose(&["inspect", "--format", format, "other"]).ok();
         state.text() == "exited 1"

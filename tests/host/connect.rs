@@ -1,10 +1,6 @@
 //! `network connect` and `disconnect`: containers that run get and lose interfaces.
 
-use std::time::Duration;
-
-use crate::world::{World, eventually};
-
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::world::{LIMIT, World, eventually};
 
 fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()

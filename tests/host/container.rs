@@ -1,10 +1,6 @@
 //! Single containers: `container run` and its family on this kernel.
 
-use std::time::Duration;
-
-use crate::world::{World, eventually};
-
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::world::{LIMIT, World, eventually};
 
 #[test]
 fn a_container_lives_from_run_to_rm() {

@@ -1,8 +1,6 @@
 //! Looking into containers that run, and getting things in and out of them.
 
-use std::time::Duration;
-
-use crate::world::{World, eventually};
+use crate::world::{LIMIT, World, eventually};
 
 #[test]
 fn stats_are_those_of_the_container_alone() {
@@ -23,7 +21,7 @@ services:
     };
     let mut rows: Vec<serde_json::Value> = Vec::new();
     // How much of a processor it gets depends on who else wants some.
-    eventually("one of them is busy", Duration::from_secs(30), || {
+    eventually("one of them is busy", LIMIT, || {
         let done = world.compose(&["stats", "--no-stream", "--format", "json"]).ok();
         rows = done.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         rows.len() == 2 && percent(&rows[0]) > 1.0 && percent(&rows[0]) > 5.0 * percent(&rows[1])

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::world::{COMPOSE, World, eventually, kill};
+use crate::world::{COMPOSE, LIMIT, World, eventually, kill};
 
 const STACK: &str = "
 services:
@@ -11,8 +11,6 @@ services:
   app: {image: busybox, command: sleep infinity, init: true, depends_on: [db]}
   web: {image: busybox, command: sleep infinity, init: true, depends_on: [app]}
 ";
-
-const LIMIT: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_command_line_killed_in_the_middle_of_up_leaves_nothing_that_up_or_down_cannot_mend() {

@@ -1,9 +1,8 @@
 //! Services that another OCI runtime runs: `runtime: runc`, `runtime: /usr/bin/crun`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crate::world::{World, eventually, list};
+use crate::world::{LIMIT, World, eventually, list};
 
 /// The runtimes that are installed; at least one.
 fn runtimes() -> Vec<PathBuf> {
@@ -203,7 +202,7 @@ fn ends_restarts_and_failures_are_seen_whatever_runtime_it_is() {
         assert!(missing.stderr.contains("no-such-program"), "{}", missing.stderr);
         let again = ["--restart", "on-failure:2", "--name", "again", "-d", "busybox"];
         run(&[&again[..], &["sh", "-c", "echo turn; exit 4"]].concat()).ok();
-        eventually("it is not tried again", Duration::from_secs(30), || {
+        eventually("it is not tried again", LIMIT, || {
             let format = "{{.State.Status}} {{.State.ExitCode}}";
             let state = ["container", "inspect", "--format", format, "again"];
             world.compose(&state).ok().text() == "exited 4"

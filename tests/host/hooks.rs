@@ -1,11 +1,8 @@
 //! Commands and containers around the starts and stops of services.
 
 use std::fs;
-use std::time::Duration;
 
-use crate::world::{World, eventually};
-
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::world::{LIMIT, World, eventually};
 
 fn data(world: &World, file: &str) -> String {
     fs::read_to_string(world.project().join("data").join(file)).unwrap_or_default()

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
-use crate::world::{World, eventually};
+use crate::world::{LIMIT, World, eventually};
 
 /// A registry on the world's loopback device.
 pub struct Registry(Child);
@@ -36,7 +35,7 @@ impl Registry {
         let process = command.spawn().unwrap();
         let registry = Registry(process);
         let ask = format!("curl -sko /dev/null {scheme}://{PLACE}/v2/");
-        eventually("the registry answers", Duration::from_secs(20), || world.shell(&ask).code == 0);
+        eventually("the registry answers", LIMIT, || world.shell(&ask).code == 0);
         registry
     }
 }

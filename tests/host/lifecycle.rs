@@ -1,8 +1,6 @@
 //! Up, again, changed, down: what exists after each step.
 
-use std::time::Duration;
-
-use crate::world::{World, eventually};
+use crate::world::{LIMIT, World, eventually};
 
 const TWO_SERVICES: &str = "
 services:
@@ -99,7 +97,7 @@ volumes: {data: }
     );
     for expected in ["run", "run\nrun"] {
         world.compose(&["up", "-d"]).ok();
-        let limit = Duration::from_secs(10);
+        let limit = LIMIT;
         eventually("the service wrote its line", limit, || {
             world.compose(&["exec", "-T", "app", "cat", "/data/log"]).text() == expected
         });

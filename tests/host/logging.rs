@@ -4,9 +4,7 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use crate::world::{World, eventually};
-
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::world::{LIMIT, World, eventually};
 
 /// Takes in what comes by datagram, stream and the journal's socket, one line a message.
 const COLLECTOR: &str = r#"

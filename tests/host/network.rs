@@ -1,9 +1,8 @@
 //! Names, ports and walls between projects, seen from the host, from inside, and from a neighbour.
 
 use std::fs;
-use std::time::Duration;
 
-use crate::world::{World, eventually};
+use crate::world::{LIMIT, World, eventually};
 
 /// A web server that answers with its own host name, and a client beside it.
 const SERVER: &str = "
@@ -16,8 +15,6 @@ services:
     ports: ['8080:80']
   client: {image: busybox, command: sleep infinity, init: true}
 ";
-
-const LIMIT: Duration = Duration::from_secs(10);
 
 fn curl(world: &World, url: &str) -> String {
     world.shell(&format!("curl -s --max-time 2 '{url}'")).stdout

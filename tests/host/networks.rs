@@ -1,8 +1,6 @@
 //! Networks of every kind and setting, seen from inside.
 
-use std::time::Duration;
-
-use crate::world::{World, eventually};
+use crate::world::{LIMIT, World, eventually};
 
 #[test]
 fn endpoints_have_their_addresses_names_and_order() {
@@ -58,9 +56,6 @@ networks:
     assert_eq!(world.inside("inside", "ip route | grep -c default || true"), "0");
     world.down();
 }
-
-/// What is not there by then does not come.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// A neighbour on a network of the host's, at 192.0.2.2, that answers with the address it is asked
 /// from.

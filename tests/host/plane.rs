@@ -4,9 +4,8 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::time::Duration;
 
-use crate::world::{World, eventually, list};
+use crate::world::{LIMIT, World, eventually, list};
 
 /// CVE-2020-15257: sockets are files in a closed directory, never abstract names.
 /// CVE-2014-3499: and only their owner may use them.
@@ -55,7 +54,7 @@ services:
     );
     world.compose(&["up", "-d"]).ok();
     let health = || world.compose(&["ps", "--format", "{{.Health}}"]).ok().text().to_owned();
-    eventually("the probe has failed", Duration::from_secs(20), || health() == "unhealthy");
+    eventually("the probe has failed", LIMIT, || health() == "unhealthy");
     let shim = world.shims()[0];
     let descriptors = || list(std::path::Path::new(&format!("/proc/{shim}/fd"))).len();
     let rss = || {
@@ -66,7 +65,7 @@ services:
     let attach = || {
         let mut command = world.command(&world.project(), crate::world::COMPOSE);
         let mut child = command.args(["attach", "it"]).spawn().unwrap();
-        eventually("it is attached", Duration::from_secs(20), || {
+        eventually("it is attached", LIMIT, || {
             let told = world.compose(&["events", "--since", "1h", "--until", "0s"]).stdout;
             told.contains(" attach ")
         });
@@ -77,9 +76,7 @@ services:
     let before = descriptors();
     (0..20).for_each(|_| attach());
     // A probe that runs at this moment has a few of its own.
-    eventually("descriptors are given back", Duration::from_secs(20), || {
-        descriptors() <= before + 4
-    });
+    eventually("descriptors are given back", LIMIT, || descriptors() <= before + 4);
     assert!(rss() < 32 << 10, "{} KiB, of a program with debug information", rss());
     world.compose(&["kill"]);
     world.compose(&["down"]).ok();

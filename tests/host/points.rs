@@ -6,9 +6,8 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
-use crate::world::{COMPOSE, World, eventually};
+use crate::world::{COMPOSE, LIMIT, World, eventually};
 
 const STACK: &str = "
 services:
@@ -120,7 +119,7 @@ fn shim_killed_at(world: &World, nth: usize, id: &str) -> bool {
         .stderr(Stdio::null())
         .spawn()
         .expect("strace is installed");
-    eventually("it was killed or runs", Duration::from_secs(20), || {
+    eventually("it was killed or runs", LIMIT, || {
         let runs = std::fs::metadata(&report).unwrap().len() > 0;
         runs || log.exists() && killed(&log) || traced.try_wait().unwrap().is_some()
     });

@@ -1,11 +1,10 @@
 //! What Docker's commands print for scripts has the shapes that were recorded from Docker itself.
 
 use std::os::unix::fs::symlink;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::world::{World, eventually};
+use crate::world::{LIMIT, World, eventually};
 
 const SHAPES: &str = include_str!("../../fixtures/command-line/docker-shapes.txt");
 
@@ -90,7 +89,7 @@ fn outputs_for_scripts_have_the_shapes_that_docker_printed() {
     symlink(env!("CARGO_BIN_EXE_compose"), world.path().join("bin/docker")).unwrap();
     world.shell(SETTING).ok();
     let docker = |line: &str| world.shell(&format!("bin/{line}")).ok().stdout;
-    eventually("it is healthy", Duration::from_secs(10), || {
+    eventually("it is healthy", LIMIT, || {
         docker("docker inspect -f '{{.State.Health.Status}}' rec") == "healthy\n"
     });
     let mut wrong = Vec::new();

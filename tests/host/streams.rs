@@ -8,10 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::Winsize;
 
-use crate::world::{COMPOSE, World, eventually};
-
-/// Longest that anything here may take.
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::world::{COMPOSE, LIMIT, World, eventually};
 
 /// Somebody at a terminal, in which one command runs.
 struct Typist {
@@ -116,8 +113,11 @@ fn attached_terminals_share_a_container_and_leave_it_running() {
     let mut other = Typist::new(&world, &["attach", "--no-stdin", "it"]);
     one.type_keys(b"echo th''is\n");
     one.sees("this");
-    one.type_keys(b"echo bo''th\n");
-    other.sees("both");
+    // Typed again until the other one is attached, too.
+    eventually("both see it", LIMIT, || {
+        one.type_keys(b"echo bo''th\n");
+        other.look().contains("both")
+    });
     resize(&one.master, 33, 99);
     eventually("the terminal has another size", LIMIT, || {
         one.type_keys(b"stty size\n");
@@ -133,8 +133,11 @@ fn attached_terminals_share_a_container_and_leave_it_running() {
     fs::create_dir(world.path().join(".docker")).unwrap();
     fs::write(world.path().join(".docker/config.json"), r#"{"detachKeys":"ctrl-x,q"}"#).unwrap();
     let mut third = Typist::new(&world, &["attach", "it"]);
-    third.type_keys(b"\x03\necho he''re\n");
-    third.sees("here");
+    // What the first one has begun to type is ended by the first of these.
+    eventually("it is attached", LIMIT, || {
+        third.type_keys(b"\necho he''re\n");
+        third.look().contains("here")
+    });
     third.type_keys(b"\x18q");
     assert_eq!(third.ends(), 0);
     let mut fourth = Typist::new(&world, &["attach", "--detach-keys", "ctrl-a,d", "it"]);
@@ -200,6 +203,41 @@ fn signals_go_on_to_a_container_without_a_terminal() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("got it"));
     world.compose(&["down", "-t", "1"]).ok();
     world.assert_clean();
+}
+
+#[test]
+fn ctrl_c_ends_a_run_at_any_moment_and_leaves_nothing() {
+    let world = World::new();
+    world.compose_yaml("services:\n  it: {image: busybox, init: true, command: [sleep, '1000']}\n");
+    let names = world.path().join("data/containers/names");
+    let count = || fs::read_dir(&names).map_or(0, Iterator::count);
+    let made = || count() > 0;
+    let runs = || !world.compose(&["container", "ls", "-q"]).ok().text().is_empty();
+    let service = ["run", "--rm", "-T", "it"].as_slice();
+    let single = ["container", "run", "--rm", "--init", "busybox", "sleep", "1000"].as_slice();
+    // Process 1 hears no signal that it did not ask for.
+    let deaf = ["container", "run", "--rm", "busybox", "sleep", "1000"].as_slice();
+    let interrupt = |arguments: &[&str], moment: &dyn Fn() -> bool, times: usize| {
+        let mut run = world.command(&world.project(), COMPOSE);
+        let mut run = run.args(arguments).stdin(Stdio::null()).spawn().unwrap();
+        eventually("it has come so far", LIMIT, moment);
+        let (pid, mut sent) = (rustix::process::Pid::from_child(&run), 0);
+        eventually("it ends", LIMIT, || {
+            if sent < times {
+                rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+                sent += 1;
+            }
+            run.try_wait().unwrap().is_some()
+        });
+        assert_eq!(run.wait().unwrap().code(), Some(130), "{arguments:?}");
+        eventually("its container is gone", LIMIT, || count() == 0 && world.shims().is_empty());
+    };
+    for arguments in [service, single] {
+        interrupt(arguments, &made, 1);
+        interrupt(arguments, &runs, 1);
+    }
+    interrupt(deaf, &runs, usize::MAX);
+    world.compose(&["down"]).ok();
 }
 
 #[test]

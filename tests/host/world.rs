@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// The program under test.
 pub const COMPOSE: &str = env!("CARGO_BIN_EXE_compose");
 
+/// How long something may take on a busy machine; waited for only when it never comes.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
 /// A machine within the machine.
 pub struct World {
     root: tempfile::TempDir,
@@ -51,7 +54,7 @@ impl World {
             .spawn()
             .expect("unshare of util-linux is installed");
         let world = World { root, holder };
-        eventually("the namespaces exist", Duration::from_secs(10), || ready.exists());
+        eventually("the namespaces exist", LIMIT, || ready.exists());
         fs::create_dir(world.path().join("project")).unwrap();
         world
     }
@@ -139,7 +142,7 @@ impl World {
 
     /// Fails unless everything that containers and networks are made of is gone.
     pub fn assert_clean(&self) {
-        let limit = Duration::from_secs(10);
+        let limit = LIMIT;
         eventually("no shim is left", limit, || self.shims().is_empty());
         eventually("no bridge or veth is left", limit, || {
             let links = self.shell("ip -o link | grep -vc ': lo:'").stdout;

@@ -135,7 +135,7 @@ pub fn said(output: &Output) -> Said {
 
 /// Asks until it is so.
 pub fn eventually(what: &str, check: impl Fn() -> bool) {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !check() {
         assert!(std::time::Instant::now() < end, "it never came true: {what}");
         std::thread::yield_now();

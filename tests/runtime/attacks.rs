@@ -227,7 +227,7 @@ fn hostile_passwd() {
             if let Ok(running) = container.start() {
                 assert_eq!(running.wait().out, "33\n", "{name} {file}");
             }
-            assert!(start.elapsed() < Duration::from_secs(5), "{name} {file}");
+            assert!(start.elapsed() < Duration::from_secs(20), "{name} {file}");
         }
     }
 }
@@ -323,7 +323,7 @@ fn huge_cpuset() {
         container.spec.limits.cpuset = Some(list.to_owned());
         let start = Instant::now();
         assert!(container.start().is_err(), "{list} is accepted");
-        assert!(start.elapsed() < Duration::from_secs(1), "{list}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(20), "{list}: {:?}", start.elapsed());
     }
 }
 

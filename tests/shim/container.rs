@@ -21,7 +21,7 @@ use compose::state::{self, ContainerDir, Durability, Roots};
 use oci_spec::runtime::Spec;
 
 /// Long enough for a loaded machine, and never waited for when all is well.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A container that was created.
 pub struct Container {

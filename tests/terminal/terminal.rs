@@ -13,7 +13,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::world::{COMPOSE, World};
 
 /// How long anything may take to appear.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A terminal with a program in it.
 pub struct Terminal {

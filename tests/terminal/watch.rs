@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::terminal::Terminal;
 use crate::world::{World, eventually};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A world with a project that is built from a directory with files.
 fn project(watch: &str) -> World {

@@ -3,6 +3,7 @@
 use crate::base::{Error, Kind};
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::options::Switch;
+use crate::cli::signals::Signals;
 use crate::cli::terminal::size;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine};
@@ -61,9 +62,11 @@ impl Attach {
         }
         let size = size().filter(|_| process.tty);
         let options = AttachOptions { stdin, start: false, size };
+        let signals = Signals::listen()?;
         let mut attachment = cx.engine()?.attach(&container.id, &options).await?;
         let talk = with_container(&mut attachment, cx.output(), stdin, process.tty.then_some(keys));
-        match cx.with_signals(&container.id, self.sig_proxy.0 && !process.tty, talk).await? {
+        let forward = self.sig_proxy.0 && !process.tty;
+        match cx.with_signals(&container.id, signals, forward, talk).await? {
             Talk::Ended(code) => Ok(Exit::of_program(code)),
             Talk::Detached => {
                 cx.output().say_line("read escape sequence")?;

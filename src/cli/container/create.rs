@@ -3,7 +3,7 @@
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 
-use super::make::make;
+use super::make::draft;
 use super::options::Options;
 use super::run::Attached;
 
@@ -35,7 +35,7 @@ pub struct Create {
 impl Create {
     /// Makes it, and prints its id.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let id = make(cx, &self.options).await?;
+        let id = draft(cx, &self.options).await?.create(cx.engine()?).await?;
         cx.output().print_line(id.as_str())?;
         Ok(Exit::Success)
     }

@@ -2,6 +2,7 @@
 //! volumes, its name.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::base::{self, ContainerId, Context as _, Error, Kind};
 use crate::cli::{Context, Result};
@@ -19,11 +20,20 @@ use super::options::{BRIDGE, Options};
 /// How often a name is drawn that others may have.
 const ATTEMPTS: u32 = 6;
 
-/// Makes the container, and returns its id.
+/// A container that nothing is missing for but to be made.
+pub struct Draft {
+    spec: ContainerSpec,
+    /// What it is called; `None`: to be drawn.
+    name: Option<String>,
+    /// Where its id is written.
+    file: Option<PathBuf>,
+}
+
+/// Gets ready what the container needs: its image, its networks, its volumes.
 ///
 /// # Errors
-/// An option is wrong, the image cannot be had, the name is taken.
-pub async fn make<E: Engine>(cx: &Context<E>, options: &Options) -> Result<ContainerId> {
+/// An option is wrong, or the image cannot be had.
+pub async fn draft<E: Engine>(cx: &Context<E>, options: &Options) -> Result<Draft> {
     let service = options.service(cx)?;
     let file = options.life.cidfile.as_ref().map(|path| cx.directory().join(path));
     if let Some(file) = file.as_ref().filter(|file| file.exists()) {
@@ -49,12 +59,22 @@ pub async fn make<E: Engine>(cx: &Context<E>, options: &Options) -> Result<Conta
     for volume in options.volumes()? {
         engine.create_volume(&volume).await?;
     }
-    let id = name_and_create(engine, spec, options.life.name.as_deref()).await?;
-    if let Some(file) = file {
-        std::fs::write(&file, id.as_str())
-            .context(|| format!("cannot write {}", file.display()))?;
+    Ok(Draft { spec, name: options.life.name.clone(), file })
+}
+
+impl Draft {
+    /// Makes the container, and returns its id.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub async fn create<E: Engine>(self, engine: &E) -> Result<ContainerId> {
+        let id = name_and_create(engine, self.spec, self.name.as_deref()).await?;
+        if let Some(file) = self.file {
+            std::fs::write(&file, id.as_str())
+                .context(|| format!("cannot write {}", file.display()))?;
+        }
+        Ok(id)
     }
-    Ok(id)
 }
 
 /// The image, fetched if that is needed and allowed.

@@ -6,11 +6,12 @@ use crate::base::{ContainerId, Error, Kind};
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::options::Switch;
 use crate::cli::report::Failure;
+use crate::cli::signals::Signals;
 use crate::cli::terminal::{DetachKeys, size};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine, RemoveOptions};
 
-use super::make::make;
+use super::make::draft;
 use super::options::Options;
 
 /// Run a command in a new container
@@ -67,8 +68,12 @@ impl Run {
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         self.check(cx)?;
         let keys = cx.detach_keys(&self.detach_keys)?;
-        let id = make(cx, &self.options).await.map_err(before_start)?;
-        let engine = cx.engine()?;
+        let (engine, mut signals) = (cx.engine()?, Signals::listen()?);
+        let draft = signals.during(draft(cx, &self.options)).await.map_err(before_start)?;
+        let id = draft.create(engine).await.map_err(before_start)?;
+        if let Err(failure) = signals.none_yet().await {
+            return Err(self.not_started(cx, &id, failure).await);
+        }
         if self.detach {
             match engine.start_container(&id).await {
                 Ok(_) => cx.output().print_line(id.as_str())?,
@@ -76,7 +81,7 @@ impl Run {
             }
             return Ok(Exit::Success);
         }
-        let talk = match self.talk(cx, &id, keys).await {
+        let talk = match self.talk(cx, &id, signals, keys).await {
             Ok(talk) => talk,
             Err(failure) => return Err(self.not_started(cx, &id, failure).await),
         };
@@ -114,11 +119,14 @@ impl Run {
         &self,
         cx: &Context<E>,
         id: &ContainerId,
+        mut signals: Signals,
         keys: DetachKeys,
     ) -> Result<Talk> {
         let (tty, stdin) = (self.options.tty(), self.stdin());
         let options = AttachOptions { stdin, start: true, size: size().filter(|_| tty) };
-        let mut attachment = cx.engine()?.attach(id, &options).await?;
+        let engine = cx.engine()?;
+        let mut attachment = engine.attach(id, &options).await?;
+        signals.stop_what_begins(engine, id).await?;
         // Docker: who sees none of its output gets its id, as with `--detach`.
         if self.attach == [Attached::Stdin] {
             cx.output().print_line(id.as_str())?;
@@ -126,7 +134,7 @@ impl Run {
         let shows = |stream| self.attach.is_empty() || self.attach.contains(&stream);
         let output = cx.output().only(shows(Attached::Stdout), shows(Attached::Stderr));
         let talk = with_container(&mut attachment, &output, stdin, tty.then_some(keys));
-        cx.with_signals(id, self.sig_proxy.0 && !tty, talk).await
+        cx.with_signals(id, signals, self.sig_proxy.0 && !tty, talk).await
     }
 
     /// A container that did not start stays, unless it was to be removed at its end.

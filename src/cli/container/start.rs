@@ -3,6 +3,7 @@
 use crate::base::{Error, Kind};
 use crate::cli::converse::{Talk, with_container};
 use crate::cli::options::Switch;
+use crate::cli::signals::Signals;
 use crate::cli::single::each_at_once;
 use crate::cli::terminal::size;
 use crate::cli::{Context, Exit, Result};
@@ -71,10 +72,11 @@ impl Start {
         }
         let size = size().filter(|_| process.tty);
         let options = AttachOptions { stdin, start: !container.status.stays(), size };
+        let signals = Signals::listen()?;
         let mut attachment = cx.engine()?.attach(id, &options).await?;
         let keys = process.tty.then_some(keys);
         let talk = with_container(&mut attachment, cx.output(), stdin, keys);
-        match cx.with_signals(id, self.sig_proxy.0 && !process.tty, talk).await? {
+        match cx.with_signals(id, signals, self.sig_proxy.0 && !process.tty, talk).await? {
             Talk::Ended(code) => Ok(Exit::of_program(code)),
             Talk::Detached => Ok(Exit::Success),
         }
