@@ -8,7 +8,6 @@ use crate::cli::attached::{Attached, End, Signals};
 use crate::cli::bring::{Bring, Ready, up_options};
 use crate::cli::carry::Carry;
 use crate::cli::options::{Building, Grace, PullWhen, Switch, incompatible, scale};
-use crate::cli::project::no_such_service;
 use crate::cli::watch::{Acting, Session};
 use crate::cli::{Context, Exit, ProgressStyle, Result};
 use crate::engine::Engine;
@@ -271,10 +270,7 @@ impl Up {
     fn shown(&self, ready: &Ready) -> Result<BTreeSet<String>> {
         let services = &ready.project.services;
         let show = &self.show;
-        if let Some(name) = show.exit_code_from.iter().find(|name| !services.contains_key(*name)) {
-            return Err(no_such_service(name, services.keys().map(String::as_str)).into());
-        }
-        let mut unknown = show.attach.iter().chain(&show.no_attach);
+        let mut unknown = show.attach.iter().chain(&show.no_attach).chain(&show.exit_code_from);
         if let Some(name) = unknown.find(|name| !services.contains_key(*name)) {
             let message = format!("cannot attach to services not included in up: {name}");
             return Err(Error::new(Kind::Invalid, message).into());
