@@ -77,7 +77,9 @@ fn networks_keep_strangers_apart() {
             "docker run --rm --init --network {network} busybox timeout 5 wget -qO- http://{address}/hostname"
         ))
     };
-    assert_eq!(ask("one").ok().text(), t.types("docker ps -q").ok().text());
+    // The server begins to listen some time after it was started.
+    let id = t.types("docker ps -q").ok();
+    eventually("the server answers", LIMIT, || ask("one").text() == id.text());
     assert_ne!(ask("two").code, 0);
     t.write("p", "compose.yaml", "services:\n  a: {image: busybox, platform: linux/x86_64}\n");
     // The kernel's name of the processor means the same as Go's.
