@@ -207,4 +207,6 @@ services:
     let shown = world.compose(&["ps", "-q", "one"]).ok();
     let logs = world.compose(&["container", "logs", "-f", "--until", "0s", shown.text()]).ok();
     assert_eq!(logs.stdout, "one\n");
+    world.compose(&["down"]).ok();
+    world.assert_clean();
 }
