@@ -160,7 +160,9 @@ services:
         missing && logs.lines().count() < 2000 && logs.ends_with("\nlast\n")
     });
     world.compose(&["stop", "-t", "1"]).ok();
-    world.shell(&format!("umount {}", log.display())).ok();
+    // The shim, which has just said that all is over, has the log open to its very end.
+    let unmount = format!("umount {}", log.display());
+    eventually("nobody has the log open", LIMIT, || world.shell(&unmount).code == 0);
     world.compose(&["down", "-t", "1"]).ok();
     world.assert_clean();
 }
