@@ -1,116 +1,59 @@
 //! The command line: one file per command; the only module that prints.
 //!
 //! [`main`] leaves early for what must start fast, then lets clap read the arguments into a
-//! [`command::Command`], and runs it with a [`Context`]: the project, loaded when first asked for;
+//! [`app::command::Command`], and runs it with a [`Context`]: the project, loaded when first asked for;
 //! the engine, opened when first asked for; and the streams to print to. A command prints through
 //! the context only, so that tests see every byte.
 //!
-//! To add a command: a file with its options and `run`, named after it, and a variant in
-//! [`command`]. A family such as `compose image …` is a directory whose `mod.rs` has an enum of
-//! its commands (`#[derive(clap::Subcommand)]`) with a `run` that hands on to them, and one
-//! variant `#[command(subcommand)]` in [`command`].
+//! Commands lie in folders by what they act on: [`project`], [`files`], [`build`], [`container`],
+//! [`image`], [`network`], [`volume`], [`registry`], [`system`], [`help`] and [`oci`]. What they
+//! share is in [`app`] (start, options, context, output, errors), [`plans`] (running plans),
+//! [`console`] (terminal, signals, streams) and [`ui`] (how things look).
+//!
+//! To add a command: a file with its options and `run`, named after it, in its folder, and a
+//! variant in [`app::command`]. A family such as `compose image …` is a folder whose `mod.rs` has
+//! an enum of its commands (`#[derive(clap::Subcommand)]`) with a `run` that hands on to them, and
+//! one variant `#[command(subcommand)]` in [`app::command`].
 
-mod attach;
-mod attached;
-mod bridge;
-mod bring;
+mod app;
 mod build;
-mod builder;
-mod carry;
-mod command;
-mod commit;
-mod completion;
-mod config;
+pub mod console;
 mod container;
-mod context;
-mod converse;
-pub mod copy;
-mod cp;
-mod create;
-mod disk;
 mod docker;
-mod down;
-mod early;
-mod environment;
-mod events;
-mod exec;
-mod export;
-mod fmt;
-mod follow;
-mod global;
-mod grammar;
+mod files;
+mod help;
 mod image;
-mod images;
-mod init;
-mod inspect;
-mod kill;
-mod lint;
-mod lock;
-mod login;
-mod logout;
-mod logs;
-mod ls;
-mod man;
-mod menu;
-mod narrow;
 mod network;
 mod oci;
-mod options;
-mod output;
-mod pause;
-mod port;
+mod plans;
 mod project;
-mod ps;
-mod publish;
-mod pull;
-mod push;
 mod registry;
-mod remote;
-mod report;
-mod restart;
-mod rm;
-mod run;
-mod screen;
-mod signals;
-mod single;
-mod stage;
-mod start;
-mod stats;
-mod stop;
 mod system;
-mod terminal;
-mod top;
-mod transfer;
-mod up;
-mod version;
-mod volume;
-mod volumes;
-mod wait;
-mod watch;
-
 pub mod ui;
+mod volume;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::cli::app::{before_clap, report};
 use crate::engine::Engine;
 use crate::engine::host::Host;
 use crate::state::Roots;
 
-pub use command::definition;
-pub use completion::candidates;
-pub use context::{Context, Surroundings};
-pub use docker::Face;
-pub use environment::Environment;
-pub use global::{Ansi, Global, ProgressStyle};
-pub use output::{Captured, Output};
-pub use report::{Exit, Failure, Result};
+pub use app::command::definition;
+pub use app::context::{Context, Surroundings};
+pub use app::environment::Environment;
+pub use app::global::{Ansi, Global, ProgressStyle};
+pub use app::invoked_as::InvokedAs;
+pub use app::output::{Captured, Output};
+pub use app::report::{Exit, Failure, Result};
+pub use help::completion::candidates;
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(code) = early::run(&arguments) {
+    if let Some(code) = before_clap::run(&arguments) {
         return code;
     }
     ExitCode::from(run(arguments, Surroundings::of_process(), Host::open))
@@ -128,14 +71,16 @@ pub fn run<E: Engine + 'static>(
         output = output.with_ansi(Ansi::Never);
     }
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let face = docker::face(&arguments);
+    let invoked_as = docker::invoked_as(&arguments);
     let (global, command) = match docker::parse(&arguments) {
         Ok(parsed) => parsed,
-        Err(error) => return report::usage(&error, &output, face),
+        Err(error) => return report::usage(&error, &output, invoked_as),
     };
     let style = global.error_style(&surroundings.environment);
-    match Context::new(global, surroundings, open).and_then(|cx| command.run(&cx.called(face))) {
+    match Context::new(global, surroundings, open)
+        .and_then(|cx| command.run(&cx.called(invoked_as)))
+    {
         Ok(exit) => exit.code(),
-        Err(failure) => report::failure(&failure, &output, style, face),
+        Err(failure) => report::failure(&failure, &output, style, invoked_as),
     }
 }

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::base::{self, Context as _, Error, Kind};
 use crate::build::{Outcome, export};
+use crate::cli::console::transfer::{PUSH, transfer};
 use crate::cli::image::Printer;
-use crate::cli::transfer::{PUSH, transfer};
 use crate::cli::{Context, Result};
 use crate::engine::Engine;
 use crate::image::archive::{self, Chosen};

@@ -1,6 +1,7 @@
 //! `build`: make the images of services.
 
 pub mod ask;
+pub mod builder;
 pub mod deliver;
 pub mod exchange;
 mod order;
@@ -15,8 +16,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::build::{Failure as BuildFailure, Outcome};
-use crate::cli::global::ProgressStyle;
-use crate::cli::{Context, Exit, Failure, Result, push};
+use crate::cli::app::global::ProgressStyle;
+use crate::cli::registry::push;
+use crate::cli::{Context, Exit, Failure, Result};
 use crate::compose::Project;
 use crate::diag::{Style, render};
 use crate::engine::Engine;

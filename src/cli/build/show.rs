@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::build::{Event, Progress as Listener};
-use crate::cli::global::ProgressStyle;
-use crate::cli::output::Output;
+use crate::cli::app::global::ProgressStyle;
+use crate::cli::app::output::Output;
 use crate::cli::ui::progress::{self, Mark, Progress};
 use crate::resource::Image;
 

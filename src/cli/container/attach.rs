@@ -1,10 +1,10 @@
 //! `container attach`: connect to a container's own input and output.
 
 use crate::base::{Error, Kind};
-use crate::cli::converse::{Talk, with_container};
-use crate::cli::options::Switch;
-use crate::cli::signals::Signals;
-use crate::cli::terminal::size;
+use crate::cli::app::options::Switch;
+use crate::cli::console::signals::Signals;
+use crate::cli::console::stdio::{Talk, with_container};
+use crate::cli::console::terminal::size;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine};
 use crate::resource::container::State;

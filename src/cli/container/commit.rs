@@ -1,6 +1,6 @@
 //! `container commit`: make an image of a container.
 
-use crate::cli::commit::How;
+use crate::cli::project::commit::How;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 

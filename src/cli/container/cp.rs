@@ -1,8 +1,8 @@
 //! `container cp`: copy files between here and a container.
 
 use crate::base::{Error, Kind};
-use crate::cli::copy::place::End;
-use crate::cli::copy::{Local, Rules, from_container, into_each};
+use crate::cli::console::copy::place::End;
+use crate::cli::console::copy::{Local, Rules, from_container, into_each};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 

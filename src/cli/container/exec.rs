@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::base::{Error, Kind};
-use crate::cli::converse::{Talk, with_pipes, with_terminal};
-use crate::cli::exec::null;
-use crate::cli::terminal::size;
+use crate::cli::console::stdio::{Talk, with_pipes, with_terminal};
+use crate::cli::console::terminal::size;
+use crate::cli::project::exec::null;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, Exec as _, ExecStdio, TerminalSize};
 use crate::resource::Container;

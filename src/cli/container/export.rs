@@ -1,6 +1,6 @@
 //! `container export`: all files of a container, as an archive.
 
-use crate::cli::export::export;
+use crate::cli::project::export::export;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 

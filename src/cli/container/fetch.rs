@@ -1,9 +1,9 @@
 //! Fetching the image of a new container, told on standard error in Docker's words.
 
 use crate::base::Kind;
-use crate::cli::docker::{Lines, Way, heading};
-use crate::cli::global::ProgressStyle;
-use crate::cli::transfer;
+use crate::cli::app::global::ProgressStyle;
+use crate::cli::console::transfer;
+use crate::cli::ui::lines::{Lines, Way, heading};
 use crate::cli::{Context, Result};
 use crate::engine::{Engine, PullOptions, PullPolicy};
 use crate::image::Reference;

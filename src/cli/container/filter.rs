@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::base::{Error, Kind, Protocol};
 use crate::cli::Result;
-use crate::cli::options::moment;
-use crate::cli::single::Filters;
+use crate::cli::app::bulk::Filters;
+use crate::cli::app::options::moment;
 use crate::cli::ui::status::health_word;
 use crate::resource::container::{PublishedPort, State};
 use crate::resource::mount::MountSource;

@@ -1,7 +1,7 @@
 //! `container kill`: send a signal to containers.
 
 use crate::base::{Error, Kind};
-use crate::cli::single::each_at_once;
+use crate::cli::app::bulk::each_at_once;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, StopOptions};
 use crate::plan;

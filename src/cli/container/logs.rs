@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use futures_util::stream::StreamExt;
 
 use crate::base;
-use crate::cli::follow::records;
-use crate::cli::options::Reading;
-use crate::cli::output::Output;
+use crate::cli::app::options::Reading;
+use crate::cli::app::output::Output;
+use crate::cli::console::follow::records;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, LogRecord, Stream};
 use crate::resource::ContainerSpec;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::cli::ps;
+use crate::cli::project::ps;
 use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;

@@ -1,7 +1,7 @@
 //! `container pause` and `container unpause`.
 
 use crate::base::{Error, Kind};
-use crate::cli::single::each_at_once;
+use crate::cli::app::bulk::each_at_once;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::container::State;

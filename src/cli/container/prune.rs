@@ -1,6 +1,6 @@
 //! `container prune`: remove containers that do not run.
 
-use crate::cli::single::Pruned;
+use crate::cli::app::bulk::Pruned;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, RemoveOptions};
 

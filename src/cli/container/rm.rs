@@ -1,8 +1,8 @@
 //! `container rm`: remove containers.
 
 use crate::base::{Error, Kind};
-use crate::cli::report::line;
-use crate::cli::single::each_at_once;
+use crate::cli::app::bulk::each_at_once;
+use crate::cli::app::report::line;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, RemoveOptions};
 
@@ -49,7 +49,7 @@ impl Rm {
         for name in missing {
             // Docker: said, but no mistake.
             let error = Error::new(Kind::NotFound, format!("No such container: {name}"));
-            cx.output().say_line(line(&error, cx.face()))?;
+            cx.output().say_line(line(&error, cx.invoked_as()))?;
         }
         each_at_once(cx, &known, async |name| {
             engine.remove_container(&find(&observed, name)?.id, &options).await

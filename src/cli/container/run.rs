@@ -3,11 +3,11 @@
 use clap::ValueEnum;
 
 use crate::base::{ContainerId, Error, Kind};
-use crate::cli::converse::{Talk, with_container};
-use crate::cli::options::Switch;
-use crate::cli::report::Failure;
-use crate::cli::signals::Signals;
-use crate::cli::terminal::{DetachKeys, size};
+use crate::cli::app::options::Switch;
+use crate::cli::app::report::Failure;
+use crate::cli::console::signals::Signals;
+use crate::cli::console::stdio::{Talk, with_container};
+use crate::cli::console::terminal::{DetachKeys, size};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine, RemoveOptions};
 

@@ -1,11 +1,11 @@
 //! `container start`: start containers that do not run.
 
 use crate::base::{Error, Kind};
-use crate::cli::converse::{Talk, with_container};
-use crate::cli::options::Switch;
-use crate::cli::signals::Signals;
-use crate::cli::single::each_at_once;
-use crate::cli::terminal::size;
+use crate::cli::app::bulk::each_at_once;
+use crate::cli::app::options::Switch;
+use crate::cli::console::signals::Signals;
+use crate::cli::console::stdio::{Talk, with_container};
+use crate::cli::console::terminal::size;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{AttachOptions, Engine};
 use crate::resource::container::State;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::ContainerId;
-use crate::cli::stats::{Show, show};
+use crate::cli::project::stats::{Show, show};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::observed::Scope;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::single::each_at_once;
+use crate::cli::app::bulk::each_at_once;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, StopOptions};
 use crate::plan;

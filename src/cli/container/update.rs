@@ -1,7 +1,7 @@
 //! `container update`: change limits and the restart policy of containers that exist.
 
 use crate::base::{Error, Kind};
-use crate::cli::single::each;
+use crate::cli::app::bulk::each;
 use crate::cli::{Context, Exit, Result};
 use crate::compose::model::Restart;
 use crate::engine::Engine;

@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 
-use crate::cli::follow::end_once;
-use crate::cli::report::line;
+use crate::cli::app::report::line;
+use crate::cli::console::follow::end_once;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 
@@ -35,7 +35,7 @@ impl Wait {
             match life {
                 Ok(code) => cx.output().print_line(code.to_string())?,
                 Err(crate::cli::Failure::Error(error)) => {
-                    cx.output().say_line(line(&error, cx.face()))?;
+                    cx.output().say_line(line(&error, cx.invoked_as()))?;
                     exit = Exit::Code(1);
                 }
                 Err(failure) => return Err(failure),

@@ -4,16 +4,16 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cli::builder::Builder;
-use crate::cli::command::Command;
+use crate::cli::app::command::Command;
+use crate::cli::app::global::Global;
+use crate::cli::build::builder::Builder;
 use crate::cli::container::{self, Container};
-use crate::cli::global::Global;
 use crate::cli::image::{self, Image};
-use crate::cli::inspect::Inspect;
-use crate::cli::login::Login;
-use crate::cli::logout::Logout;
 use crate::cli::network::Network;
 use crate::cli::registry::Search;
+use crate::cli::registry::login::Login;
+use crate::cli::registry::logout::Logout;
+use crate::cli::system::inspect::Inspect;
 use crate::cli::system::{Events, Info, System};
 use crate::cli::volume::Volume;
 

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::base::{Digest, Error};
-use crate::cli::options::moment;
-use crate::cli::single::Filters;
+use crate::cli::app::bulk::Filters;
+use crate::cli::app::options::moment;
 use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::cli::single::Filters;
+use crate::cli::app::bulk::Filters;
 use crate::cli::ui::human;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;

@@ -1,14 +1,15 @@
 //! `image pull`: fetch an image from its registry.
 
 use crate::base::{Error, Kind};
-use crate::cli::docker::{Face, Lines, Way, heading};
-use crate::cli::global::ProgressStyle;
+use crate::cli::app::global::ProgressStyle;
+use crate::cli::app::invoked_as::InvokedAs;
+use crate::cli::ui::lines::{Lines, Way, heading};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::engine::host::Relay;
 use crate::image::{self, Policy, PullOptions, Pulled, Reference, Store};
 
-use crate::cli::transfer::{PULL, transfer};
+use crate::cli::console::transfer::{PULL, transfer};
 
 /// Fetch an image from its registry
 #[derive(clap::Args, Debug)]
@@ -65,7 +66,7 @@ impl Pull {
     ) -> Result<Exit> {
         let (store, name) = (cx.images()?, reference.familiar());
         let as_docker =
-            cx.face() == Face::Docker && cx.style() != ProgressStyle::Tty && !self.quiet;
+            cx.invoked_as() == InvokedAs::Docker && cx.style() != ProgressStyle::Tty && !self.quiet;
         let pulled = match as_docker {
             true => self.in_lines(cx, &store, reference, options).await?,
             false => {

@@ -1,14 +1,15 @@
 //! `image push`: send an image to its registry.
 
 use crate::base::{Error, Kind};
-use crate::cli::docker::{Face, Lines, Way};
-use crate::cli::global::ProgressStyle;
+use crate::cli::app::global::ProgressStyle;
+use crate::cli::app::invoked_as::InvokedAs;
+use crate::cli::ui::lines::{Lines, Way};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::engine::host::Relay;
 use crate::image::{self, Reference};
 
-use crate::cli::transfer::{PUSH, transfer};
+use crate::cli::console::transfer::{PUSH, transfer};
 
 /// Send an image to its registry
 #[derive(clap::Args, Debug)]
@@ -49,8 +50,9 @@ impl Push {
         }
         for reference in &references {
             let name = reference.familiar();
-            let as_docker =
-                cx.face() == Face::Docker && cx.style() != ProgressStyle::Tty && !self.quiet;
+            let as_docker = cx.invoked_as() == InvokedAs::Docker
+                && cx.style() != ProgressStyle::Tty
+                && !self.quiet;
             let pushed = if as_docker {
                 if self.name.parse::<Reference>()?.tag().is_none() && !self.all_tags {
                     cx.output().print_line("Using default tag: latest")?;

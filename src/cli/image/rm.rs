@@ -1,6 +1,6 @@
 //! `image rm`: remove images.
 
-use crate::cli::report::line;
+use crate::cli::app::report::line;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::image::Removed;
@@ -33,7 +33,7 @@ impl Rm {
             match store.remove(image, self.force, &usage) {
                 Ok(removed) => cx.output().print(text(&removed))?,
                 Err(error) => {
-                    cx.output().say_line(line(&error, cx.face()))?;
+                    cx.output().say_line(line(&error, cx.invoked_as()))?;
                     exit = Exit::Code(1);
                 }
             }

@@ -75,7 +75,7 @@ impl Write for Printer<'_> {
 
 /// The operating system's word in an error.
 fn cause(error: Error) -> io::Error {
-    match crate::cli::output::is_closed_pipe(&error) {
+    match crate::cli::app::output::is_closed_pipe(&error) {
         true => io::ErrorKind::BrokenPipe.into(),
         false => io::Error::other(error),
     }

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::base::{Error, Kind};
+use crate::cli::app::bulk::pairs;
 use crate::cli::container::{BRIDGE, check_bridge, default_network, find as find_container};
-use crate::cli::single::pairs;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::Endpoint;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use crate::base::{Error, Kind};
-use crate::cli::options::Switch;
-use crate::cli::single::pairs;
+use crate::cli::app::bulk::pairs;
+use crate::cli::app::options::Switch;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::NetworkSpec;

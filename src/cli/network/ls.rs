@@ -1,6 +1,6 @@
 //! `network ls`: list networks.
 
-use crate::cli::single::{Filters, join};
+use crate::cli::app::bulk::{Filters, join};
 use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;

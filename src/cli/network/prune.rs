@@ -1,7 +1,7 @@
 //! `network prune`: remove networks that no container uses.
 
+use crate::cli::app::bulk::Filters;
 use crate::cli::container::BRIDGE;
-use crate::cli::single::Filters;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::observed::Scope;

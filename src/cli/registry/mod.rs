@@ -1,10 +1,15 @@
 //! `registry …`: what registries have, and who they know us as.
 
+pub mod login;
+pub mod logout;
+pub mod publish;
+pub mod pull;
+pub mod push;
 mod search;
 
 use crate::cli::image::Tags;
-use crate::cli::login::Login;
-use crate::cli::logout::Logout;
+use crate::cli::registry::login::Login;
+use crate::cli::registry::logout::Logout;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 

@@ -1,6 +1,6 @@
 //! `search`: find images in a registry.
 
-use crate::cli::single::Filters;
+use crate::cli::app::bulk::Filters;
 use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::base::{Error, Kind};
-use crate::cli::options::moment;
-use crate::cli::single::Filters;
+use crate::cli::app::bulk::Filters;
+use crate::cli::app::options::moment;
 use crate::cli::ui::events::{docker_json, docker_line};
 use crate::cli::ui::template::{Format, go_json};
 use crate::cli::{Context, Exit, Result};

@@ -5,6 +5,7 @@ mod df;
 mod enable;
 mod events;
 mod info;
+pub mod inspect;
 mod links;
 mod prune;
 mod restore;

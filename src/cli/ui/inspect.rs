@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::base;
 use crate::cli::Context;
-use crate::cli::report::{Exit, Result, line};
+use crate::cli::app::report::{Exit, Result, line};
 use crate::cli::ui::template::Format;
 use crate::engine::Engine;
 
@@ -44,7 +44,7 @@ impl Findings {
             }
         }
         for error in &self.missing {
-            output.say_line(line(error, cx.face()))?;
+            output.say_line(line(error, cx.invoked_as()))?;
         }
         Ok(if self.missing.is_empty() { Exit::Success } else { Exit::Code(1) })
     }

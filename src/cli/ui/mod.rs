@@ -8,6 +8,7 @@ pub mod diff;
 pub mod events;
 pub mod human;
 pub mod inspect;
+pub mod lines;
 pub mod listing;
 pub mod ports;
 pub mod prefix;

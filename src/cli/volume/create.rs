@@ -1,6 +1,6 @@
 //! `volume create`: make a volume.
 
-use crate::cli::single::pairs;
+use crate::cli::app::bulk::pairs;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::VolumeSpec;

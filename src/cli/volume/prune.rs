@@ -1,6 +1,6 @@
 //! `volume prune`: remove volumes that no container mounts.
 
-use crate::cli::single::{Filters, Pruned};
+use crate::cli::app::bulk::{Filters, Pruned};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::engine::host::bytes_below;

@@ -1,7 +1,7 @@
 //! `volume rm`: remove volumes, and the data in them.
 
 use crate::base::{Error, Kind};
-use crate::cli::single::each;
+use crate::cli::app::bulk::each;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::observed::Scope;

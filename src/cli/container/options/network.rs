@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::base::{Error, Kind, PortRange, Result};
-use crate::cli::grammar;
+use crate::cli::app::short_syntax;
 use crate::compose::Service;
 use crate::compose::model::{HostEntry, NetworkMode, ServiceNetwork};
 use crate::resource::ContainerSpec;
@@ -145,7 +145,7 @@ impl Network {
     /// Publishes what was asked for; with `--publish-all` the other exposed ports too.
     pub fn publish(&self, spec: &mut ContainerSpec) -> Result<()> {
         for text in &self.publish {
-            let port = grammar::published(text).map_err(|error| {
+            let port = short_syntax::published(text).map_err(|error| {
                 Error::new(error.kind(), format!("invalid publish {text:?}")).with_source(error)
             })?;
             spec.ports.push(PublishedPort { host: port.host.filter(|it| it.last != 0), ..port });

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::base::Digest;
 use crate::cli::container::ls::{self as containers, as_docker};
 use crate::cli::image::ls::{self as images, Line};
-use crate::cli::ps;
+use crate::cli::project::ps;
 use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;

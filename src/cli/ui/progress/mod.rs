@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as Template};
 
-use crate::cli::global::ProgressStyle;
-use crate::cli::output::Output;
+use crate::cli::app::global::ProgressStyle;
+use crate::cli::app::output::Output;
 use crate::engine::{self, ProgressUpdate};
 
 pub use board::{Board, Mark};
