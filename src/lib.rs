@@ -30,6 +30,7 @@ pub mod build;
 pub mod cli;
 pub mod compose;
 pub mod diag;
+pub mod docker;
 pub mod engine;
 pub mod execute;
 pub mod image;

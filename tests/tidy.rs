@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 
 /// Each module, and those it may use. All that a module may use comes before it, so that there are
 /// no circles.
-const FLOORS: [(&str, &[&str]); 16] = [
+const FLOORS: [(&str, &[&str]); 17] = [
     ("base", &[]),
     ("diag", &["base"]),
     ("resource", &["base"]),
     ("sys", &["base"]),
+    // Docker's wire shapes, for each face that shows or sends them.
+    ("docker", &["base", "resource"]),
     ("compose", &["base", "diag"]),
     ("plan", &["base", "compose", "diag", "resource"]),
     ("state", &["base", "resource", "sys"]),
@@ -43,8 +45,8 @@ const FLOORS: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
-            "base", "build", "compose", "diag", "engine", "execute", "image", "oci", "plan",
-            "resource", "state",
+            "base", "build", "compose", "diag", "docker", "engine", "execute", "image", "oci",
+            "plan", "resource", "state",
         ],
     ),
 ];

@@ -1,9 +1,11 @@
-//! All that is known of one container.
+//! All that is known of one container, or of one image.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Container, Network};
+use serde_json::{Map, Value as Json};
+
+use super::{Container, Image, Network};
 
 /// A container with everything around it that `inspect` shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,4 +63,17 @@ pub struct DiskUse {
     pub writable: u64,
     /// That and its image.
     pub total: u64,
+}
+
+/// An image with everything that `inspect` shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageInspection {
+    /// Its names, sizes and layers.
+    pub image: Image,
+    /// Its configuration as it was pulled or built, keys that we do not know included.
+    pub document: Map<String, Json>,
+    /// What we understand of the configuration's `config`, in Docker's shape.
+    pub config: Json,
+    /// Directories of its layers, topmost first.
+    pub layers: Vec<PathBuf>,
 }

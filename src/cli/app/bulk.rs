@@ -9,8 +9,8 @@ use crate::base::{self, Error, Kind};
 use crate::cli::app::options::moment;
 use crate::cli::app::output::Output;
 use crate::cli::app::report::line;
-use crate::cli::ui::human;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 
 /// Conditions of `--filter`: those with one key are alternatives, different keys must all hold.

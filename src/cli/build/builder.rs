@@ -50,7 +50,7 @@ impl Prune {
         store.forget_builds()?;
         // Every image is kept; what goes is what only builds needed.
         let reclaimed = store.prune(false, &usage, |_| true)?;
-        let bytes = crate::cli::ui::human::size(reclaimed.bytes);
+        let bytes = crate::docker::human::size(reclaimed.bytes);
         cx.output().print_line(format!("Total reclaimed space: {bytes}"))?;
         Ok(Exit::Success)
     }

@@ -6,7 +6,7 @@ use crate::base::{Error, Kind, Protocol};
 use crate::cli::Result;
 use crate::cli::app::bulk::Filters;
 use crate::cli::app::options::moment;
-use crate::cli::ui::status::health_word;
+use crate::docker::status::health_word;
 use crate::resource::container::{PublishedPort, State};
 use crate::resource::mount::MountSource;
 use crate::resource::network::NetworkMode;
@@ -179,7 +179,7 @@ fn exposes(container: &Container, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ui::tests::container;
+    use crate::docker::tests::container;
 
     fn hold(words: &[&str], container: &Container) -> bool {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();

@@ -28,7 +28,7 @@ pub fn find<'a>(observed: &'a Observed, text: &str) -> base::Result<&'a Containe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ui::tests::container;
+    use crate::docker::tests::container;
     use crate::resource::State;
 
     #[test]

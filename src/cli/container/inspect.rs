@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::base;
-use crate::cli::ui::container::shape;
 use crate::cli::ui::inspect::Findings;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::container::shape;
 use crate::engine::Engine;
 use crate::resource::Observed;
 

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use crate::cli::project::ps;
-use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 use crate::resource::observed::Scope;
 use crate::resource::{Container, Observed};

@@ -20,10 +20,7 @@ use crate::cli::app::invoked_as::InvokedAs;
 pub use context::Contexts;
 pub use said::Said;
 pub use switches::lenient;
-pub use version::{DockerVersion, architecture, compose_lines};
-
-/// The version of Docker whose command line we speak: what asks for it wants to know that.
-pub const SPOKEN: &str = "28.2.2";
+pub use version::{DockerVersion, compose_lines};
 
 /// The name that counts: `docker compose` is `docker-compose`.
 pub fn invoked_as(arguments: &[OsString]) -> InvokedAs {

@@ -133,7 +133,7 @@ enum Buildx {
 impl Buildx {
     /// What is said of the one builder that there is.
     fn said(list: bool) -> Said {
-        let (version, platform) = (env!("CARGO_PKG_VERSION"), version::architecture());
+        let (version, platform) = (env!("CARGO_PKG_VERSION"), crate::docker::architecture());
         let text = match list {
             true => format!(
                 "NAME/NODE     DRIVER/ENDPOINT   STATUS    BUILDKIT   PLATFORMS\n\

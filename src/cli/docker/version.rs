@@ -2,19 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use crate::cli::ui::template::{Format, go_json};
+use crate::cli::ui::template::Format;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::version::shape;
+use crate::docker::{API, OWN, SPOKEN, go_json};
 use crate::engine::Engine;
-
-use super::SPOKEN;
-
-/// Our own version.
-const OWN: &str = env!("CARGO_PKG_VERSION");
-
-/// The version of Docker's API whose shapes `inspect` prints.
-const API: &str = "1.50";
 
 /// Show the version of client and engine, which are one program here
 #[derive(clap::Args, Debug)]
@@ -51,7 +45,8 @@ impl DockerVersion {
     /// # Errors
     /// The template is wrong.
     pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
-        let shape = shape();
+        let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+        let shape = shape(&kernel);
         match self.format.as_deref() {
             None | Some("") => cx.output().print(text(&shape))?,
             Some("json") => cx.output().print_line(go_json(&shape))?,
@@ -61,40 +56,6 @@ impl DockerVersion {
             }
         }
         Ok(Exit::Success)
-    }
-}
-
-/// Docker: `docker version --format json`.
-fn shape() -> Json {
-    let (os, arch) = (std::env::consts::OS, architecture());
-    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
-    let details = json!({
-        "ApiVersion": API, "Arch": arch, "BuildTime": "", "Experimental": "false",
-        "GitCommit": format!("compose-{OWN}"), "GoVersion": "", "KernelVersion": kernel,
-        "MinAPIVersion": API, "Os": os,
-    });
-    let engine = json!({ "Name": "Engine", "Version": SPOKEN, "Details": details });
-    let own = json!({ "Name": "compose", "Version": OWN, "Details": {} });
-    json!({
-        "Client": {
-            "Platform": { "Name": "compose" }, "Version": SPOKEN, "ApiVersion": API,
-            "DefaultAPIVersion": API, "GitCommit": format!("compose-{OWN}"), "GoVersion": "",
-            "Os": os, "Arch": arch, "BuildTime": "", "Context": "default",
-        },
-        "Server": {
-            "Platform": { "Name": "compose" }, "Components": [engine, own], "Version": SPOKEN,
-            "ApiVersion": API, "MinAPIVersion": API, "GitCommit": format!("compose-{OWN}"),
-            "GoVersion": "", "Os": os, "Arch": arch, "KernelVersion": kernel, "BuildTime": "",
-        },
-    })
-}
-
-/// Go's name of this machine's processor.
-pub fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
     }
 }
 

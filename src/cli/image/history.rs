@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 use crate::image::config::History as Step;
 

@@ -26,7 +26,7 @@ impl Inspect {
         let store = cx.images()?;
         let mut findings = Findings::default();
         for name in &self.names {
-            findings.add(store.inspect(name));
+            findings.add(store.inspect(name).map(|found| crate::docker::image::shape(&found)));
         }
         findings.print(self.format.as_deref(), cx)
     }

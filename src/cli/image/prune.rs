@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::cli::app::bulk::Filters;
-use crate::cli::ui::human;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 use crate::image::Store;
 use crate::image::store::Reclaimed;

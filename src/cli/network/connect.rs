@@ -12,7 +12,8 @@ use crate::resource::container::Link;
 use crate::resource::network::NetworkMode;
 use crate::resource::observed::Scope;
 
-use super::{builtin, find};
+use super::find;
+use crate::docker::builtin;
 
 /// Connect a container to a network
 ///

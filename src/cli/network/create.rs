@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::resource::NetworkSpec;
 use crate::resource::network::Subnet;
 
-use super::builtin::is_builtin;
+use crate::docker::builtin::is_builtin;
 
 /// Create a network
 #[derive(clap::Args, Debug)]

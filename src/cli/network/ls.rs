@@ -1,16 +1,16 @@
 //! `network ls`: list networks.
 
 use crate::cli::app::bulk::{Filters, join};
-use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 use crate::resource::observed::Scope;
 use crate::resource::{Network, Observed};
 
-use super::builtin::{is_builtin, with_builtin};
-use super::users;
+use crate::docker::builtin::{is_builtin, with_builtin};
+use crate::docker::network::users;
 
 /// List networks
 #[derive(clap::Args, Debug)]
@@ -69,7 +69,7 @@ impl Ls {
         let spec = &network.spec;
         Row { labels: spec.labels.clone(), ..Row::default() }
             .with("CreatedAt", human::go_time(network.created_at))
-            .with("Driver", super::inspect::driver(spec))
+            .with("Driver", crate::docker::network::driver(spec))
             .with("ID", self.id(network))
             .with("IPv4", spec.ipv4.to_string())
             .with("IPv6", spec.ipv6.to_string())
@@ -86,7 +86,7 @@ fn shows(filters: &Filters, network: &Network, observed: &Observed) -> bool {
     let dangling = !builtin && users(observed, &network.spec.name).next().is_none();
     filters.any("name", |part| network.spec.name.contains(part))
         && filters.any("id", |start| network.id.starts_with(start))
-        && filters.any("driver", |driver| driver == super::inspect::driver(&network.spec))
+        && filters.any("driver", |driver| driver == crate::docker::network::driver(&network.spec))
         && filters.switch("dangling").is_ok_and(|wanted| wanted.is_none_or(|it| it == dangling))
         && filters.any("scope", |scope| scope == "local")
         && filters.any("type", |wanted| matches!(wanted, "builtin") == builtin)

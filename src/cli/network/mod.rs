@@ -1,6 +1,5 @@
 //! `network …`: single networks, whatever project they belong to.
 
-pub mod builtin;
 mod connect;
 mod create;
 mod inspect;
@@ -11,8 +10,7 @@ mod rm;
 use crate::base::{self, Error, Kind};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
-use crate::resource::network::NetworkMode;
-use crate::resource::{self, Container, Observed};
+use crate::resource::{self, Observed};
 
 pub use inspect::inspect;
 pub use prune::unused;
@@ -65,14 +63,4 @@ pub fn find<'a>(observed: &'a Observed, text: &str) -> base::Result<&'a resource
         }
         _ => Err(Error::new(Kind::NotFound, format!("network {text} not found"))),
     }
-}
-
-/// Containers that want to be attached to the network `name`, running or not.
-fn users<'a>(observed: &'a Observed, name: &str) -> impl Iterator<Item = &'a Container> {
-    observed.containers.iter().filter(move |container| match &container.spec.network {
-        NetworkMode::Networks(endpoints) => endpoints.iter().any(|it| it.network == name),
-        NetworkMode::Host => name == builtin::HOST,
-        NetworkMode::None => name == builtin::NONE,
-        NetworkMode::Container(_) => false,
-    })
 }

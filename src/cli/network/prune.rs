@@ -6,7 +6,7 @@ use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::observed::Scope;
 
-use super::users;
+use crate::docker::network::users;
 
 /// Remove networks that no container uses
 #[derive(clap::Args, Debug)]

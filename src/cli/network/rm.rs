@@ -6,8 +6,8 @@ use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::resource::observed::Scope;
 
-use super::builtin::is_builtin;
 use super::find;
+use crate::docker::builtin::is_builtin;
 
 /// Remove networks
 #[derive(clap::Args, Debug)]

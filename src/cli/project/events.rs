@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::app::options::moment;
-use crate::cli::ui::events::{compose_json, compose_line};
 use crate::cli::{Context, Exit, Result};
+use crate::docker::events::{compose_json, compose_line};
 use crate::engine::{Engine, EventOptions, Events as _};
 use crate::resource::event::{Event, EventKind};
 use crate::resource::labels;

@@ -1,9 +1,9 @@
 //! `images`: which images the containers of a project were made from.
 
-use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 use crate::resource::{Container, Image};
 

@@ -50,7 +50,7 @@ impl Port {
 
 fn not_published(container: &Container, port: u16, protocol: Protocol) -> Error {
     let name = &container.spec.name;
-    let ports = crate::cli::ui::ports::text(container);
+    let ports = crate::docker::ports::text(container);
     let message = match ports.as_str() {
         "" => format!("no port {port}/{protocol} for container {name}"),
         _ => format!("no port {port}/{protocol} for container {name}: {ports}"),

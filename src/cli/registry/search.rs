@@ -1,10 +1,10 @@
 //! `search`: find images in a registry.
 
 use crate::cli::app::bulk::Filters;
-use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 use crate::image::{self, Found};
 

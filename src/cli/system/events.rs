@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use crate::base::{Error, Kind};
 use crate::cli::app::bulk::Filters;
 use crate::cli::app::options::moment;
-use crate::cli::ui::events::{docker_json, docker_line};
-use crate::cli::ui::template::{Format, go_json};
+use crate::cli::ui::template::Format;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::events::{docker_json, docker_line};
+use crate::docker::go_json;
 use crate::engine::{Engine, EventOptions, Events as _};
 use crate::resource::event::{Event, EventKind};
 

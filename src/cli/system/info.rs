@@ -1,15 +1,15 @@
 //! `info`: this machine, as the engine sees it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::Timestamp;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use crate::base::Result as BaseResult;
-use crate::cli::docker::{SPOKEN, architecture};
-use crate::cli::ui::human;
-use crate::cli::ui::template::{Format, go_json};
+use crate::cli::ui::template::Format;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::info::{Containers, Machine};
+use crate::docker::{go_json, human};
 use crate::engine::Engine;
 use crate::resource::container::State;
 use crate::resource::observed::Scope;
@@ -43,135 +43,49 @@ impl Info {
     }
 }
 
-/// What can be limited; all of it here.
-const LIMITS: [&str; 8] = [
-    "MemoryLimit",
-    "SwapLimit",
-    "CpuCfsPeriod",
-    "CpuCfsQuota",
-    "CPUShares",
-    "CPUSet",
-    "PidsLimit",
-    "IPv4Forwarding",
-];
-
-/// Docker: the Info object of the Engine API, as far as it says something about this machine.
+/// Looks at this machine, and puts what it sees in Docker's shape.
 async fn shape(cx: &Context<impl Engine>) -> Result<Json> {
     let observed = cx.engine()?.observe(&Scope::default()).await?;
-    let images = cx.images()?.list()?.len();
     let count = |states: &[State]| {
-        observed.containers.iter().filter(|it| states.contains(&it.status.state)).count()
+        observed
+            .containers
+            .iter()
+            .filter(|container| states.contains(&container.status.state))
+            .count()
     };
-    let uname = rustix::system::uname();
-    let machine = Machine::look()?;
-    let roots = cx.roots()?;
-    let (running, paused) = (count(&[State::Running, State::Restarting]), count(&[State::Paused]));
-    let total = observed.containers.len();
-    let mut shape = json!({
-        "ID": "",
-        "Containers": total,
-        "ContainersRunning": running,
-        "ContainersPaused": paused,
-        "ContainersStopped": total - running - paused,
-        "Images": images,
-        "Driver": "overlay2",
-        "DriverStatus": [["Backing Filesystem", "as of the data directory"]],
-        "Plugins": {
-            "Volume": ["local"],
-            "Network": ["bridge", "host", "null"],
-            "Authorization": null,
-            "Log": ["json-file", "local", "none"],
-        },
-        "LoggingDriver": "json-file",
-        "CgroupDriver": "cgroupfs",
-        "CgroupVersion": machine.cgroups.to_string(),
-        "KernelVersion": uname.release().to_string_lossy(),
-        "OperatingSystem": machine.system,
-        "OSVersion": machine.version,
-        "OSType": "linux",
-        "Architecture": uname.machine().to_string_lossy(),
-        "NCPU": machine.processors,
-        "MemTotal": machine.memory,
-        "IndexServerAddress": "https://index.docker.io/v1/",
-        "DockerRootDir": roots.data(),
-        "Name": uname.nodename().to_string_lossy(),
-        "Labels": [],
-        "ExperimentalBuild": false,
-        "ServerVersion": SPOKEN,
-        "Runtimes": { "compose": { "path": "compose" } },
-        "DefaultRuntime": "compose",
-        "Swarm": { "NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive",
-            "ControlAvailable": false, "Error": "", "RemoteManagers": null },
-        "LiveRestoreEnabled": true,
-        "SecurityOptions": ["name=seccomp,profile=builtin"],
-        "Warnings": null,
-        "ClientInfo": {
-            "Debug": false,
-            "Version": SPOKEN, "Platform": { "Name": "compose" }, "Context": "default",
-            "Os": std::env::consts::OS, "Arch": architecture(), "Plugins": [], "Warnings": null,
-        },
-    });
-    if let (Json::Object(fields), Json::Object(rest)) = (&mut shape, daemonless()) {
-        fields.extend(rest);
-    }
-    for limit in LIMITS {
-        shape[limit] = Json::Bool(true);
-    }
-    Ok(shape)
-}
-
-/// What Docker tells of its daemon and its helpers: there are none here.
-fn daemonless() -> Json {
-    json!({
-        "Debug": false,
-        "SystemTime": Timestamp::now().to_string(),
-        "NFd": 0,
-        "NGoroutines": 0,
-        "NEventsListener": 0,
-        "HttpProxy": "",
-        "HttpsProxy": "",
-        "NoProxy": "",
-        "Isolation": "",
-        "InitBinary": "compose",
-        "InitCommit": {"ID": ""},
-        "RuncCommit": {"ID": ""},
-        "ContainerdCommit": {"ID": ""},
-        "GenericResources": null,
-        "CDISpecDirs": ["/etc/cdi", "/var/run/cdi"],
-        "FirewallBackend": {"Driver": "nftables"},
-    })
+    let containers = Containers {
+        all: observed.containers.len(),
+        running: count(&[State::Running, State::Restarting]),
+        paused: count(&[State::Paused]),
+        images: cx.images()?.list()?.len(),
+    };
+    let machine = machine(cx.roots()?.data());
+    Ok(crate::docker::info::shape(&machine, &containers, Timestamp::now()))
 }
 
 /// What the kernel and the distribution say of themselves.
-struct Machine {
-    system: String,
-    version: String,
-    processors: usize,
-    /// Bytes.
-    memory: u64,
-    /// Version of control groups.
-    cgroups: u8,
-}
-
-impl Machine {
-    fn look() -> BaseResult<Machine> {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let release = read("/etc/os-release");
-        let field = |name: &str| {
-            let line = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            line.unwrap_or_default().trim_matches('"').to_owned()
-        };
-        let memory = read("/proc/meminfo");
-        let total = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-        let kib = total.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        let unified = std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
-        Ok(Machine {
-            system: field("PRETTY_NAME"),
-            version: field("VERSION_ID"),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: kib.unwrap_or(0) * 1024,
-            cgroups: if unified { 2 } else { 1 },
-        })
+fn machine(data: &Path) -> Machine {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let release = read("/etc/os-release");
+    let field = |name: &str| {
+        let line = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    let memory = read("/proc/meminfo");
+    let total = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    let unified = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+    let uname = rustix::system::uname();
+    Machine {
+        system: field("PRETTY_NAME"),
+        version: field("VERSION_ID"),
+        kernel: uname.release().to_string_lossy().into_owned(),
+        name: uname.nodename().to_string_lossy().into_owned(),
+        processor: uname.machine().to_string_lossy().into_owned(),
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: kib.unwrap_or(0) * 1024,
+        cgroups: if unified { 2 } else { 1 },
+        data: data.to_owned(),
     }
 }
 

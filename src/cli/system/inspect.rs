@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 
 use crate::base::{self, Error, Kind};
 use crate::cli::ui::inspect::Findings;
-use crate::cli::{Context, Exit, Result, container, network, volume};
+use crate::cli::{Context, Exit, Result, container, network};
+use crate::docker;
 use crate::engine::Engine;
 use crate::resource::Observed;
 use crate::resource::observed::Scope;
@@ -85,10 +86,12 @@ impl Inspect {
     ) -> Result<base::Result<Json>> {
         Ok(match kind {
             Thing::Container => container::inspect(cx.engine()?, observed, name, self.size).await,
-            Thing::Image => cx.images()?.inspect(name),
+            Thing::Image => cx.images()?.inspect(name).map(|found| docker::image::shape(&found)),
             Thing::Network => return network::inspect(cx, name).await,
             Thing::Volume => match observed.volumes.get(name) {
-                Some(found) => Ok(volume::shape(found, &cx.roots()?)),
+                Some(found) => {
+                    Ok(docker::volume::shape(found, &cx.roots()?.volume_data(&found.spec.name)))
+                }
                 None => Err(Error::new(Kind::NotFound, format!("get {name}: no such volume"))),
             },
         })

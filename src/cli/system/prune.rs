@@ -3,9 +3,9 @@
 use crate::cli::container::prune as containers;
 use crate::cli::image::{PruneImages, text as removed_text};
 use crate::cli::network::unused as networks;
-use crate::cli::ui::human;
 use crate::cli::volume::unused as volumes;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 
 /// Remove everything that is not used

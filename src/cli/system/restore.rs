@@ -78,7 +78,7 @@ fn shall_run(container: &Container, started: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ui::tests::container;
+    use crate::docker::tests::container;
     use crate::resource::State;
 
     #[test]

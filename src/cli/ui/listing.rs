@@ -6,7 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use crate::base::Result;
 use crate::cli::ui::table::Columns;
-use crate::cli::ui::template::{Format, go_json};
+use crate::cli::ui::template::Format;
+use crate::docker::go_json;
 
 /// A list that `--format` can show in several ways.
 pub struct Listing {

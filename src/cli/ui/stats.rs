@@ -1,8 +1,8 @@
 //! What containers use, as a table (Docker: `docker stats`).
 
-use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;
+use crate::docker::human;
 use crate::resource::{Container, Stats};
 
 /// Two readings of one container's counters, the older one first.
@@ -58,7 +58,7 @@ fn row(reading: &Reading<'_>, full: bool) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ui::tests::container;
+    use crate::docker::tests::container;
     use crate::resource::State;
     use crate::resource::stats::Traffic;
 

@@ -12,7 +12,6 @@ use crate::engine::Engine;
 use crate::resource::mount::MountSource;
 use crate::resource::{Container, Observed};
 
-pub use inspect::shape;
 pub use prune::unused;
 
 /// Manage volumes

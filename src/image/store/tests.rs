@@ -134,15 +134,15 @@ fn a_damaged_record_is_not_taken_for_an_empty_store() {
 }
 
 #[test]
-fn inspect_has_dockers_shape() {
+fn inspect_finds_an_image_by_any_of_its_names() {
     let World { store, _dir } = world();
     let image = add_image(&store, &["base"], "app");
     store.tag("app", &"app:2".parse().unwrap()).unwrap();
-    let shown = store.inspect("app:2").unwrap();
-    assert_eq!(shown["Id"], serde_json::json!(image.id));
-    assert_eq!(shown["RepoTags"], serde_json::json!(["app:2", "app:latest"]));
-    assert_eq!(shown["Config"]["Cmd"], serde_json::json!(["sh"]));
-    assert_eq!(shown["RootFS"]["Layers"][0], serde_json::json!(image.diff_ids[0]));
+    let found = store.inspect("app:2").unwrap();
+    assert_eq!(found.image.id, image.id);
+    assert_eq!(found.image.tags, ["app:2", "app:latest"]);
+    assert_eq!(found.config["Cmd"], serde_json::json!(["sh"]));
+    assert_eq!(found.image.diff_ids, image.diff_ids);
 }
 
 #[test]

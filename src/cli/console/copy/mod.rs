@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::base::{self, Context as _, Error, Kind};
-use crate::cli::ui::human;
 use crate::cli::{Context, Output, Result};
+use crate::docker::human;
 use crate::engine::{CopyOptions, Engine};
 use crate::image::pack::{archive_directory, archive_file};
 use crate::image::unpack::{Placement, unpack_into};

@@ -22,8 +22,9 @@ use crate::compose::support::{Reason, inert};
 use crate::engine::Engine;
 use crate::resource::{ContainerSpec, Image, VolumeSpec};
 
+pub use crate::docker::builtin::BRIDGE;
 pub use changeable::Changeable;
-pub use network::{BRIDGE, check_bridge};
+pub use network::check_bridge;
 
 /// Everything that decides what a new container is.
 #[derive(clap::Args, Debug)]

@@ -6,11 +6,9 @@ use crate::base::{Error, Kind, PortRange, Result};
 use crate::cli::app::short_syntax;
 use crate::compose::Service;
 use crate::compose::model::{HostEntry, NetworkMode, ServiceNetwork};
+use crate::docker::builtin::BRIDGE;
 use crate::resource::ContainerSpec;
 use crate::resource::container::PublishedPort;
-
-/// The network of containers that ask for none.
-pub const BRIDGE: &str = "bridge";
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Network")]

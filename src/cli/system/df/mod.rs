@@ -5,11 +5,11 @@ mod each;
 use std::collections::BTreeSet;
 
 use crate::base::Digest;
-use crate::cli::ui::human;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
 use crate::cli::volume::users;
 use crate::cli::{Context, Exit, Result};
+use crate::docker::human;
 use crate::engine::Engine;
 use crate::engine::host::bytes_below;
 use crate::image::Store;

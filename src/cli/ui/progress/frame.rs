@@ -5,8 +5,8 @@ use std::time::Duration;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::cli::ui::colour::Colour;
-use crate::cli::ui::human;
 use crate::cli::ui::progress::board::{Board, Mark, Row};
+use crate::docker::human;
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// One for each eighth of a layer.

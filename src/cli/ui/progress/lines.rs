@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::ui::progress::Event;
 use crate::cli::ui::progress::board::{Mark, image_id, is_over};
-use crate::cli::ui::template::go_json;
+use crate::docker::go_json;
 use crate::engine::{Phase, ProgressUpdate};
 
 /// ` Container demo-web-1  Created` (Docker Compose: `--progress plain`).

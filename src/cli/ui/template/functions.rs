@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use gtmpl_ng::{Func, FuncError, Value};
 
 use super::LABELS;
-use super::go_json;
 use super::values::{original, to_json};
+use crate::docker::go_json;
 
 /// Docker's additions to Go's functions.
 pub const FUNCTIONS: [(&str, Func); 12] = [

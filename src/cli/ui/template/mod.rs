@@ -76,13 +76,6 @@ fn invalid(cause: &str) -> Error {
         .hint("--format takes `table`, `json` or a Go template such as '{{.Name}}'")
 }
 
-/// JSON as Go writes it: safe to put into HTML.
-#[must_use]
-pub fn go_json(value: &Json) -> String {
-    // The three letters can only be inside strings.
-    value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

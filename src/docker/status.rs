@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::cli::ui::human;
+use crate::docker::human;
 use crate::resource::container::{HealthStatus, State, Status};
 
 /// `Up 5 seconds (healthy)`, `Exited (0) 2 minutes ago`, … (Docker: `docker ps`).

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::id::hex;
-use crate::cli::container::BRIDGE;
 use crate::resource::{Network, NetworkSpec, Observed};
 
+/// The default network of single containers.
+pub const BRIDGE: &str = "bridge";
 /// The name for the host's own network.
 pub const HOST: &str = "host";
 /// The name for no network.

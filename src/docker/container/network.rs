@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{ContainerId, id::hex};
-use crate::cli::container::BRIDGE;
-use crate::cli::network::builtin;
+use crate::docker::builtin;
+use crate::docker::builtin::BRIDGE;
 use crate::resource::container::{AttachedEndpoint, Container, ContainerSpec, Link};
 use crate::resource::inspection::Inspection;
 use crate::resource::network::{Endpoint, NetworkMode};

@@ -99,7 +99,7 @@ fn join(address: IpAddr, port: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::PortRange;
-    use crate::cli::ui::tests::container;
+    use crate::docker::tests::container;
     use crate::resource::State;
     use crate::resource::container::{BoundPort, ExposedPort};
 

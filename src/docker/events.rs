@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
 use crate::base::text::one_line;
-use crate::cli::ui::template::go_json;
+use crate::docker::go_json;
 use crate::resource::event::{Event, EventKind};
 use crate::resource::labels;
 

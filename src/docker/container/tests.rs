@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::{Bytes, PortRange, Protocol};
-use crate::cli::ui::tests::container;
+use crate::docker::tests::container;
 use crate::resource::Network;
 use crate::resource::container::{
     AttachedEndpoint, BoundPort, ExposedPort, HealthStatus, Link, PublishedPort, RestartPolicy,
