@@ -11,6 +11,7 @@ mod hierarchy;
 mod limits;
 mod make;
 mod memory;
+mod path;
 mod signal;
 mod stats;
 
@@ -32,6 +33,7 @@ pub use hierarchy::is_v2;
 use limits::Write;
 use make::make;
 pub use memory::MemoryWatch;
+pub use path::GroupPath;
 pub use stats::Stats;
 
 /// A container's control group, in every hierarchy that this machine has.
@@ -62,7 +64,8 @@ impl Cgroup {
     /// # Errors
     /// [`Kind::Conflict`] when the group has processes or is frozen; a limit that the kernel refuses,
     /// named.
-    pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
+    pub fn create(path: &GroupPath, resources: &LinuxResources) -> Result<Cgroup> {
+        let path = path.as_path();
         let mut cgroup = Cgroup::of(Vec::new());
         let mut busy = false;
         for hierarchy in hierarchy::detect()? {
@@ -100,10 +103,10 @@ impl Cgroup {
     ///
     /// # Errors
     /// The hierarchies cannot be found.
-    pub fn open(path: &Path) -> Result<Option<Cgroup>> {
+    pub fn open(path: &GroupPath) -> Result<Option<Cgroup>> {
         let groups: Vec<Group> = hierarchy::detect()?
             .into_iter()
-            .map(|hierarchy| Group::new(&hierarchy, path))
+            .map(|hierarchy| Group::new(&hierarchy, path.as_path()))
             .filter(|group| group.path.is_dir())
             .collect();
         Ok((!groups.is_empty()).then_some(Cgroup::of(groups)))
