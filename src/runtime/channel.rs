@@ -6,13 +6,16 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
 use crate::base::{Error, Kind};
+use crate::sys;
 
 /// Longest message; longer text is cut.
 const MAX_MESSAGE: usize = 4096;
@@ -32,8 +35,9 @@ pub enum Message {
     Failed(Error),
     /// The terminal's other end.
     Terminal(OwnedFd),
-    /// Of a process between the two: the container's process was born, with this id.
-    Born(i32, OwnedFd),
+    /// Of a process between the two: the container's process was born. Its number depends on who
+    /// looks, so that only its descriptor is sent.
+    Born(OwnedFd),
     /// The child waits until something is done for it, and [`Message::Done`] says so.
     Waits(Stage),
     /// From the parent: go on.
@@ -83,6 +87,49 @@ impl Channel {
         Channel(socket)
     }
 
+    /// Closes every descriptor from `first` on but this end, which becomes `first` itself. It is
+    /// still closed by `execve`.
+    ///
+    /// Whatever was open is still owned by values of the caller, which must not be dropped after:
+    /// the caller may only end, or execute a program.
+    ///
+    /// # Errors
+    /// Those of `dup2(2)` and `close_range(2)`.
+    pub fn alone_from(&self, first: u32) -> io::Result<Channel> {
+        let high = rustix::io::fcntl_dupfd_cloexec(&self.0, first as i32 + 1)?;
+        let alone = sys::process::move_descriptor(high, first)?;
+        sys::process::close_from(first + 1)?;
+        Ok(Channel(alone))
+    }
+
+    /// The same end once more.
+    ///
+    /// # Errors
+    /// Too many open files.
+    pub fn try_clone(&self) -> io::Result<Channel> {
+        self.0.try_clone().map(Channel)
+    }
+
+    /// As [`Channel::receive`], but waits until `end` at most.
+    ///
+    /// # Errors
+    /// As [`Channel::receive`]; `TimedOut` when nothing came.
+    pub fn receive_until(&self, end: Option<Instant>) -> io::Result<Option<Message>> {
+        while let Some(end) = end {
+            let left = end.saturating_duration_since(Instant::now());
+            let limit =
+                Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+            let mut waiting = [PollFd::new(&self.0, PollFlags::IN)];
+            match poll(&mut waiting, Some(&limit)) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => break,
+            }
+        }
+        self.receive()
+    }
+
     /// Has the other side do something, and waits until it is done.
     ///
     /// # Errors
@@ -112,17 +159,17 @@ impl Channel {
                 [b"F", &[kind as u8], text.as_bytes()].concat()
             }
             Message::Terminal(_) => vec![b'T'],
-            Message::Born(pid, _) => [&b"B"[..], &pid.to_ne_bytes()].concat(),
+            Message::Born(_) => vec![b'B'],
             Message::Waits(Stage::Users) => vec![b'U'],
             Message::Waits(Stage::Hooks) => vec![b'H'],
             Message::Done => vec![b'D'],
         };
         bytes.truncate(MAX_MESSAGE);
         let fds = match message {
-            Message::Terminal(fd) | Message::Born(_, fd) => [fd.as_fd()],
+            Message::Terminal(fd) | Message::Born(fd) => [fd.as_fd()],
             _ => [self.0.as_fd()],
         };
-        if matches!(message, Message::Terminal(_) | Message::Born(..)) {
+        if matches!(message, Message::Terminal(_) | Message::Born(_)) {
             ancillary.push(SendAncillaryMessage::ScmRights(&fds));
         }
         sendmsg(&self.0, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
@@ -161,10 +208,7 @@ impl Channel {
                 Ok(Some(Message::Failed(parts.fold(error, Error::hint))))
             }
             (Some(b'T'), Some(fd)) => Ok(Some(Message::Terminal(fd))),
-            (Some(b'B'), Some(fd)) => {
-                let id = bytes[1..length].try_into().map_err(|_| io::ErrorKind::InvalidData)?;
-                Ok(Some(Message::Born(i32::from_ne_bytes(id), fd)))
-            }
+            (Some(b'B'), Some(fd)) => Ok(Some(Message::Born(fd))),
             (Some(b'U'), _) => Ok(Some(Message::Waits(Stage::Users))),
             (Some(b'H'), _) => Ok(Some(Message::Waits(Stage::Hooks))),
             (Some(b'D'), _) => Ok(Some(Message::Done)),

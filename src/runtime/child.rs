@@ -118,16 +118,22 @@ pub struct Later<'a> {
 }
 
 impl Later<'_> {
-    /// Enters the container and becomes the program; returns only on failure.
+    /// Enters the container but for its PID namespace, and has the program's process born there
+    /// when all is done; returns only on failure.
     ///
     /// # Errors
     /// Whatever step failed, named.
     pub fn run(&self, entry: &Entry<'_>, program: &Program<'_>) -> Result<Infallible> {
-        let pid = pid_outside();
+        sys::process::hide_environment().context(|| "cannot hide the environment".to_owned())?;
         entry.enter()?;
         if !entry.keeps_keyring {
             join_keyring(entry);
         }
+        // For the child that is born last: this process stays where the container cannot see it.
+        // Before its users are joined, who may not own the namespace.
+        move_into_thread_name_spaces(self.init, ThreadNameSpaceType::PROCESS_ID)
+            .map_err(io::Error::from)
+            .context(|| "cannot enter the PID namespace".to_owned())?;
         let mut all = ThreadNameSpaceType::MOUNT
             | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
             | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
@@ -149,7 +155,7 @@ impl Later<'_> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open("/", flags, Mode::empty())
             .map_err(|error| Error::other("cannot open the container's root").with_source(error))?;
-        entry.run(&Root::new(root), program, false, pid)
+        entry.run(&Root::new(root), program, false, 0)
     }
 }
 

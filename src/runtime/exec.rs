@@ -4,10 +4,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use oci_spec::runtime::ExecCPUAffinity;
 use rustix::process::Pid;
-use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use crate::base::{Context, Result};
 use crate::sys::process::{self, Fork};
@@ -17,11 +17,15 @@ use super::cgroup::Cgroup;
 use super::channel::Channel;
 use super::child::{Entry, Later};
 use super::label;
-use super::listen::{Child, listen};
-use super::program::Program;
+use super::listen::{Child, Limits, listen};
+use super::program::{Birth, Program};
 use super::start::{
-    Away, ExecSpec, Started, Stdio, capabilities, end, filter, listener, process_of, who,
+    ExecSpec, Started, Stdio, capabilities, end, filter, listener, process_of, who,
 };
+
+/// How long a program's start inside a container may take. What the container does to the new
+/// process (stopping it, a lease on its file) must not keep its supervisor from anything else.
+const LIMITS: Limits = Limits { all: Duration::from_secs(20), last: Duration::from_secs(5) };
 
 /// Executes a program in a container whose process 1 is `init` (a pidfd): returns when it was
 /// executed.
@@ -64,6 +68,7 @@ pub fn exec(
         state: None,
         gate: None,
         kept: exec.kept,
+        birth: Birth::Last,
     };
     let doors = cgroup.doors()?;
     let (ours, theirs) = Channel::pair().context(|| "cannot make a channel".to_owned())?;
@@ -80,8 +85,8 @@ pub fn exec(
             affinity.and_then(|cpus| cpus.cpu_affinity_final().as_deref()),
         ),
     };
-    let child = Child { bundle, own_users: other.users, state: None, gated: false };
-    let back = Away::go(|| move_into_thread_name_spaces(init, ThreadNameSpaceType::PROCESS_ID))?;
+    let child =
+        Child { bundle, own_users: other.users, state: None, gated: false, limits: Some(LIMITS) };
     let mut cloned = process::clone(0, doors.directory.as_ref().map(AsFd::as_fd));
     if matches!(&cloned, Err(error) if error.kind() == ErrorKind::ResourceBusy)
         && let Some(below) = other.pid.and_then(|pid| cgroup.group_of(pid))
@@ -94,9 +99,8 @@ pub fn exec(
             end(&theirs, later.run(&entry, &program))
         }
         Fork::Parent { pid, pidfd } => {
-            drop(back);
             drop(theirs);
-            listen(&ours, &child, (pid, pidfd), false, warnings)
+            listen(&ours, &child, (pid, pidfd), true, warnings)
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use oci_spec::runtime::{ContainerState, Process, State};
 use rustix::process::{Pid, Rlimit, Signal, WaitId, WaitIdOptions};
 
-use crate::base::{Context, Error, Result};
+use crate::base::{Context, Error, Kind, Result};
+use crate::sys::process;
 
 use super::bundle::Bundle;
 use super::channel::{Channel, Message, Stage};
@@ -27,6 +29,17 @@ pub(super) struct Child<'a> {
     pub(super) state: Option<&'a State>,
     /// Being ready is all that is waited for.
     pub(super) gated: bool,
+    /// How long it may take; `None`: as long as it likes.
+    pub(super) limits: Option<Limits>,
+}
+
+/// How long a start may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// From the first step to the program's execution.
+    pub(super) all: Duration,
+    /// After everything is set up: what is left is to execute the program.
+    pub(super) last: Duration,
 }
 
 /// A process, and its descriptor.
@@ -41,33 +54,42 @@ pub(super) fn listen(
     between: bool,
     mut warnings: Vec<String>,
 ) -> Result<Started> {
-    let (mut terminal, mut ready, mut failure, mut waits) = (None, false, None, None);
+    let (mut terminal, mut ready, mut failure, mut waits) = (None, false, None::<Error>, None);
     let (mut process, middle) = if between { (None, Some(cloned)) } else { (Some(cloned), None) };
+    let mut end = child.limits.map(|limits| Instant::now() + limits.all);
     loop {
-        let heard = match channel.receive() {
+        // What is born last speaks over this channel too, and what it could be made to say by
+        // others of the container must not count: all that came before is settled by then.
+        let heard = match channel.receive_until(end) {
             Ok(Some(Message::Ready)) => {
                 ready = true;
+                end = end.min(child.limits.map(|limits| Instant::now() + limits.last));
                 Ok(())
             }
             Ok(Some(Message::Warning(text))) => {
                 warnings.push(text);
                 Ok(())
             }
-            Ok(Some(Message::Terminal(fd))) => {
+            Ok(Some(Message::Terminal(fd))) if !ready => {
                 terminal = Some(fd);
                 Ok(())
             }
-            Ok(Some(Message::Born(pid, fd))) => {
-                process = Pid::from_raw(pid).map(|pid| (pid, fd));
-                Ok(())
+            Ok(Some(Message::Born(fd))) if process.is_none() => {
+                own_child(fd).map(|born| process = Some(born))
             }
             Ok(Some(Message::Waits(stage))) => {
                 waits = Some(stage);
                 Ok(())
             }
+            // Who is between may be slower to tell of the birth than the child is to fail.
+            Ok(Some(Message::Failed(error))) if ready && between && process.is_none() => {
+                failure.get_or_insert(error);
+                Ok(())
+            }
             Ok(Some(Message::Failed(error))) => Err(error),
-            Ok(Some(Message::Done)) => Ok(()),
+            Ok(Some(Message::Done | Message::Terminal(_) | Message::Born(_))) => Ok(()),
             Ok(None) => break,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(too_slow()),
             Err(error) => Err(Error::other("cannot hear from the child").with_source(error)),
         };
         // Whoever brings it about may be slower to say so than it is to speak for itself.
@@ -79,7 +101,7 @@ pub(super) fn listen(
                 None => Ok(()),
             });
         if let Err(error) = heard {
-            failure = Some(error);
+            failure.get_or_insert(error);
             break;
         }
         if ready && child.gated && process.is_some() {
@@ -101,6 +123,25 @@ pub(super) fn listen(
             Err(failure.unwrap_or_else(|| Error::other("the container's process was not born")))
         }
     }
+}
+
+fn too_slow() -> Error {
+    Error::new(Kind::TimedOut, "the program was not executed in time")
+        .hint("the container may be stopping new processes, or hold a lease on the program")
+}
+
+/// The process of a descriptor that came over a channel, by its number here. It must be a child of
+/// this process: what a container could send is none.
+fn own_child(pidfd: OwnedFd) -> Result<Born> {
+    let failed = || "cannot find the process that was born".to_owned();
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), look)
+        .map_err(io::Error::from)
+        .context(failed)?;
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()));
+    let info = info.context(failed)?;
+    let pid = info.lines().find_map(|line| process::pid(line.strip_prefix("Pid:")?));
+    pid.map(|pid| (pid, pidfd)).ok_or_else(|| Error::other(failed()))
 }
 
 /// Waits for the end of a process, which comes by itself or is brought about.

@@ -14,6 +14,7 @@ use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::sys;
+use crate::sys::process::Fork;
 
 use super::bundle::UserSpec;
 use super::caps::Sets;
@@ -67,6 +68,20 @@ pub struct Program<'a> {
     pub gate: Option<BorrowedFd<'a>>,
     /// So many descriptors after the standard ones are left to it.
     pub kept: u32,
+    /// Whether its process is born only when everything else is done.
+    pub birth: Birth,
+}
+
+/// When the process of a program is born in the container's PID namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// It prepares itself there. For a namespace in which nothing else runs yet.
+    First,
+    /// Another process, outside of the namespace, does everything that takes privileges, gives
+    /// them up, and forks. From its first instant the process has the program's user,
+    /// capabilities and root, and no descriptor but the program's and one end of a channel: other
+    /// processes of the container that look at it find nothing that they do not have themselves.
+    Last,
 }
 
 /// Who a program runs as.
@@ -133,7 +148,7 @@ impl Program<'_> {
         }
         let user = self.who(root)?;
         self.enter_cwd(root)?;
-        take_streams(streams, &user)?;
+        take_streams(streams, &user, self.birth)?;
         for warning in rlimits::apply(self.rlimits)? {
             // The parent may be gone, but then so are we in a moment.
             let _ = parent.channel.send(&Message::Warning(warning));
@@ -151,7 +166,10 @@ impl Program<'_> {
         };
         let Some(gate) = self.gate else {
             parent.channel.send(&Message::Ready).context(unreachable)?;
-            return self.become_program(ready);
+            return match self.birth {
+                Birth::First => self.become_program(ready),
+                Birth::Last => self.be_born(ready, parent.channel),
+            };
         };
         search::check(&self.argv[0], &ready.environment)?;
         rustix::process::set_parent_process_death_signal(None)
@@ -191,6 +209,64 @@ impl Program<'_> {
         }
         ready.labels.set()?;
         Err(search::execute(self.argv, &ready.arguments, &ready.environment))
+    }
+
+    /// Gives up everything, and forks the process that executes the program; returns only on
+    /// failure. What fails after the descriptors are gone is said here.
+    fn be_born(&self, ready: Prepared, channel: &Channel) -> Result<Infallible> {
+        ready.labels.set()?;
+        sys::process::reset_signals();
+        let failed = || "cannot close what the program does not get".to_owned();
+        let alone = match self.listener {
+            None => channel.alone_from(3 + self.kept).context(failed)?,
+            Some(_) => {
+                sys::process::close_on_exec_from(3 + self.kept).context(failed)?;
+                channel.try_clone().context(failed)?
+            }
+        };
+        let Err(error) = self.fork_and_execute(ready, &alone);
+        // The parent may be gone, but then so are we in a moment.
+        let _ = alone.send(&Message::Failed(error));
+        sys::process::exit(1)
+    }
+
+    fn fork_and_execute(&self, ready: Prepared, channel: &Channel) -> Result<Infallible> {
+        let early = self.locks_before_birth();
+        if early {
+            self.give_up(ready.root, !self.no_new_privileges)?;
+        }
+        match sys::process::fork_sibling().context(|| "cannot make a process".to_owned())? {
+            Fork::Parent { pidfd, .. } => {
+                channel.send(&Message::Born(pidfd)).context(unreachable)?;
+                sys::process::exit(0)
+            }
+            Fork::Child => {
+                let led = rustix::process::setsid().and_then(|_| match ready.terminal {
+                    true => rustix::process::ioctl_tiocsctty(rustix::stdio::stdin()),
+                    false => Ok(()),
+                });
+                led.map_err(io::Error::from).context(|| "cannot lead a session".to_owned())?;
+                if !early {
+                    let listened = self.lock(ready.root)?;
+                    if let (Some(filter), Some(listener)) = (&listened, &self.listener) {
+                        let pid = rustix::process::getpid().as_raw_pid();
+                        listener
+                            .hand_over(filter, pid)
+                            .context(|| "cannot hand over to the seccomp agent".to_owned())?;
+                    }
+                } else if self.no_new_privileges {
+                    self.install()?;
+                }
+                Err(search::execute(self.argv, &ready.arguments, &ready.environment))
+            }
+        }
+    }
+
+    /// Whether privileges can go before the process is born. Without `no_new_privs` the filter has
+    /// to be installed with them, so that it must allow what is left to do.
+    fn locks_before_birth(&self) -> bool {
+        let Some(filter) = self.filter else { return true };
+        self.listener.is_none() && (self.no_new_privileges || filter.allows_birth())
     }
 
     fn who(&self, root: &Root) -> Result<User> {
@@ -249,29 +325,37 @@ impl Program<'_> {
     ///
     /// Returns where system calls are reported that another program answers.
     fn lock(&self, root: bool) -> Result<Option<OwnedFd>> {
-        let install = || match self.filter {
-            Some(filter) => sys::seccomp::install(&filter.instructions, filter.flags)
-                .context(|| "cannot install the seccomp filter".to_owned()),
-            None => Ok(None),
-        };
-        let drop_capabilities = || {
-            self.caps
-                .apply(root)
-                .and_then(|()| rustix::thread::set_keep_capabilities(false))
-                .and_then(|()| rustix::process::set_parent_process_death_signal(None))
-                .map_err(io::Error::from)
-                .context(|| "cannot give up capabilities".to_owned())
-        };
+        if self.no_new_privileges {
+            self.give_up(root, false)?;
+            self.install()
+        } else {
+            self.give_up(root, true)
+        }
+    }
+
+    /// Gives up capabilities, after the filter was installed if it `filters` already.
+    fn give_up(&self, root: bool, filters: bool) -> Result<Option<OwnedFd>> {
         if self.no_new_privileges {
             rustix::thread::set_no_new_privs(true)
                 .map_err(io::Error::from)
                 .context(|| "cannot set no_new_privs".to_owned())?;
-            drop_capabilities()?;
-            install()
-        } else {
-            let listened = install()?;
-            drop_capabilities()?;
-            Ok(listened)
+        }
+        let listened = if filters { self.install()? } else { None };
+        self.caps
+            .apply(root)
+            .and_then(|()| rustix::thread::set_keep_capabilities(false))
+            .and_then(|()| rustix::process::set_parent_process_death_signal(None))
+            .map_err(io::Error::from)
+            .context(|| "cannot give up capabilities".to_owned())?;
+        Ok(listened)
+    }
+
+    /// Installs the filter, if there is one.
+    fn install(&self) -> Result<Option<OwnedFd>> {
+        match self.filter {
+            Some(filter) => sys::seccomp::install(&filter.instructions, filter.flags)
+                .context(|| "cannot install the seccomp filter".to_owned()),
+            None => Ok(None),
         }
     }
 
@@ -298,7 +382,7 @@ fn strings(texts: &[String]) -> Result<Vec<CString>> {
 }
 
 /// Makes the streams 0, 1 and 2, and the user's: a program may open `/dev/stdout` again.
-fn take_streams(streams: &Streams<'_>, user: &User) -> Result<()> {
+fn take_streams(streams: &Streams<'_>, user: &User, birth: Birth) -> Result<()> {
     let failed = || "cannot set up standard streams".to_owned();
     let high = |fd: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(fd, 3);
     // Out of the way first: one of them may be 0, 1 or 2 itself.
@@ -322,7 +406,8 @@ fn take_streams(streams: &Streams<'_>, user: &User) -> Result<()> {
             Err(error) => return Err(io::Error::from(error)).context(failed),
         }
     }
-    if streams.terminal {
+    // A session's leader takes its terminal, and the one that is born last leads its own.
+    if streams.terminal && birth == Birth::First {
         rustix::process::ioctl_tiocsctty(fds[0].as_fd())
             .map_err(io::Error::from)
             .context(failed)?;

@@ -23,7 +23,7 @@ use super::idmap::Mappings;
 use super::label;
 use super::listen::{Child, listen};
 use super::namespaces::Namespaces;
-use super::program::{Program, Who};
+use super::program::{Birth, Program, Who};
 use super::seccomp::{self, Facts, Listener};
 use super::{mounts, rootfs};
 
@@ -168,6 +168,7 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
         state: alone.state,
         gate: alone.gate,
         kept: alone.kept,
+        birth: Birth::First,
     };
     setup.cgroup.clear()?;
     let doors = setup.cgroup.doors()?;
@@ -187,7 +188,8 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
     let (state, cgroup) = (alone.state, setup.cgroup);
     let (no_pivot, mounts, namespaces) = (alone.no_pivot, setup.mounts, &namespaces);
     let first = First { bundle, cgroup, namespaces, mounts, taken, state, no_pivot };
-    let child = Child { bundle, own_users, state: alone.state, gated: alone.gate.is_some() };
+    let gated = alone.gate.is_some();
+    let child = Child { bundle, own_users, state: alone.state, gated, limits: None };
     let back = enter_pid_namespace(namespaces)?;
     let cloned = match namespaces.need_stage() {
         true => process::clone(0, None),
@@ -228,9 +230,8 @@ fn between(first: First<'_>, entry: &Entry<'_>, program: &Program<'_>) -> Result
     let cloned = process::clone_sibling(first.namespaces.clone_flags(), directory);
     match cloned.context(failed)? {
         Fork::Child => end(entry.channel, become_first(first, entry, program)),
-        Fork::Parent { pid, pidfd } => {
-            let born = Message::Born(pid.as_raw_pid(), pidfd);
-            entry.channel.send(&born).context(failed)?;
+        Fork::Parent { pidfd, .. } => {
+            entry.channel.send(&Message::Born(pidfd)).context(failed)?;
             process::exit(0)
         }
     }

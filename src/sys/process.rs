@@ -86,6 +86,31 @@ fn clone_as(flags: u64, cgroup: Option<BorrowedFd<'_>>, end: libc::c_int) -> io:
     }
 }
 
+/// Forks the old way, which the default system call filter lets programs do. The new process is a
+/// child of the caller's parent, who reaps it, and is born in the PID namespace that the caller
+/// joined for its children. The same rule as for [`clone`] holds: one thread.
+///
+/// # Errors
+/// `EAGAIN` at a limit of processes; `ENOMEM` when process 1 of that namespace has ended.
+pub fn fork_sibling() -> io::Result<Fork> {
+    let flags = libc::CLONE_PARENT | libc::CLONE_PIDFD;
+    let mut pidfd: libc::c_int = -1;
+    let stack = ptr::null_mut::<libc::c_void>();
+    // SAFETY: `pidfd` outlives the call. Without CLONE_VM and with no stack the child runs on its
+    // own copy of this stack, like fork; the caller has one thread.
+    let result = unsafe { libc::syscall(libc::SYS_clone, flags, stack, &raw mut pidfd) };
+    match result {
+        0 => Ok(Fork::Child),
+        -1 => Err(io::Error::last_os_error()),
+        id => {
+            // SAFETY: the kernel stored a new descriptor that nothing else owns.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            let pid = Pid::from_raw(id as i32).ok_or(io::ErrorKind::InvalidData)?;
+            Ok(Fork::Parent { pid, pidfd })
+        }
+    }
+}
+
 /// Forks the old way, which the default system call filter lets programs do. `None` in the child.
 /// The same rule as for [`clone`] holds: one thread.
 ///
@@ -136,6 +161,21 @@ pub fn unshare_time() -> io::Result<()> {
 pub fn exit(code: i32) -> ! {
     // SAFETY: ends the process; nothing of it is used afterwards.
     unsafe { libc::_exit(code) }
+}
+
+/// Gives `from` the number `to`; what had that number is closed. `execve` closes it.
+///
+/// # Errors
+/// Those of `dup3(2)`: `EBADF` for a number beyond the limit of open files.
+pub fn move_descriptor(from: OwnedFd, to: u32) -> io::Result<OwnedFd> {
+    let to = libc::c_int::try_from(to).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: takes numbers only; `from` is open.
+    let result = unsafe { libc::dup3(from.as_raw_fd(), to, libc::O_CLOEXEC) };
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the number is open, and the caller says that nothing else uses it from here on.
+    Ok(unsafe { OwnedFd::from_raw_fd(to) })
 }
 
 /// Marks every descriptor from `first` on to be closed by `execve`.
@@ -212,10 +252,34 @@ pub fn set_title(title: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Overwrites what `/proc/<pid>/environ` shows of this process with zeros. For a child that will be
+/// seen from inside of a container before it executes a program: its environment is its parent's.
+///
+/// # Errors
+/// `/proc/self/stat` cannot be read or parsed; nothing was changed.
+pub fn hide_environment() -> io::Result<()> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (start, end) = environment_range(&stat).ok_or(io::ErrorKind::InvalidData)?;
+    // SAFETY: the kernel says that the environment's strings lie in this range of our stack, which
+    // is writable memory. Zeros end each string that libc's table points to at once.
+    unsafe { ptr::write_bytes(start as *mut u8, 0, end.saturating_sub(start)) };
+    Ok(())
+}
+
 /// `arg_start` and `arg_end` of proc_pid_stat(5), fields 48 and 49.
 fn argument_range(stat: &str) -> Option<(usize, usize)> {
+    range(stat, 48)
+}
+
+/// `env_start` and `env_end` of proc_pid_stat(5), fields 50 and 51.
+fn environment_range(stat: &str) -> Option<(usize, usize)> {
+    range(stat, 50)
+}
+
+/// The addresses in `field` and the next one; fields count from 1.
+fn range(stat: &str, field: usize) -> Option<(usize, usize)> {
     let after_name = stat.rsplit_once(')')?.1;
-    let mut fields = after_name.split_ascii_whitespace().skip(45);
+    let mut fields = after_name.split_ascii_whitespace().skip(field - 3);
     let start = fields.next()?.parse().ok()?;
     let end = fields.next()?.parse().ok()?;
     (start != 0).then_some((start, end))
@@ -231,6 +295,8 @@ mod tests {
         let (start, end) = argument_range(&stat).unwrap();
         let length = std::fs::read("/proc/self/cmdline").unwrap().len();
         assert_eq!(end - start, length);
+        let (start, end) = environment_range(&stat).unwrap();
+        assert_eq!(end - start, std::fs::read("/proc/self/environ").unwrap().len());
     }
 
     #[test]

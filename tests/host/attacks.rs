@@ -304,3 +304,48 @@ fn cve_2024_8418_silent_clients_do_not_block_names() {
     assert_eq!(sh(&world, script).matches("answered").count(), 5);
     world.down();
 }
+
+/// ptrace-newborn: with `SYS_PTRACE`, a program of the container looks through the next process
+/// ids, for one of ours that is born inside while it still has the host's root.
+#[test]
+fn ptrace_newborn_a_program_started_inside_never_shows_the_hosts_files() {
+    let world = World::new();
+    fs::write(world.path().join("canary"), "host").unwrap();
+    let canary = world.path().join("canary").display().to_string();
+    // `[` and `read` are part of the shell: one look costs one system call.
+    let watch = format!(
+        "echo ready > /tmp/ready; while :; do read a b c d last < /proc/loadavg; i=0; \
+         while [ $$i -lt 20 ]; do i=$$((i+1)); for p in $$((last+1)) $$((last+2)); do \
+         for l in root cwd; do [ -e /proc/$$p/$$l{canary} ] && echo hit >> /tmp/found; done; done; \
+         done; done"
+    );
+    world.up(&format!(
+        "services:\n  it:\n    image: busybox\n    init: true\n    cap_add: [SYS_PTRACE]\n    \
+         healthcheck: {{test: 'true', interval: 100ms}}\n    command: [sh, -c, {watch:?}]\n"
+    ));
+    for _ in 0..100 {
+        world.compose(&["exec", "-T", "it", "true"]).ok();
+    }
+    assert_eq!(sh(&world, "cat /tmp/ready /tmp/found 2>/dev/null"), "ready\n");
+    world.down();
+}
+
+/// stopped-newborn: a program of the container stops each process that is started inside, so that
+/// whoever starts it waits for ever, and the container cannot be stopped any more.
+#[test]
+fn stopped_newborn_what_stops_each_new_process_is_stopped_itself() {
+    let world = World::new();
+    let watch = "while :; do read a b c d last < /proc/loadavg; for p in $$last $$((last+1)) \
+                 $$((last+2)); do [ $$p -gt 1 ] && kill -STOP $$p 2>/dev/null; done; done";
+    world.up(&format!(
+        "services:\n  it:\n    image: busybox\n    stop_grace_period: 1s\n    \
+         healthcheck: {{test: 'true', interval: 200ms}}\n    command: [sh, -c, {watch:?}]\n"
+    ));
+    let began = std::time::Instant::now();
+    let _ = world.compose(&["exec", "-T", "it", "true"]);
+    assert!(began.elapsed() < LIMIT, "exec ends: {:?}", began.elapsed());
+    world.compose(&["kill", "it"]).ok();
+    world.compose(&["rm", "-f", "-s", "it"]).ok();
+    assert!(began.elapsed() < LIMIT, "all of it ends: {:?}", began.elapsed());
+    world.down();
+}

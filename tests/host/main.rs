@@ -23,6 +23,7 @@ mod container;
 mod control;
 mod copy;
 mod crash;
+mod damage;
 mod foreign;
 mod hooks;
 mod hub;

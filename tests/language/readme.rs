@@ -1,4 +1,4 @@
-//! README's table of what is supported is made from the same list as the notices.
+//! The table of what is supported, `schemas/support.md`, is made from the same list as the notices.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ const END: &str = "<!-- /supported -->";
 
 #[test]
 fn the_table_in_readme_is_the_one_made_from_the_schema() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/support.md");
     let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).expect("README has a place for the table");
-    let (table, after) = rest.split_once(END).expect("README's table has an end");
+    let (before, rest) = text.split_once(BEGIN).expect("the file has a place for the table");
+    let (table, after) = rest.split_once(END).expect("the table has an end");
     let expected = compose::compose::support::table();
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();

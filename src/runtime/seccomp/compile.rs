@@ -11,7 +11,8 @@ use super::profile::{Comparison, Filter, Rule};
 use super::syscalls::{NONE, Row, SYSCALLS};
 
 /// `AUDIT_ARCH_*` of `linux/audit.h`.
-const ARCH_NATIVE: u32 = if cfg!(target_arch = "aarch64") { 0xC000_00B7 } else { 0xC000_003E };
+pub(super) const ARCH_NATIVE: u32 =
+    if cfg!(target_arch = "aarch64") { 0xC000_00B7 } else { 0xC000_003E };
 const ARCH_I386: u32 = 0x4000_0003;
 
 /// Numbers of x32 programs have this bit; no distribution's kernel runs them.

@@ -6,6 +6,7 @@
 //! `EPERM`: a C library takes that for "not there" and falls back.
 
 mod compile;
+mod evaluate;
 mod notify;
 mod profile;
 mod syscalls;

@@ -4,34 +4,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// Runs a program as the kernel would: `number` and `arguments` of a system call of `arch`.
-fn run(program: &[Instruction], arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
-    let mut data = Vec::new();
-    data.extend(number.to_le_bytes());
-    data.extend(arch.to_le_bytes());
-    data.extend(0u64.to_le_bytes());
-    arguments.iter().for_each(|argument| data.extend(argument.to_le_bytes()));
-    let (mut accumulator, mut at) = (0u32, 0usize);
-    loop {
-        let step = program[at];
-        at += 1;
-        let branch = |holds: bool| usize::from(if holds { step.if_true } else { step.if_false });
-        match u32::from(step.code) {
-            0x20 => {
-                let offset = step.value as usize;
-                let word = data[offset..offset + 4].try_into().unwrap();
-                accumulator = u32::from_le_bytes(word);
-            }
-            0x54 => accumulator &= step.value,
-            0x05 => at += step.value as usize,
-            0x15 => at += branch(accumulator == step.value),
-            0x25 => at += branch(accumulator > step.value),
-            0x35 => at += branch(accumulator >= step.value),
-            0x06 => return step.value,
-            code => panic!("instruction {code:#x}"),
-        }
-    }
-}
+use super::evaluate::run;
 
 const ALLOW: u32 = 0x7fff_0000;
 const ERRNO: u32 = 0x0005_0000;
