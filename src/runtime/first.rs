@@ -16,7 +16,7 @@ use super::cgroup::Cgroup;
 use super::channel::{Channel, Stage};
 use super::child::{Entry, be_root_inside, join_keyring, pid_outside};
 use super::namespaces::{self, Namespaces};
-use super::program::Program;
+use super::program::{Birth, Program};
 use super::root::{Make, Root};
 use super::rootfs::Entrance;
 use super::{cgroupfs, contents, dev, hooks, masks, mounts, rootfs, sysctl};
@@ -74,6 +74,9 @@ impl First<'_> {
             join_keyring(entry);
         }
         let root = self.make_root(entry.channel)?;
+        if program.birth == Birth::Last {
+            self.join_pid_namespace()?;
+        }
         entry.run(&root, program, true, pid)
     }
 
@@ -84,8 +87,8 @@ impl First<'_> {
     pub fn join_namespaces(&self) -> Result<()> {
         let mut later = Vec::new();
         for (kind, fd) in self.namespaces.joined() {
-            // The parent joined the first one, for its children. Users come last: nothing that
-            // they do not own could be joined after.
+            // The parent joined the first one for its children, or the program is born last and it
+            // is joined then. Users come last: nothing that they do not own could be joined after.
             if matches!(kind, LinuxNamespaceType::Pid | LinuxNamespaceType::User) {
                 continue;
             }
@@ -102,6 +105,13 @@ impl First<'_> {
             namespaces::join(kind, fd).context(|| format!("cannot join the {kind} namespace"))?;
         }
         Ok(())
+    }
+
+    /// Joins the PID namespace for the child that becomes the program.
+    fn join_pid_namespace(&self) -> Result<()> {
+        let joined = self.namespaces.joined().find(|(kind, _)| *kind == LinuxNamespaceType::Pid);
+        let Some((kind, fd)) = joined else { return Ok(()) };
+        namespaces::join(kind, fd).context(|| "cannot join the PID namespace".to_owned())
     }
 
     /// Makes what the clone did not make.

@@ -32,6 +32,7 @@ pub mod masks;
 mod mounts;
 mod namespaces;
 pub mod options;
+mod procfs;
 mod program;
 pub mod reaper;
 mod rlimits;

@@ -213,7 +213,10 @@ impl Program<'_> {
 
     /// Gives up everything, and forks the process that executes the program; returns only on
     /// failure. What fails after the descriptors are gone is said here.
-    fn be_born(&self, ready: Prepared, channel: &Channel) -> Result<Infallible> {
+    fn be_born(&self, mut ready: Prepared, channel: &Channel) -> Result<Infallible> {
+        if self.init {
+            ready.labels.enter()?;
+        }
         ready.labels.set()?;
         sys::process::reset_signals();
         let failed = || "cannot close what the program does not get".to_owned();
@@ -256,6 +259,9 @@ impl Program<'_> {
                     }
                 } else if self.no_new_privileges {
                     self.install()?;
+                }
+                if self.init {
+                    super::reaper::fork(ready.terminal)?;
                 }
                 Err(search::execute(self.argv, &ready.arguments, &ready.environment))
             }

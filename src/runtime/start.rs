@@ -25,7 +25,7 @@ use super::listen::{Child, listen};
 use super::namespaces::Namespaces;
 use super::program::{Birth, Program, Who};
 use super::seccomp::{self, Facts, Listener};
-use super::{mounts, rootfs};
+use super::{mounts, procfs, rootfs};
 
 /// What the caller provides for a start besides the bundle.
 pub struct Setup<'a> {
@@ -147,6 +147,11 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
     }
     let (caps, warnings) = capabilities(process, false)?;
     let filter = filter(bundle, caps)?;
+    // Other processes of a PID namespace that is joined must not see what we have before.
+    let joined_pid = namespaces.joined().find(|(kind, _)| *kind == LinuxNamespaceType::Pid);
+    let is_joined = joined_pid.is_some();
+    let born_last = is_joined && alone.state.is_none() && !namespaces.has_own_users();
+    let born_last = born_last && !namespaces.need_stage();
     let hooks = bundle.spec.hooks().as_ref().filter(|_| alone.state.is_some());
     let hooks = hooks.and_then(|hooks| hooks.start_container().as_deref()).unwrap_or_default();
     let program = Program {
@@ -168,7 +173,7 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
         state: alone.state,
         gate: alone.gate,
         kept: alone.kept,
-        birth: Birth::First,
+        birth: if born_last { Birth::Last } else { Birth::First },
     };
     setup.cgroup.clear()?;
     let doors = setup.cgroup.doors()?;
@@ -184,13 +189,21 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
         keeps_keyring: alone.keeps_keyring,
         cpus: (None, None),
     };
-    let taken = take(bundle, &namespaces)?;
+    let mut taken = take(bundle, &namespaces)?;
+    if let Some((_, namespace)) = joined_pid.filter(|_| born_last) {
+        let mounts = bundle.spec.mounts().as_deref().unwrap_or_default();
+        taken.mounts.resize_with(mounts.len(), || None);
+        for (taken, proc) in taken.mounts.iter_mut().zip(procfs::take(mounts, namespace)?) {
+            *taken = taken.take().or(proc);
+        }
+    }
     let (state, cgroup) = (alone.state, setup.cgroup);
     let (no_pivot, mounts, namespaces) = (alone.no_pivot, setup.mounts, &namespaces);
     let first = First { bundle, cgroup, namespaces, mounts, taken, state, no_pivot };
     let gated = alone.gate.is_some();
     let child = Child { bundle, own_users, state: alone.state, gated, limits: None };
-    let back = enter_pid_namespace(namespaces)?;
+    let back = if born_last { None } else { enter_pid_namespace(namespaces)? };
+    let by_another = born_last || namespaces.need_stage();
     let cloned = match namespaces.need_stage() {
         true => process::clone(0, None),
         false => {
@@ -204,7 +217,7 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
             drop(back);
             drop(theirs);
             let born = (pid, pidfd);
-            listen(&ours, &child, born, namespaces.need_stage(), warnings)
+            listen(&ours, &child, born, by_another, warnings)
         }
     }
 }

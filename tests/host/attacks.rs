@@ -326,6 +326,13 @@ fn ptrace_newborn_a_program_started_inside_never_shows_the_hosts_files() {
     for _ in 0..100 {
         world.compose(&["exec", "-T", "it", "true"]).ok();
     }
+    // A container that joins the namespace is no better to look at.
+    for _ in 0..10 {
+        let beside =
+            ["container", "run", "--rm", "--pid", "container:project-it-1", "busybox", "ps"];
+        let seen = world.compose(&beside).ok().stdout;
+        assert!(seen.contains("loadavg"), "it sees the other one's processes: {seen}");
+    }
     assert_eq!(sh(&world, "cat /tmp/ready /tmp/found 2>/dev/null"), "ready\n");
     world.down();
 }
