@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::{Context, Error, Kind, Result};
-use crate::runtime::{Bundle, Cgroup, GroupPath, Rootfs, Seccomp};
+use crate::runtime::{Bundle, Cgroup, Rootfs, Seccomp};
 use crate::state::{self, Durability, Lock, OciDir, OciRoot, lock};
 
 use super::{config, update};
@@ -180,7 +180,7 @@ impl Container {
         if self.record.cgroup.as_os_str().is_empty() {
             return Ok(None);
         }
-        Cgroup::open(&GroupPath::new(&self.record.cgroup)?)
+        Cgroup::open(&self.record.cgroup)
     }
 
     /// What it was made from.

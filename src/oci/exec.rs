@@ -7,7 +7,7 @@ use oci_spec::runtime::{Capabilities, LinuxCapabilities, Process, Spec};
 use serde_json::Value;
 
 use crate::base::{Error, Kind, Result};
-use crate::runtime::{self, Cgroup, ExecSpec, GroupPath, Started, caps};
+use crate::runtime::{self, Cgroup, ExecSpec, Started, caps};
 
 use super::config;
 use super::console;
@@ -102,7 +102,7 @@ impl Container {
             let message = format!("{} is not a sub cgroup path", below.display());
             return Err(Error::new(Kind::Invalid, message));
         }
-        let path = GroupPath::new(&self.record.cgroup.join(below))?;
+        let path = self.record.cgroup.join(below);
         match Cgroup::open(&path)? {
             Some(cgroup) => Ok(cgroup),
             None => {

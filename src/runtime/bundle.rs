@@ -1,13 +1,9 @@
 //! The bundle: everything the kernel is told about one container, resolved.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
-
-use crate::base::Result;
-
-use super::cgroup::GroupPath;
 
 /// An OCI runtime specification and the few things it has no words for.
 ///
@@ -116,14 +112,12 @@ impl Content {
 }
 
 impl Bundle {
-    /// The cgroup's path below the root of each hierarchy.
-    ///
-    /// # Errors
-    /// [`Kind::Invalid`](crate::base::Kind::Invalid) when it names none, as a damaged bundle does.
-    pub fn cgroup(&self) -> Result<GroupPath> {
+    /// The cgroup's path below the root of each hierarchy, without a leading `/`.
+    #[must_use]
+    pub fn cgroup(&self) -> PathBuf {
         let linux = self.spec.linux().as_ref();
         let path = linux.and_then(|linux| linux.cgroups_path().as_deref());
-        GroupPath::new(path.unwrap_or(Path::new("")))
+        path.map(|path| path.strip_prefix("/").unwrap_or(path).to_owned()).unwrap_or_default()
     }
 
     /// Limits for the cgroup; none when the specification has none.

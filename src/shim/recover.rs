@@ -11,7 +11,7 @@ use rustix::time::Timespec;
 use crate::base::{ContainerId, Context, Error, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::{State, Status};
-use crate::runtime::{Bundle, Cgroup, GroupPath};
+use crate::runtime::{Bundle, Cgroup};
 use crate::state::{self, ContainerDir, Durability, Lock};
 
 use super::{alive, launch, remove};
@@ -52,15 +52,13 @@ pub fn recover(dir: &ContainerDir, id: &ContainerId) -> Result<()> {
 /// # Errors
 /// Its processes do not die.
 pub fn end_processes(dir: &ContainerDir, id: &ContainerId, _lock: &Lock) -> Result<()> {
-    let bundle = state::read::<Bundle>(&dir.bundle())?;
-    // Where its own is, which may be below a parent of the user's; the usual one if no record says.
-    let own = bundle.as_ref().and_then(|bundle| bundle.cgroup().ok());
-    if let Some(cgroup) = Cgroup::open(&own.unwrap_or_else(|| GroupPath::of_container(id)))? {
+    let Some(bundle) = state::read::<Bundle>(&dir.bundle())? else { return Ok(()) };
+    if let Some(cgroup) = Cgroup::open(&bundle.cgroup())? {
         kill(&cgroup, id)?;
         cgroup.remove()?;
     }
-    match bundle.as_ref().and_then(|bundle| Some((bundle, launch::foreign(bundle, dir)?))) {
-        Some((bundle, foreign)) => foreign.delete(bundle),
+    match launch::foreign(&bundle, dir) {
+        Some(foreign) => foreign.delete(&bundle),
         None => Ok(()),
     }
 }

@@ -95,15 +95,14 @@ fn freeze() {
 
 fn busy() {
     let running = Container::sh("sleep 100").start().expect("it starts");
-    let path = running.bundle.cgroup().expect("a path");
+    let path = running.bundle.cgroup();
     let error = compose::runtime::Cgroup::create(&path, &running.bundle.resources())
         .expect_err("it is in use");
     assert_eq!(error.kind(), compose::base::Kind::Conflict);
     let resources = running.bundle.resources();
     running.kill();
 
-    let path =
-        compose::runtime::GroupPath::new(&path.as_path().with_extension("frozen")).expect("a path");
+    let path = path.with_extension("frozen");
     let create = || compose::runtime::Cgroup::create(&path, &resources);
     let cgroup = create().expect("an empty one");
     cgroup.freeze().expect("it can be frozen");

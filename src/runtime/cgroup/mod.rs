@@ -11,7 +11,6 @@ mod hierarchy;
 mod limits;
 mod make;
 mod memory;
-mod path;
 mod signal;
 mod stats;
 
@@ -33,7 +32,6 @@ pub use hierarchy::is_v2;
 use limits::Write;
 use make::make;
 pub use memory::MemoryWatch;
-pub use path::GroupPath;
 pub use stats::Stats;
 
 /// A container's control group, in every hierarchy that this machine has.
@@ -64,8 +62,7 @@ impl Cgroup {
     /// # Errors
     /// [`Kind::Conflict`] when the group has processes or is frozen; a limit that the kernel refuses,
     /// named.
-    pub fn create(path: &GroupPath, resources: &LinuxResources) -> Result<Cgroup> {
-        let path = path.as_path();
+    pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
         let mut cgroup = Cgroup::of(Vec::new());
         let mut busy = false;
         for hierarchy in hierarchy::detect()? {
@@ -103,10 +100,10 @@ impl Cgroup {
     ///
     /// # Errors
     /// The hierarchies cannot be found.
-    pub fn open(path: &GroupPath) -> Result<Option<Cgroup>> {
+    pub fn open(path: &Path) -> Result<Option<Cgroup>> {
         let groups: Vec<Group> = hierarchy::detect()?
             .into_iter()
-            .map(|hierarchy| Group::new(&hierarchy, path.as_path()))
+            .map(|hierarchy| Group::new(&hierarchy, path))
             .filter(|group| group.path.is_dir())
             .collect();
         Ok((!groups.is_empty()).then_some(Cgroup::of(groups)))
