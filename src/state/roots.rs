@@ -60,7 +60,7 @@ impl Roots {
     /// Makes the reserve anew if it was used.
     fn keep_reserve(&self) {
         let path = self.reserve();
-        if !path.exists() && std::fs::write(&path, [0; RESERVE_BYTES]).is_err() {
+        if !path.exists() && std::fs::write(&path, vec![0u8; RESERVE_BYTES]).is_err() {
             // The disk is still full: a part of it would be there for nobody.
             let _ = std::fs::remove_file(&path);
         }
