@@ -35,6 +35,8 @@ pub use bridge::ensure;
 pub use dns::Responder;
 pub use ports::Publisher;
 pub use reconcile::{leftovers, reconcile};
-pub use record::{create, get, list, remove, remove_many, remove_transient};
+pub use record::{
+    create, get, list, remove, remove_damaged, remove_many, remove_transient, survey,
+};
 pub use subnet::Cidr;
 pub use walls::Walls;

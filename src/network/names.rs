@@ -44,7 +44,7 @@ pub fn register(
 ) -> Result<()> {
     make_live(roots, network)?;
     let path = roots.network(&network.id).name_record(container);
-    let old: NameRecord = record::read(&path)?.unwrap_or_default();
+    let old: NameRecord = record::read(&path).unwrap_or_default().unwrap_or_default();
     if is_alive(roots, &network.id, container, &old)? {
         return Ok(());
     }
@@ -63,7 +63,9 @@ pub fn rename(
     (old, new): (&str, &str),
 ) -> Result<()> {
     let path = roots.network(&network.id).name_record(container);
-    let Some(mut record): Option<NameRecord> = record::read(&path)? else { return Ok(()) };
+    // Damaged ones are on tmpfs, and made anew by the next start.
+    let found: Option<NameRecord> = record::read(&path).unwrap_or_default();
+    let Some(mut record) = found else { return Ok(()) };
     for name in record.names.iter_mut().filter(|name| *name == old) {
         new.clone_into(name);
     }
@@ -91,7 +93,8 @@ pub fn publish(
 /// The record cannot be written.
 pub fn withdraw(roots: &Roots, network: &Network, container: &ContainerId) -> Result<()> {
     let path = roots.network(&network.id).name_record(container);
-    let Some(old) = record::read::<NameRecord>(&path)? else { return Ok(()) };
+    let found: Option<NameRecord> = record::read(&path).unwrap_or_default();
+    let Some(old) = found else { return Ok(()) };
     let record = NameRecord { names: old.names, ..NameRecord::default() };
     record::write(&path, &record, Durability::Process)
 }

@@ -19,21 +19,36 @@ use super::{address, bridge, record, ruleset};
 pub fn reconcile(roots: &Roots) -> Result<()> {
     // Nobody takes an address or publishes a port meanwhile.
     let _lock = Lock::wait(&record::lock_path(roots))?;
-    let mut networks = record::list(roots)?;
+    let (mut networks, damaged) = record::survey(roots)?;
     abandoned(roots, &mut networks)?;
-    live_state(roots, &networks)?;
+    // What is no known network's may be that of a damaged record: it stays.
+    let complete = damaged.is_empty();
+    live_state(roots, &networks, complete)?;
     let mut route = bridge::open()?;
     let mut bridges = bridge::bridges(roots, &mut route)?;
     let mut firewall = Firewall::open(roots)?;
     match (networks.is_empty(), firewall.is_current()?) {
         (_, None) => {}
-        (true, Some(_)) => bridge::remove_table(&mut route, &mut firewall, &bridges)?,
-        (false, Some(_)) => {
-            let dead = dead_elements(roots, &networks, &mut firewall)?;
+        (true, Some(_)) if complete => bridge::remove_table(&mut route, &mut firewall, &bridges)?,
+        (_, Some(_)) => {
+            let known = complete.then_some(&networks[..]);
+            let dead = dead_elements(roots, known, &mut firewall)?;
             firewall.delete(&dead)?;
         }
     }
     bridges.retain(|link| !networks.iter().any(|network| network.bridge == link.name));
+    if !complete {
+        bridges.clear();
+    }
+    // A record that was lost takes no bridge away from containers that run.
+    let mut unused = Vec::new();
+    for link in bridges {
+        let id = link.alias.rsplit(':').next().unwrap_or_default();
+        if id.is_empty() || !record::has_live_address(roots, id)? {
+            unused.push(link);
+        }
+    }
+    let bridges = unused;
     bridge::delete(&mut route, &bridges)
 }
 
@@ -43,9 +58,13 @@ pub fn reconcile(roots: &Roots) -> Result<()> {
 /// The kernel cannot be asked.
 pub fn leftovers(roots: &Roots) -> Result<Vec<(&'static str, String, &'static str)>> {
     let _lock = Lock::wait(&record::lock_path(roots))?;
-    let networks = record::list(roots)?;
+    let (networks, damaged) = record::survey(roots)?;
     let mut route = bridge::open()?;
     let mut found = Vec::new();
+    let complete = damaged.is_empty();
+    for name in damaged {
+        found.push(("network", name, "its record is damaged"));
+    }
     for link in bridge::bridges(roots, &mut route)? {
         if !networks.iter().any(|network| network.bridge == link.name) {
             found.push(("bridge", link.name, "no network has it"));
@@ -53,7 +72,8 @@ pub fn leftovers(roots: &Roots) -> Result<Vec<(&'static str, String, &'static st
     }
     let mut firewall = Firewall::open(roots)?;
     if firewall.is_current()?.is_some() {
-        for element in dead_elements(roots, &networks, &mut firewall)? {
+        let known = complete.then_some(&networks[..]);
+        for element in dead_elements(roots, known, &mut firewall)? {
             found.push(("rule", element.comment, "its network or container is gone"));
         }
     }
@@ -71,17 +91,20 @@ fn abandoned(roots: &Roots, networks: &mut Vec<Network>) -> Result<()> {
     record::forget(roots, &networks.remove(at))
 }
 
-/// Elements of networks without record, and of containers without a living shim.
+/// Elements of networks without record (`None`: not all networks are known), and of containers
+/// without a living shim.
 fn dead_elements(
     roots: &Roots,
-    networks: &[Network],
+    networks: Option<&[Network]>,
     firewall: &mut Firewall,
 ) -> Result<Vec<Element>> {
-    let known: HashSet<&str> = networks.iter().map(|network| network.id.as_str()).collect();
     let mut dead = Vec::new();
-    for set in ruleset::NETWORK_SETS {
-        let elements = firewall.elements(set)?.into_iter();
-        dead.extend(elements.filter(|element| !known.contains(element.comment.as_str())));
+    if let Some(networks) = networks {
+        let known: HashSet<&str> = networks.iter().map(|network| network.id.as_str()).collect();
+        for set in ruleset::NETWORK_SETS {
+            let elements = firewall.elements(set)?.into_iter();
+            dead.extend(elements.filter(|element| !known.contains(element.comment.as_str())));
+        }
     }
     for set in ruleset::PORT_SETS {
         for element in firewall.elements(set)? {
@@ -95,8 +118,8 @@ fn dead_elements(
     Ok(dead)
 }
 
-/// Files on tmpfs.
-fn live_state(roots: &Roots, networks: &[Network]) -> Result<()> {
+/// Files on tmpfs. `complete`: there are no other networks.
+fn live_state(roots: &Roots, networks: &[Network], complete: bool) -> Result<()> {
     for id in entries(&roots.networks_live())? {
         let live = roots.network(&id);
         address::sweep(&live.addresses())?;
@@ -110,7 +133,7 @@ fn live_state(roots: &Roots, networks: &[Network]) -> Result<()> {
             }
         }
         let known = networks.iter().any(|network| network.id == id);
-        if !known && !record::has_live_address(roots, &id)? {
+        if complete && !known && !record::has_live_address(roots, &id)? {
             let path = live.root();
             std::fs::remove_dir_all(path)
                 .context(|| format!("cannot remove {}", path.display()))?;

@@ -1,6 +1,7 @@
 //! Networks on disk: create, list, get, remove.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -8,7 +9,7 @@ use crate::base::{Context, Error, Kind, Result, id::hex};
 use crate::resource::network::Subnet;
 use crate::resource::{Network, NetworkSpec};
 use crate::state::roots::make_dir;
-use crate::state::{Durability, Lock, Roots, lock, record};
+use crate::state::{Durability, Found, Lock, Roots, lock, record};
 use crate::sys::netlink::{Family, Socket, route};
 
 use super::subnet::{Cidr, choose_v4, choose_v6};
@@ -25,7 +26,7 @@ pub fn create(roots: &Roots, spec: &NetworkSpec) -> Result<Network> {
     check(spec)?;
     let _lock = Lock::wait(&lock_path(roots))?;
     let path = roots.network_record(&spec.name);
-    if record::read::<Network>(&path)?.is_some() {
+    if load(&path)?.is_some() {
         let message = format!("network with name {} already exists", spec.name);
         return Err(Error::new(Kind::Conflict, message));
     }
@@ -40,27 +41,84 @@ pub fn create(roots: &Roots, spec: &NetworkSpec) -> Result<Network> {
     spec.ipv4 |= !spec.ipv6;
     spec.subnets = subnets(&spec, &existing, &random)?;
     let network = Network { id, spec, bridge, created_at: Timestamp::now() };
-    // Lost in a crash of the machine, it is made again by the next `up`: not worth a sync.
-    record::write(&path, &network, Durability::Process)?;
+    record::write(&path, &network, Durability::Machine)?;
     Ok(network)
 }
 
-/// All networks, by name.
+/// All networks whose records can be read, by name.
 ///
 /// # Errors
 /// The directory of records cannot be read.
 pub fn list(roots: &Roots) -> Result<Vec<Network>> {
+    survey(roots).map(|(networks, _)| networks)
+}
+
+/// All networks by name, and the names of those whose records are damaged.
+///
+/// # Errors
+/// The directory of records cannot be read.
+pub fn survey(roots: &Roots) -> Result<(Vec<Network>, Vec<String>)> {
     let path = roots.networks();
     let entries = std::fs::read_dir(&path).context(|| format!("cannot read {}", path.display()))?;
-    let mut networks = Vec::new();
+    let (mut networks, mut damaged) = (Vec::new(), Vec::new());
     for entry in entries {
         let path = entry.context(|| format!("cannot read {}", path.display()))?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            networks.extend(record::read::<Network>(&path)?);
+            match load(&path) {
+                Ok(network) => networks.extend(network),
+                Err(_) => damaged.push(stem(&path)),
+            }
         }
     }
     networks.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
-    Ok(networks)
+    damaged.sort();
+    Ok((networks, damaged))
+}
+
+/// Reads one record. What paths and interfaces are named by must be names.
+///
+/// # Errors
+/// It is damaged.
+fn load(path: &Path) -> Result<Option<Network>> {
+    let why = match record::look::<Network>(path) {
+        Found::Absent => return Ok(None),
+        Found::Damaged(why) => why,
+        Found::Record(network) => {
+            let is_id =
+                network.id.len() == 64 && network.id.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let bridge = network.bridge.as_str();
+            let is_link = (1..16).contains(&bridge.len()) && !bridge.contains(['/', ' ', '\0']);
+            if is_id && is_link && network.spec.name == stem(path) {
+                return Ok(Some(network));
+            }
+            "it is not of this network".to_owned()
+        }
+    };
+    let name = stem(path);
+    Err(Error::other(format!("the record of network {name} is damaged: {why}"))
+        .hint(format!("remove it: compose network rm {name}")))
+}
+
+/// The network's name.
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Removes the damaged record of a network; its bridge goes when nothing is attached to it.
+/// Returns whether there was one.
+///
+/// # Errors
+/// It cannot be deleted.
+pub fn remove_damaged(roots: &Roots, name: &str) -> Result<bool> {
+    let _lock = Lock::wait(&lock_path(roots))?;
+    let path = roots.network_record(name);
+    if !is_name(name) || load(&path).is_ok() {
+        return Ok(false);
+    }
+    let removed =
+        if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+    removed.context(|| format!("cannot remove {}", path.display()))?;
+    Ok(true)
 }
 
 /// The network with this name, id, or unique beginning of an id.
@@ -69,7 +127,7 @@ pub fn list(roots: &Roots) -> Result<Vec<Network>> {
 /// [`Kind::NotFound`]; [`Kind::Invalid`] when several ids begin so.
 pub fn get(roots: &Roots, name: &str) -> Result<Network> {
     if is_name(name)
-        && let Some(network) = record::read(&roots.network_record(name))?
+        && let Some(network) = load(&roots.network_record(name))?
     {
         return Ok(network);
     }

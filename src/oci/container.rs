@@ -89,7 +89,7 @@ impl Container {
             return Err(missing());
         }
         // One whose making was interrupted has a directory but no record.
-        let record = state::read(&dir.record())?;
+        let record = state::read(&dir.record()).unwrap_or_default();
         let record = record.unwrap_or_else(|| Record { id: id.to_owned(), ..Record::default() });
         Ok(Container { dir, record })
     }

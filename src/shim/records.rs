@@ -19,7 +19,13 @@ impl Records {
         // On tmpfs; when memory is that short, watchers still get the status by socket.
         let _ = state::write(&dir.status(), status, Durability::Process);
         let needed = status.state.is_active() && self.fallback != Some(status.stopped_by_hand);
-        if needed && state::write(&dir.exit(), &fallback(status), Durability::Process).is_ok() {
+        // What a user has decided holds after a crash of the machine; that a container ran shows
+        // from a torn record as well.
+        let durability = match status.stopped_by_hand {
+            true => Durability::Machine,
+            false => Durability::Process,
+        };
+        if needed && state::write(&dir.exit(), &fallback(status), durability).is_ok() {
             self.fallback = Some(status.stopped_by_hand);
         }
     }
@@ -30,7 +36,9 @@ impl Records {
     /// The disk is full.
     pub(super) fn ended(&self, dir: &ContainerDir, status: &Status) -> Result<()> {
         let last = Status { endpoints: Vec::new(), ports: Vec::new(), ..status.clone() };
-        state::write(&dir.exit(), &last, Durability::Process)
+        // First where there is always room; it counts until the disk has it.
+        let _ = state::write(&dir.status(), &last, Durability::Process);
+        state::record::write_last(&dir.exit(), &last, &dir.roots()?.reserve())
     }
 }
 

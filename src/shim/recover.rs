@@ -12,7 +12,7 @@ use crate::base::{ContainerId, Context, Error, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::{State, Status};
 use crate::runtime::{Bundle, Cgroup};
-use crate::state::{self, ContainerDir, Durability, Lock};
+use crate::state::{self, ContainerDir, Found, Lock};
 
 use super::{alive, launch, remove};
 
@@ -20,7 +20,7 @@ use super::{alive, launch, remove};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The exit code of a run whose end nobody saw (Docker: 255).
-pub(super) const LOST: i32 = 255;
+pub const LOST: i32 = 255;
 
 /// Ends what is left of a container without a living shim: kills its processes, removes its
 /// cgroup, and records that it was lost. Does nothing while its shim lives, and little when its
@@ -34,14 +34,18 @@ pub fn recover(dir: &ContainerDir, id: &ContainerId) -> Result<()> {
     }
     let Some(lock) = alive::take(dir)? else { return Ok(()) };
     end_processes(dir, id, &lock)?;
-    let spec: Option<ContainerSpec> = state::read(&dir.spec())?;
+    // A damaged one does not say that it shall go.
+    let spec: Option<ContainerSpec> = state::read(&dir.spec()).unwrap_or_default();
     if spec.is_some_and(|spec| spec.auto_remove) {
         return remove::container(dir, &dir.roots()?, id);
     }
-    if let Some(status) = state::read::<Status>(&dir.status())?
-        && dir.data().exists()
-    {
-        state::write(&dir.exit(), &lost(status), Durability::Process)?;
+    let status = match state::look::<Status>(&dir.status()) {
+        Found::Absent => None,
+        Found::Record(status) => Some(status),
+        Found::Damaged(_) => Some(Status { state: State::Running, ..Status::default() }),
+    };
+    if let Some(status) = status.filter(|_| dir.data().exists()) {
+        state::record::write_last(&dir.exit(), &lost(status), &dir.roots()?.reserve())?;
     }
     std::fs::remove_dir_all(dir.run()).context(|| format!("cannot remove {}", dir.run().display()))
 }

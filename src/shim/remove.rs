@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::{ContainerId, Context, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::mount::MountSource;
-use crate::state::{self, ContainerDir, Lock, Roots};
+use crate::state::{self, ContainerDir, Found, Lock, Roots};
 
 /// Removes the container and its anonymous volumes: all of it at once.
 ///
@@ -58,15 +58,19 @@ fn volume(roots: &Roots, name: &str) -> Result<()> {
         fs::read_dir(&containers).context(|| format!("cannot list {}", containers.display()))?;
     for entry in entries.flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|id| id.parse().ok()) else { continue };
-        let spec: Option<ContainerSpec> = state::read(&roots.container(&id).spec())?;
-        let spec = spec.unwrap_or_default();
+        // One that cannot be read may use it.
+        let spec = match state::look::<ContainerSpec>(&roots.container(&id).spec()) {
+            Found::Absent => continue,
+            Found::Record(spec) if !spec.name.is_empty() => spec,
+            Found::Record(_) | Found::Damaged(_) => return Ok(()),
+        };
         let uses = |source: &MountSource| matches!(source, MountSource::Volume { name: used, .. } if used == name);
         if spec.all_mounts().iter().any(|mount| uses(&mount.source)) {
             return Ok(());
         }
     }
     let gone = roots.gc().join(format!("volume-{name}-{}", std::process::id()));
-    match fs::rename(roots.volumes().join(name), &gone) {
+    match fs::rename(roots.volume_dir(name)?, &gone) {
         Ok(()) => delete(fs::remove_dir_all(&gone), &gone),
         renamed => delete(renamed, &gone),
     }

@@ -200,8 +200,10 @@ impl Shim {
             self.announcer.destroyed();
             return remove::vanish(&self.dir, &self.roots, &self.id).map(Some);
         }
+        // With a full disk the last status stays on tmpfs, until a later command can write it.
+        written?;
         remove_run_dir(&self.dir)?;
-        written.map(|()| None)
+        Ok(None)
     }
 
     /// Sends what peers have not taken yet. Who came with the start is waited for: nothing of

@@ -99,7 +99,9 @@ impl Used {
         for entry in fs::read_dir(&containers).context(failed)?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let Ok(id) = name.parse::<ContainerId>() else { continue };
-            let spec: Option<ContainerSpec> = state::read(&roots.container(&id).spec())?;
+            // What a damaged record mounts is not known.
+            let spec: Option<ContainerSpec> =
+                state::read(&roots.container(&id).spec()).unwrap_or_default();
             let Some(target) = spec.and_then(|spec| self.target_in(&spec)) else { continue };
             // One that does not run, or no longer, has nothing to share.
             let Ok(other) = Neighbour::find(roots, &name) else { continue };

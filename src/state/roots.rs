@@ -1,13 +1,16 @@
 //! Where everything lies on disk.
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{ContainerId, Context, Error, Kind, Result};
 
 use super::{ImageStore, NetworkDir};
+
+/// Room for the records of ends of a few dozen containers: most take one block of 4 KiB.
+const RESERVE_BYTES: usize = 256 << 10;
 
 /// The data root and the run root of this user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,7 +47,23 @@ impl Roots {
         for part in ["containers", "events", "networks", "locks"] {
             make_dir(&roots.run.join(part))?;
         }
+        roots.keep_reserve();
         Ok(roots)
+    }
+
+    /// A file that is given up when the disk is full, so that ends of containers can be recorded.
+    #[must_use]
+    pub fn reserve(&self) -> PathBuf {
+        self.data.join("reserve")
+    }
+
+    /// Makes the reserve anew if it was used.
+    fn keep_reserve(&self) {
+        let path = self.reserve();
+        if !path.exists() && std::fs::write(&path, vec![0u8; RESERVE_BYTES]).is_err() {
+            // The disk is still full: a part of it would be there for nobody.
+            let _ = std::fs::remove_file(&path);
+        }
     }
 
     /// The data root.
@@ -121,6 +140,21 @@ impl Roots {
     #[must_use]
     pub fn volumes(&self) -> PathBuf {
         self.data.join("volumes")
+    }
+
+    /// Directory of the volume with this name, to be removed.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`]: the name is not one entry of the directory of volumes. A damaged record
+    /// may say so, and all volumes or what is beside them would go.
+    pub fn volume_dir(&self, name: &str) -> Result<PathBuf> {
+        let mut parts = Path::new(name).components();
+        match (parts.next(), parts.next()) {
+            (Some(Component::Normal(only)), None) if only == name => {
+                Ok(self.data.join("volumes").join(name))
+            }
+            _ => Err(Error::new(Kind::Invalid, format!("`{name}` is not a volume name"))),
+        }
     }
 
     /// Record of the volume with this name.
@@ -325,4 +359,18 @@ fn private_dir(path: &Path) -> Result<()> {
             .context(|| format!("cannot close {} to other users", path.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_single_name_is_the_directory_of_a_volume() {
+        let roots = Roots { data: "/data".into(), run: "/run".into() };
+        assert_eq!(roots.volume_dir("a").unwrap(), Path::new("/data/volumes/a"));
+        for name in ["", ".", "..", "/", "/etc", "a/b", "a/", "../containers"] {
+            assert!(roots.volume_dir(name).is_err(), "{name}");
+        }
+    }
 }

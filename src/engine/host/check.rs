@@ -54,6 +54,12 @@ fn containers(roots: &Roots, found: &mut Vec<Leftover>) -> Result<()> {
     let live = observe::live_ids(roots)?;
     for id in known.iter().chain(&live) {
         let dir = roots.container(id);
+        if known.contains(id)
+            && let Some(why) = observe::damage(roots, id)
+        {
+            let why = format!("its record is damaged: {why}");
+            found.push(Leftover::new("container", id.short(), &why));
+        }
         if lock::is_held(&dir.alive())? {
             if !known.contains(id) {
                 found.push(Leftover::new("shim", id.short(), "its container has no record"));

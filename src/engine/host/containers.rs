@@ -63,8 +63,10 @@ fn put_in_place(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<(
         .context(|| format!("cannot create container {}", spec.name))?;
     make_dir(&prepared.etc(""))?;
     let record = Record { format: FORMAT, created_at: Timestamp::now(), spec: spec.clone() };
-    state::write(&prepared.spec(), &record, Durability::Process)?;
-    fs::rename(&aside, place.data()).context(|| format!("cannot create container {}", spec.name))
+    state::write(&prepared.spec(), &record, Durability::Machine)?;
+    fs::rename(&aside, place.data())
+        .and_then(|()| state::record::sync_directory(&roots.containers()))
+        .context(|| format!("cannot create container {}", spec.name))
 }
 
 /// Gives every anonymous volume without a name one of 64 random digits.
@@ -127,7 +129,7 @@ pub(super) fn rename(host: &Host, id: &ContainerId, name: &str) -> Result<()> {
     }
     names::take(roots, name, id)?;
     let old = std::mem::replace(&mut record.spec.name, name.to_owned());
-    state::write(&path, &record, Durability::Process)?;
+    state::write(&path, &record, Durability::Machine)?;
     networks::rename(host, id, &record.spec, &old)?;
     host.announce(
         &Event::now(EventKind::Container, "rename", id.as_str())
@@ -153,7 +155,7 @@ pub(super) fn update(host: &Host, id: &ContainerId, update: &Update) -> Result<(
         let request = Request::Update { restart: spec.restart };
         ignore_stopped(client::request(&dir, &request).map(drop))?;
     }
-    state::write(&dir.spec(), &record, Durability::Process)?;
+    state::write(&dir.spec(), &record, Durability::Machine)?;
     host.tell("update", id, &record.spec);
     Ok(())
 }
@@ -162,7 +164,7 @@ pub(super) fn update(host: &Host, id: &ContainerId, update: &Update) -> Result<(
 pub(super) fn remove(host: &Host, id: &ContainerId, options: RemoveOptions) -> Result<()> {
     let roots = host.roots();
     let dir = roots.container(id);
-    let Some(record) = state::read::<Record>(&dir.spec())? else { return Ok(()) };
+    let Some((record, _)) = observe::record(roots, id) else { return Ok(()) };
     let spec = record.spec;
     let _lock = end(&dir, id, &spec, options.force)?;
     let gone = roots.gc().join(id.as_str());

@@ -88,9 +88,18 @@ pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
 pub(crate) fn usage(host: &Host) -> Result<Usage> {
     let mut images: BTreeMap<Digest, Vec<User>> = BTreeMap::new();
     let mut layers = BTreeSet::new();
-    for (id, spec) in observe::specs(host.roots())? {
+    let (specs, damaged) = observe::specs(host.roots())?;
+    for id in &damaged {
+        // It may stand on any of them.
+        for image in host.store().list()? {
+            layers.extend(image.diff_ids);
+            let user = User { container: id.short().to_owned(), running: true };
+            images.entry(image.id).or_default().push(user);
+        }
+    }
+    for (id, spec) in specs {
         let Some(image) = spec.image_id else { continue };
-        let running = observe::status(&host.roots().container(&id))?.state.is_active();
+        let running = observe::shown(&host.roots().container(&id), None, None).state.is_active();
         layers
             .extend(host.store().config(&image).map(|config| config.diff_ids).unwrap_or_default());
         images.entry(image).or_default().push(User { container: id.short().to_owned(), running });

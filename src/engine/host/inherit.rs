@@ -63,6 +63,6 @@ fn id(host: &Host, name: &str) -> Result<Option<ContainerId>> {
     if let Some(id) = names::owner(host.roots(), name)? {
         return Ok(Some(id));
     }
-    let ids = super::observe::specs(host.roots())?.into_iter().map(|(id, _)| id);
+    let ids = super::observe::ids(host.roots())?;
     Ok(ids.into_iter().find(|id| name.len() >= 12 && id.as_str().starts_with(name)))
 }

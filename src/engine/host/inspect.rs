@@ -31,8 +31,8 @@ const SECOND: u64 = 1_000_000_000;
 pub(super) fn inspect(host: &Host, id: &ContainerId, size: bool) -> Result<Inspection> {
     let roots = host.roots();
     let dir = roots.container(id);
-    let record: Option<Record> = state::read(&dir.spec())?;
-    let Record { created_at, spec, .. } = record.ok_or_else(|| missing(id))?;
+    let (record, damage) = observe::record(roots, id).ok_or_else(|| missing(id))?;
+    let Record { created_at, spec, .. } = record;
     let mut networks = BTreeMap::new();
     if let NetworkMode::Networks(endpoints) = &spec.network {
         for endpoint in endpoints {
@@ -58,10 +58,10 @@ pub(super) fn inspect(host: &Host, id: &ContainerId, size: bool) -> Result<Inspe
         hosts: dir.etc("hosts"),
         log: dir.log(),
     };
-    let status = observe::status(&dir)?;
+    let status = observe::shown(&dir, None, damage);
     let container = Container { id: id.clone(), spec, created_at, status };
     let commands = commands(&dir, &container.status)?;
-    let bundle: Option<Bundle> = state::read(&dir.bundle())?;
+    let bundle: Option<Bundle> = state::read(&dir.bundle()).unwrap_or_default();
     let process = bundle.as_ref().and_then(|bundle| bundle.spec.process().as_ref());
     let profile = process.and_then(|process| process.apparmor_profile().clone());
     Ok(Inspection {

@@ -60,7 +60,7 @@ pub(super) fn connect(
     } else {
         networks::register_names(host, id, spec)?;
     }
-    state::write(&dir.spec(), &record, Durability::Process)
+    state::write(&dir.spec(), &record, Durability::Machine)
 }
 
 /// Disconnects a container from a network.
@@ -78,7 +78,7 @@ pub(super) fn disconnect(host: &Host, id: &ContainerId, network: &str) -> Result
         mode @ NetworkMode::None if name == "none" => {
             // From here on others can be joined.
             *mode = NetworkMode::Networks(Vec::new());
-            return state::write(&dir.spec(), &record, Durability::Process);
+            return state::write(&dir.spec(), &record, Durability::Machine);
         }
         _ => return Err(not_connected(id, &name)),
     };
@@ -92,7 +92,7 @@ pub(super) fn disconnect(host: &Host, id: &ContainerId, network: &str) -> Result
     } else {
         networks::forget_name(host, id, &gone)?;
     }
-    state::write(&dir.spec(), &record, Durability::Process)
+    state::write(&dir.spec(), &record, Durability::Machine)
 }
 
 /// Docker: the same words.

@@ -21,7 +21,7 @@ pub(super) fn take(roots: &Roots, name: &str, id: &ContainerId) -> Result<()> {
             Err(error) => return Err(error).context(|| format!("cannot reserve name {name}")),
         }
         let owner = owner(roots, name)?;
-        if let Some(owner) = owner.filter(|owner| roots.container(owner).spec().exists()) {
+        if let Some(owner) = owner.filter(|owner| roots.container(owner).data().exists()) {
             // Docker: the same words.
             let message = format!(
                 "Conflict. The container name \"/{name}\" is already in use by container \"{owner}\". \
@@ -53,6 +53,13 @@ pub(super) fn owner(roots: &Roots, name: &str) -> Result<Option<ContainerId>> {
         }
         Err(error) => Err(error).context(|| format!("cannot look up container {name}")),
     }
+}
+
+/// The name that belongs to `id`; `None` if none does. For when its record does not say.
+pub(super) fn of(roots: &Roots, id: &ContainerId) -> Option<String> {
+    let entries = fs::read_dir(roots.container_names()).ok()?.flatten();
+    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.find(|name| owner(roots, name).ok().flatten().as_ref() == Some(id))
 }
 
 /// Frees `name` if `id` has it.

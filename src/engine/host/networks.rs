@@ -22,6 +22,9 @@ pub(super) fn create(host: &Host, spec: &NetworkSpec) -> Result<Network> {
 pub(super) fn remove(host: &Host, names: &[String]) -> Result<()> {
     let mut existing = network::list(host.roots())?;
     existing.retain(|network| names.contains(&network.spec.name));
+    for name in names.iter().filter(|name| !existing.iter().any(|it| it.spec.name == **name)) {
+        network::remove_damaged(host.roots(), name)?;
+    }
     let names: Vec<&str> = existing.iter().map(|network| network.spec.name.as_str()).collect();
     match names.is_empty() {
         true => return Ok(()),

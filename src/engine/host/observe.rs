@@ -12,10 +12,10 @@ use crate::base::{ContainerId, Context, Result};
 use crate::resource::container::{Container, ContainerSpec, State, Status};
 use crate::resource::labels;
 use crate::resource::observed::{Observed, Scope};
-use crate::state::{self, ContainerDir, Roots, lock};
+use crate::state::{self, ContainerDir, Found, Roots, lock};
 use crate::{network, shim, shim::client};
 
-use super::{Host, volumes};
+use super::{Host, names, volumes};
 
 /// The format of container records that this version writes.
 pub(super) const FORMAT: u32 = 1;
@@ -44,10 +44,11 @@ pub(super) fn observe(host: &Host, scope: &Scope) -> Result<Observed> {
     let mut observed = Observed::default();
     for id in ids(roots)? {
         let dir = roots.container(&id);
-        let Some(record) = state::read::<Record>(&dir.spec())? else { continue };
+        let Some((record, damage)) = record(roots, &id) else { continue };
         let project = record.spec.labels.get(labels::PROJECT);
         if scope.project.is_none() || scope.project.as_ref() == project {
-            let status = if scope.exact { asked(&dir)? } else { status(&dir)? };
+            let exact = if scope.exact { asked(&dir).ok() } else { None };
+            let status = shown(&dir, exact, damage);
             let (created_at, spec) = (record.created_at, record.spec);
             observed.containers.push(Container { id, spec, created_at, status });
         }
@@ -84,29 +85,105 @@ fn ids_in(dir: &Path) -> Result<Vec<ContainerId>> {
     Ok(ids)
 }
 
-/// Specifications of all containers.
-pub(super) fn specs(roots: &Roots) -> Result<Vec<(ContainerId, ContainerSpec)>> {
-    let mut specs = Vec::new();
+/// Specifications of all containers, and the containers whose record is damaged: what those use
+/// is not known, and counts as everything.
+pub(super) fn specs(
+    roots: &Roots,
+) -> Result<(Vec<(ContainerId, ContainerSpec)>, Vec<ContainerId>)> {
+    let (mut specs, mut damaged) = (Vec::new(), Vec::new());
     for id in ids(roots)? {
-        let record = state::read::<Record>(&roots.container(&id).spec())?;
-        specs.extend(record.map(|record| (id, record.spec)));
+        match look(roots, &id) {
+            Found::Record(record) => specs.push((id, record.spec)),
+            Found::Damaged(_) => damaged.push(id),
+            Found::Absent => {}
+        }
     }
-    Ok(specs)
+    Ok((specs, damaged))
+}
+
+/// The record of a container. One with a directory was made with a record.
+fn look(roots: &Roots, id: &ContainerId) -> Found<Record> {
+    let dir = roots.container(id);
+    match state::look::<Record>(&dir.spec()) {
+        // It may have been put in place just now.
+        Found::Absent if dir.data().exists() => match state::look::<Record>(&dir.spec()) {
+            Found::Absent if dir.data().exists() => Found::Damaged("it is missing".to_owned()),
+            found => found,
+        },
+        found => found,
+    }
+}
+
+/// What is wrong with a container's record; `None` if nothing is.
+pub(super) fn damage(roots: &Roots, id: &ContainerId) -> Option<String> {
+    match look(roots, id) {
+        Found::Damaged(why) => Some(why),
+        Found::Absent | Found::Record(_) => None,
+    }
+}
+
+/// The record of a container as it is shown, and what is wrong with it; `None` when it does not
+/// exist. Of a damaged one only the name is known, from its reservation, and when its directory
+/// was made.
+pub(super) fn record(roots: &Roots, id: &ContainerId) -> Option<(Record, Option<String>)> {
+    match look(roots, id) {
+        Found::Absent => None,
+        Found::Record(record) => Some((record, None)),
+        Found::Damaged(why) => {
+            let name = names::of(roots, id).unwrap_or_else(|| id.short().to_owned());
+            let made = fs::metadata(roots.container(id).data()).and_then(|it| it.created());
+            let created_at = made.ok().and_then(|made| Timestamp::try_from(made).ok());
+            let spec = ContainerSpec { name, ..ContainerSpec::default() };
+            let created_at = created_at.unwrap_or_default();
+            Some((Record { format: FORMAT, created_at, spec }, Some(why)))
+        }
+    }
+}
+
+/// As [`status`], unless it is `known`, of one among many: what cannot be read is said of this
+/// container alone. `damage` is what is wrong with its record.
+pub(super) fn shown(dir: &ContainerDir, known: Option<Status>, damage: Option<String>) -> Status {
+    let read = known.map_or_else(|| status(dir), Ok);
+    let mut shown = read.unwrap_or_else(|error| {
+        let (state, error) = (State::Dead, error.to_string());
+        Status { state, error, ..Status::default() }
+    });
+    // What runs is told as running whatever its record says.
+    if let Some(why) = damage {
+        shown.error = format!("its record is damaged: {why}");
+        if !shown.state.is_active() {
+            shown.state = State::Dead;
+        }
+    }
+    shown
 }
 
 /// What a container is doing: its living shim's word, or else its last exit record.
 pub(super) fn status(dir: &ContainerDir) -> Result<Status> {
-    if lock::is_held(&dir.alive())?
-        && let Some(status) = state::read(&dir.status())?
-    {
-        return Ok(status);
+    let held = lock::is_held(&dir.alive())?;
+    match state::look::<Status>(&dir.status()) {
+        Found::Record(status) if held => return Ok(status),
+        // Its shim can still be asked.
+        Found::Damaged(_) if held => return client::status_within(dir, ANSWER),
+        // Its end did not fit on the disk.
+        Found::Record(status) if status.finished_at.is_some() && !status.state.is_active() => {
+            return Ok(status);
+        }
+        _ => {}
     }
     // A shim without a status is about to start its container, or has just recorded its end.
-    if let Some(status) = state::read::<Status>(&dir.exit())? {
-        return Ok(status);
+    match state::look::<Status>(&dir.exit()) {
+        Found::Record(status) => return Ok(status),
+        // It was started once, and how that ended is lost (Docker: exit code 255).
+        Found::Damaged(why) => {
+            let error = format!("its exit record is damaged: {why}");
+            let (state, exit_code) = (State::Dead, Some(shim::LOST));
+            return Ok(Status { state, exit_code, error, ..Status::default() });
+        }
+        Found::Absent => {}
     }
     // No shim and no exit record: never started, or the machine went down under it.
-    let status = state::read::<Status>(&dir.status())?.unwrap_or_default();
+    let status = state::read::<Status>(&dir.status()).unwrap_or_default().unwrap_or_default();
     Ok(match status.state.is_active() {
         true => Status { state: State::Dead, stopping: false, pid: None, ..status },
         false => status,

@@ -30,7 +30,7 @@ pub(super) fn start(host: &Host, id: &ContainerId, attachment: Option<OwnedFd>) 
     }
     make_bind_sources(&spec)?;
     bring_networks_up(host, &spec)?;
-    state::write(&dir.bundle(), &resolve(host, id, &spec)?, Durability::Process)?;
+    state::write(&dir.bundle(), &resolve(host, id, &spec)?, Durability::Machine)?;
     shim::spawn(&dir, attachment)
 }
 

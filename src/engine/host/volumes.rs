@@ -52,7 +52,9 @@ pub(super) fn list(roots: &Roots) -> Result<Vec<Volume>> {
     for entry in entries {
         let entry = entry.context(|| "cannot list volumes".to_owned())?;
         if let Some(name) = entry.file_name().to_str() {
-            volumes.extend(state::read::<Volume>(&roots.volume_record(name))?);
+            // A damaged one is told of by `system check`, and by whoever uses it.
+            let volume = state::read::<Volume>(&roots.volume_record(name)).unwrap_or_default();
+            volumes.extend(volume.filter(|volume| volume.spec.name == name));
         }
     }
     Ok(volumes)
@@ -62,7 +64,16 @@ pub(super) fn list(roots: &Roots) -> Result<Vec<Volume>> {
 pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
     let roots = host.roots();
     let _lock = Lock::wait(&roots.lock("volumes"))?;
-    let user = observe::specs(roots)?.into_iter().find(|(_, spec)| uses(spec, name));
+    let (specs, damaged) = observe::specs(roots)?;
+    if let Some(id) = damaged.first() {
+        let message = format!(
+            "remove {name}: container {} may use it, and its record is damaged",
+            id.short()
+        );
+        return Err(Error::new(Kind::Conflict, message)
+            .hint(format!("remove that container: compose container rm -f {}", id.short())));
+    }
+    let user = specs.into_iter().find(|(_, spec)| uses(spec, name));
     if let Some((id, _)) = user {
         return Err(Error::new(
             Kind::Conflict,
@@ -70,7 +81,7 @@ pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
         ));
     }
     let gone = roots.gc().join(format!("volume-{name}-{}", std::process::id()));
-    match fs::rename(roots.volumes().join(name), &gone) {
+    match fs::rename(roots.volume_dir(name)?, &gone) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).context(|| format!("cannot remove volume {name}")),
         Ok(()) => {
@@ -90,8 +101,12 @@ fn event(action: &str, name: &str) -> Event {
 /// The record cannot be read, or its options cannot be.
 pub(super) fn content(roots: &Roots, name: &str) -> Result<VolumeContent> {
     let volume: Option<Volume> = state::read(&roots.volume_record(name))?;
-    let spec = volume.map(|volume| volume.spec).unwrap_or_default();
-    match options::mount(&spec)? {
+    // Without its record it is not known to be a directory at all.
+    let volume = volume.ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("volume {name} has no record"))
+            .hint("remove the container and make it again")
+    })?;
+    match options::mount(&volume.spec)? {
         Some(mount) => Ok(mount),
         None => Ok(VolumeContent::Directory(roots.volume_data(name))),
     }

@@ -40,7 +40,9 @@ impl Store {
     /// # Errors
     /// The record cannot be read.
     pub fn build_record(&self, key: &Digest) -> Result<Option<BuildRecord>> {
-        let record: Option<BuildRecord> = state::read(&self.paths.build_record(key))?;
+        // A damaged one costs a step that is built again.
+        let record: Option<BuildRecord> =
+            state::read(&self.paths.build_record(key)).unwrap_or_default();
         let Some(record) = record else { return Ok(None) };
         Ok(self.layer(&record.layer)?.map(|_| record))
     }
@@ -64,7 +66,7 @@ impl Store {
         let mut records = Vec::new();
         for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
             let Ok(key) = format!("sha256:{name}").parse::<Digest>() else { continue };
-            if let Some(record) = state::read(&self.paths.build_record(&key))? {
+            if let Some(record) = state::read(&self.paths.build_record(&key)).unwrap_or_default() {
                 records.push((key, record));
             }
         }

@@ -118,7 +118,9 @@ impl Store {
 
     /// The layer's mark, if it counts: a machine that went down since may have lost files.
     fn mark(&self, diff_id: &Digest) -> Result<Option<Mark>> {
-        let mark: Option<Mark> = state::read(&self.paths.layer_complete(diff_id))?;
+        // A damaged mark is none: the layer is fetched again.
+        let mark: Option<Mark> =
+            state::read(&self.paths.layer_complete(diff_id)).unwrap_or_default();
         Ok(mark.filter(|mark| mark.boot.as_deref().is_none_or(|boot| boot == this_boot())))
     }
 

@@ -26,7 +26,7 @@ use crate::base::{Context, Digest, Error, Kind, Result};
 use crate::resource::Image;
 use crate::resource::event::{Event, EventKind};
 use crate::state::roots::make_dir;
-use crate::state::{self, Durability, ImageStore, Lock, Roots, journal};
+use crate::state::{self, Durability, Found, ImageStore, Lock, Roots, journal};
 
 pub use build_cache::BuildRecord;
 pub use collect::{Reclaimed, Removed};
@@ -312,13 +312,17 @@ impl Store {
     /// The record cannot be read, or was written by another version.
     pub fn refs(&self) -> Result<Refs> {
         let path = self.paths.refs();
-        match state::read::<Refs>(&path)? {
-            Some(refs) if refs.is_known() => Ok(refs),
+        match state::look::<Refs>(&path) {
+            Found::Record(refs) if refs.is_known() => Ok(refs),
             // Not taken for an empty store: the next change would forget every image.
-            Some(_) => Err(Error::other(format!("{} is of another version", path.display()))),
-            None if path.exists() => Err(Error::other(format!("{} is damaged", path.display()))
-                .hint("move it away, then pull the images again; layers are kept until then")),
-            None => Ok(Refs::default()),
+            Found::Record(_) => {
+                Err(Error::other(format!("{} is of another version", path.display())))
+            }
+            Found::Damaged(why) => {
+                Err(Error::other(format!("{} is damaged: {why}", path.display()))
+                    .hint("move it away, then pull the images again; layers are kept until then"))
+            }
+            Found::Absent => Ok(Refs::default()),
         }
     }
 

@@ -22,7 +22,8 @@ impl Store {
     pub fn has_privileged_files(&self, image: &Image) -> Result<bool> {
         for diff_id in &image.diff_ids {
             let path = self.paths.layer_privileges(diff_id);
-            let found = match state::read(&path)? {
+            // A damaged one is found out again.
+            let found = match state::read(&path).unwrap_or_default() {
                 Some(found) => found,
                 None => {
                     let files = self.paths.layer_files(diff_id);

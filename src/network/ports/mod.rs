@@ -352,7 +352,8 @@ fn holder(roots: &Roots, port: &BoundPort) -> Result<Option<String>> {
         let Some(id) = same.and_then(|element| element.comment.parse::<ContainerId>().ok()) else {
             continue;
         };
-        let spec: Option<ContainerSpec> = record::read(&roots.container(&id).spec())?;
+        let spec: Option<ContainerSpec> =
+            record::read(&roots.container(&id).spec()).unwrap_or_default();
         return Ok(Some(spec.map_or_else(|| id.short().to_owned(), |spec| spec.name)));
     }
     Ok(None)
