@@ -281,10 +281,10 @@ pub fn null_cover(root: &Root, host: OwnedFd) -> io::Result<OwnedFd> {
 pub fn host_null() -> Result<OwnedFd> {
     let failed = || "cannot use the host's /dev/null".to_owned();
     let null = mount::copy(CWD, "/dev/null", false).and_then(read_only).context(failed)?;
-    match is_character(&null, NULL.0, NULL.1) {
-        true => Ok(null),
-        false => Err(Error::other("the host's /dev/null is not the null device")),
+    if is_character(&null, NULL.0, NULL.1) {
+        return Ok(null);
     }
+    Err(Error::other("the host's /dev/null is not the null device"))
 }
 
 /// A descriptor above the standard ones for a stream of the container: a copy of `fd`, or, if that
