@@ -31,6 +31,8 @@ pub struct Taken {
     pub root: Option<OwnedFd>,
     /// For each mount of the bundle its source.
     pub mounts: Vec<Option<OwnedFd>>,
+    /// Device nodes.
+    pub nodes: Option<OwnedFd>,
 }
 
 /// A container's first process.
@@ -184,8 +186,8 @@ impl First<'_> {
             true if !mounts.is_empty() => cgroupfs::take(self.cgroup)?,
             _ => Vec::new(),
         };
-        let (null, host) = (dev::host_null()?, dev::host_nodes(devices));
-        let usual = if self.namespaces.has_own_users() { dev::usual_host_nodes() } else { vec![] };
+        let null = dev::host_null()?;
+        let hosts = self.host_nodes(devices);
         let root = match self.taken.root.take() {
             Some(root) => root,
             None => rootfs::make_alone(&self.bundle.rootfs)?,
@@ -205,32 +207,55 @@ impl First<'_> {
                 .and_then(|place| mount::attach(*made, place.as_fd()))
                 .context(|| format!("cannot mount {}", target.display()))?;
         }
+        let nodes = match &self.taken.nodes {
+            Some(store) => dev::nodes_of(store, &root, devices)
+                .context(|| "cannot take device nodes".to_owned())?,
+            None => hosts,
+        };
         if let Some(directory) = mounts::on(&prepared, "/dev", "tmpfs") {
-            dev::fill(directory, &usual)?;
+            dev::fill(directory, &nodes)?;
         } else if !mounts::has(&prepared, "/dev") {
             let dev = root.make(Path::new("/dev"), Make::Directory);
-            dev::fill(dev.context(|| "cannot make /dev".to_owned())?.as_fd(), &usual)?;
+            dev::fill(dev.context(|| "cannot make /dev".to_owned())?.as_fd(), &nodes)?;
         }
-        dev::add(&root, devices, &host)?;
+        dev::add(&root, devices, &nodes)?;
         contents::mount(&root, &self.bundle.contents)?;
         self.name_host()?;
         self.run_hooks(channel)?;
         if !early {
             rootfs::enter(root.descriptor(), entrance).context(failed)?;
         }
-        self.close_up(&root, &prepared, &null)?;
+        self.close_up(&root, &prepared, null)?;
         Ok(root)
     }
 
+    /// Nodes of the host, for when the caller could make none.
+    fn host_nodes(&self, devices: &[LinuxDevice]) -> Vec<dev::Node> {
+        if self.taken.nodes.is_some() {
+            return Vec::new();
+        }
+        let mut nodes = dev::host_nodes(devices);
+        if self.namespaces.has_own_users() {
+            nodes.extend(dev::usual_host_nodes());
+        }
+        nodes
+    }
+
     /// What closes the container up: nothing of the host is needed any more.
-    fn close_up(&self, root: &Root, prepared: &[mounts::Prepared], null: &OwnedFd) -> Result<()> {
+    fn close_up(&self, root: &Root, prepared: &[mounts::Prepared], null: OwnedFd) -> Result<()> {
         let spec = &self.bundle.spec;
         mounts::lock(prepared)?;
         self.set_sysctls(prepared)?;
         let linux = spec.linux().as_ref();
         if let Some(linux) = linux {
-            masks::make_read_only(root, linux.readonly_paths().as_deref().unwrap_or_default())?;
-            masks::hide(root, linux.masked_paths().as_deref().unwrap_or_default(), null)?;
+            let read_only = linux.readonly_paths().as_deref().unwrap_or_default();
+            masks::make_read_only(root, read_only)?;
+            let null = dev::null_cover(root, null);
+            let null = null.context(|| "cannot use the null device".to_owned())?;
+            masks::hide(root, linux.masked_paths().as_deref().unwrap_or_default(), &null)?;
+            if !read_only.is_empty() {
+                masks::freeze_proc(root)?;
+            }
         }
         // A working directory is made before that is impossible.
         if spec.root().as_ref().is_some_and(|root| root.readonly() == Some(true)) {

@@ -40,6 +40,18 @@ impl<'a> Mappings<'a> {
         self.users.is_empty() && self.groups.is_empty()
     }
 
+    /// The user outside who is `id` inside; `None`: there is none.
+    #[must_use]
+    pub fn user(&self, id: u32) -> Option<u32> {
+        outside(self.users, id)
+    }
+
+    /// The group outside that is `id` inside; `None`: there is none.
+    #[must_use]
+    pub fn group(&self, id: u32) -> Option<u32> {
+        outside(self.groups, id)
+    }
+
     /// Gives them to the new user namespace that `pid` is in, once for all.
     ///
     /// # Errors
@@ -142,4 +154,14 @@ mod tests {
         .unwrap();
         assert_eq!(lines(&mappings), "0 100000 65536\n65536 7 1\n");
     }
+}
+
+fn outside(mappings: &[LinuxIdMapping], id: u32) -> Option<u32> {
+    if mappings.is_empty() {
+        return Some(id);
+    }
+    mappings.iter().find_map(|mapping| {
+        let offset = id.checked_sub(mapping.container_id())?;
+        (offset < mapping.size()).then(|| mapping.host_id().checked_add(offset))?
+    })
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Dir, Mode, OFlags};
+use rustix::fs::{Dir, FileType, Mode, OFlags, StatVfsMountFlags};
+use rustix::io::Errno;
 
 use crate::base::{Context, Error, Result};
 use crate::sys::mount::{self, Attributes, FileSystem};
@@ -110,6 +111,50 @@ pub fn make_read_only(root: &Root, paths: &[String]) -> Result<()> {
             mount::attach(copy.as_fd(), place.as_fd())
         });
         made.context(|| format!("cannot make {path} read-only"))?;
+    }
+    Ok(())
+}
+
+/// Makes read-only what `/proc` has besides processes: modes and owners of those files are the
+/// kernel's own, so that root inside could change them for the host and for every container.
+///
+/// # Errors
+/// As [`hide`].
+pub fn freeze_proc(root: &Root) -> Result<()> {
+    freeze(root).context(|| "cannot make /proc read-only".to_owned())
+}
+
+fn freeze(root: &Root) -> io::Result<()> {
+    let top = Path::new("/proc");
+    let directory = match root.open_plain(top, OFlags::RDONLY | OFlags::DIRECTORY) {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {
+            return Ok(());
+        }
+        result => result?,
+    };
+    if rustix::fs::fstatfs(&directory)?.f_type as u64 != PROC_MAGIC {
+        return Ok(());
+    }
+    for entry in Dir::read_from(&directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let first = name.to_bytes().first().copied().unwrap_or_default();
+        // Processes are the container's own, links have nothing to change.
+        if first.is_ascii_digit() || first == b'.' || entry.file_type() == FileType::Symlink {
+            continue;
+        }
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let place = match rustix::fs::openat(&directory, name, flags, Mode::empty()) {
+            Err(Errno::NOENT) => continue,
+            result => result?,
+        };
+        let read_only = rustix::fs::fstatvfs(&place)?.f_flag.contains(StatVfsMountFlags::RDONLY);
+        // What is mounted there is asked for, such as files of LXCFS.
+        if !read_only && rustix::fs::fstatfs(&place)?.f_type as u64 == PROC_MAGIC {
+            let copy = mount::copy(place.as_fd(), "", true)?;
+            mount::change(copy.as_fd(), true, Attributes::set(libc::MOUNT_ATTR_RDONLY))?;
+            mount::attach(copy.as_fd(), place.as_fd())?;
+        }
     }
     Ok(())
 }

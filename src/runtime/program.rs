@@ -19,6 +19,7 @@ use crate::sys::process::Fork;
 use super::bundle::UserSpec;
 use super::caps::Sets;
 use super::channel::{Channel, Message};
+use super::dev;
 use super::exec::latest;
 use super::hooks;
 use super::label::Labels;
@@ -148,7 +149,7 @@ impl Program<'_> {
         }
         let user = self.who(root)?;
         self.enter_cwd(root)?;
-        take_streams(streams, &user, self.birth)?;
+        take_streams(root, streams, &user, self.birth)?;
         for warning in rlimits::apply(self.rlimits)? {
             // The parent may be gone, but then so are we in a moment.
             let _ = parent.channel.send(&Message::Warning(warning));
@@ -388,12 +389,16 @@ fn strings(texts: &[String]) -> Result<Vec<CString>> {
 }
 
 /// Makes the streams 0, 1 and 2, and the user's: a program may open `/dev/stdout` again.
-fn take_streams(streams: &Streams<'_>, user: &User, birth: Birth) -> Result<()> {
+fn take_streams(
+    root: &Root,
+    streams: &Streams<'_>,
+    user: &User,
+    birth: Birth,
+) -> Result<()> {
     let failed = || "cannot set up standard streams".to_owned();
-    let high = |fd: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(fd, 3);
     // Out of the way first: one of them may be 0, 1 or 2 itself.
-    let fds = streams.fds.iter().map(high).collect::<Result<Vec<OwnedFd>, _>>();
-    let fds = fds.map_err(io::Error::from).context(failed)?;
+    let fds = streams.fds.iter().map(|fd| dev::stream(root, *fd));
+    let fds = fds.collect::<io::Result<Vec<OwnedFd>>>().context(failed)?;
     let placed = rustix::stdio::dup2_stdin(&fds[0])
         .and_then(|()| rustix::stdio::dup2_stdout(&fds[1]))
         .and_then(|()| rustix::stdio::dup2_stderr(&fds[2]));

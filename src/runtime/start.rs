@@ -25,7 +25,7 @@ use super::listen::{Child, listen};
 use super::namespaces::Namespaces;
 use super::program::{Birth, Program, Who};
 use super::seccomp::{self, Facts, Listener};
-use super::{mounts, procfs, rootfs};
+use super::{dev, mounts, procfs, rootfs};
 
 /// What the caller provides for a start besides the bundle.
 pub struct Setup<'a> {
@@ -260,6 +260,12 @@ fn take(bundle: &Bundle, namespaces: &Namespaces<'_>) -> Result<Taken> {
     if namespaces.has_own_users() || mounts::map_owners(mounts) {
         let container = Mappings::of(bundle.spec.linux().as_ref());
         taken.mounts = mounts::take(mounts, namespaces, container)?;
+    }
+    let linux = bundle.spec.linux().as_ref();
+    let devices = linux.and_then(|linux| linux.devices().as_deref()).unwrap_or_default();
+    if namespaces.has_own_users() || !devices.is_empty() {
+        let made = dev::store(namespaces.has_own_users(), devices, Mappings::of(linux));
+        taken.nodes = made.context(|| "cannot make device nodes".to_owned())?;
     }
     Ok(taken)
 }

@@ -102,7 +102,8 @@ fn busy() {
     let resources = running.bundle.resources();
     running.kill();
 
-    let path = path.with_extension("frozen");
+    let path = compose::runtime::CgroupPath::new(&path.as_path().with_extension("frozen"))
+        .expect("a path");
     let create = || compose::runtime::Cgroup::create(&path, &resources);
     let cgroup = create().expect("an empty one");
     cgroup.freeze().expect("it can be frozen");

@@ -12,6 +12,7 @@ mod attacks;
 mod cgroup;
 mod container;
 mod exec;
+mod inodes;
 mod inside;
 mod limits;
 mod mounts;
@@ -36,18 +37,25 @@ fn main() -> ExitCode {
             filter => filters.push(filter.to_owned()),
         }
     }
-    let tests: Vec<Test> =
-        [attacks::TESTS, inside::TESTS, program::TESTS, mounts::TESTS, limits::TESTS, exec::TESTS]
-            .concat()
-            .into_iter()
-            .filter(|(name, _)| {
-                filters.is_empty()
-                    || filters.iter().any(|filter| match exact {
-                        true => filter == name,
-                        false => name.contains(filter.as_str()),
-                    })
+    let tests: Vec<Test> = [
+        attacks::TESTS,
+        inodes::TESTS,
+        inside::TESTS,
+        program::TESTS,
+        mounts::TESTS,
+        limits::TESTS,
+        exec::TESTS,
+    ]
+    .concat()
+    .into_iter()
+    .filter(|(name, _)| {
+        filters.is_empty()
+            || filters.iter().any(|filter| match exact {
+                true => filter == name,
+                false => name.contains(filter.as_str()),
             })
-            .collect();
+    })
+    .collect();
     if list {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
