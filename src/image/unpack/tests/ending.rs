@@ -45,10 +45,34 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
 fn an_entry_that_cannot_be_unpacked_ends_it_however_much_follows() {
     type Bad = (&'static str, fn(&mut Tar), &'static str);
     let kinds: &[Bad] = &[
-        ("hard link to nothing", |tar| drop(tar.hard_link("h", "none")), "cannot unpack h"),
-        ("below a file", |tar| drop(tar.file("f", "").file("f/x", "")), "f/x"),
-        ("name too long", |tar| drop(tar.pax(&[("path", &"n".repeat(300))]).file("n", "")), "nnn"),
-        ("outside", |tar| drop(tar.file("../x", "")), "../x"),
+        (
+            "hard link to nothing",
+            |tar| {
+                tar.hard_link("h", "none");
+            },
+            "cannot unpack h",
+        ),
+        (
+            "below a file",
+            |tar| {
+                tar.file("f", "").file("f/x", "");
+            },
+            "f/x",
+        ),
+        (
+            "name too long",
+            |tar| {
+                tar.pax(&[("path", &"n".repeat(300))]).file("n", "");
+            },
+            "nnn",
+        ),
+        (
+            "outside",
+            |tar| {
+                tar.file("../x", "");
+            },
+            "../x",
+        ),
         ("broken header", |tar| tar.0.extend_from_slice(&[b'x'; 512]), "archive"),
     ];
     for (name, bad, words) in kinds {
@@ -63,7 +87,9 @@ fn an_entry_that_cannot_be_unpacked_ends_it_however_much_follows() {
 
 #[test]
 fn a_piece_that_nobody_takes_ends_it() {
-    let bytes = with_data_behind(|tar| drop(tar.dir("d")));
+    let bytes = with_data_behind(|tar| {
+        tar.dir("d");
+    });
     let error = ends(move || {
         let mut pieces = 0;
         let take = |_: &[u8]| {
@@ -78,7 +104,9 @@ fn a_piece_that_nobody_takes_ends_it() {
 
 #[test]
 fn a_source_that_breaks_is_the_cause_that_is_told() {
-    let bytes = with_data_behind(|tar| drop(tar.dir("d")));
+    let bytes = with_data_behind(|tar| {
+        tar.dir("d");
+    });
     let error = ends(move || {
         struct Broken;
         impl Read for Broken {
@@ -96,7 +124,9 @@ fn a_source_that_breaks_is_the_cause_that_is_told() {
 
 #[test]
 fn entries_over_the_limit_end_it() {
-    let bytes = with_data_behind(|tar| drop(tar.dir("a").dir("b").dir("c")));
+    let bytes = with_data_behind(|tar| {
+        tar.dir("a").dir("b").dir("c");
+    });
     let error = ends(move || {
         let place = Place::new();
         let limits = Limits { entries: 2, ..Limits::default() };
