@@ -72,6 +72,19 @@ impl Error {
         self.0.kind
     }
 
+    /// What the operating system said, where that is the innermost cause; `None`: it said nothing.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if let Some(IoCause(error)) = error.downcast_ref() {
+                return Some(error.kind());
+            }
+            cause = error.source();
+        }
+        None
+    }
+
     /// The lines that tell the user what to do, in the order they were added.
     #[must_use]
     pub fn hints(&self) -> &[String] {
@@ -178,6 +191,14 @@ mod tests {
             "cannot start web-1: cannot mount volume `data`: read-only file system"
         );
         assert_eq!(outer.hints(), ["make it writable"]);
+    }
+
+    #[test]
+    fn what_the_system_said_is_found_below_what_was_tried() {
+        let cause: std::io::Result<()> = Err(std::io::Error::from_raw_os_error(libc::EPIPE));
+        let error = cause.context(|| "inner".to_owned()).context(|| "outer".to_owned());
+        assert_eq!(error.unwrap_err().io_kind(), Some(std::io::ErrorKind::BrokenPipe));
+        assert_eq!(Error::other("no cause").io_kind(), None);
     }
 
     #[test]

@@ -35,7 +35,7 @@ mod volume;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::cli::app::{before_clap, report};
+use crate::cli::app::{before_clap, refused, report};
 use crate::engine::Engine;
 use crate::engine::host::Host;
 use crate::state::Roots;
@@ -52,6 +52,7 @@ pub use help::completion::candidates;
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    refused::tell_in_one_line();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(code) = before_clap::run(&arguments) {
         return code;

@@ -104,9 +104,10 @@ async fn download(job: &Job<'_>, layer: &Arc<NewLayer>) -> Result<Outcome> {
     };
     let (fetched, unpacked) = tokio::join!(fetching, unpacking);
     match (fetched, unpacked) {
-        // The unpacker stopped first: its reason is the one.
-        (Err(error), Err(cause)) if error.kind() == Kind::Interrupted => Err(cause),
-        (Err(error), _) => Err(error),
+        // What stopped because the other side did is no reason.
+        (Err(error), Err(cause)) if cause.kind() == Kind::Interrupted => Err(error),
+        (Err(_), Err(cause)) => Err(cause),
+        (Err(error), Ok(_)) => Err(error),
         (Ok(()), Err(error)) => Err(error),
         (Ok(()), Ok(Verdict::Right)) => Ok(Outcome::Done),
         (Ok(()), Ok(Verdict::Wrong(_))) if start > 0 => Ok(Outcome::StalePart),
@@ -199,10 +200,14 @@ fn unpack_part(
         used: 0,
         missing: wanted.descriptor.size - part_length,
         unsettled: 0,
+        given_up: false,
     };
     let mut source = Hashing::new(arriving);
     let unpacked = unpack(&mut source, &files, &Limits::for_disk(&files), |_| Ok(()));
     if unpacked.is_err() {
+        if source.get_ref().given_up {
+            return Err(Error::new(Kind::Interrupted, "the download was given up"));
+        }
         // Garbage may fail to unpack before its digest is known to be wrong: see which it is.
         let drained = io::copy(&mut source, &mut io::sink());
         if drained.is_err() {
@@ -263,6 +268,8 @@ struct Arriving {
     missing: u64,
     /// Bytes that the disk was not asked to take yet.
     unsettled: u64,
+    /// The connection's side ended before the blob did.
+    given_up: bool,
 }
 
 impl Read for Arriving {
@@ -275,8 +282,10 @@ impl Read for Arriving {
                 return Ok(0);
             }
             // What arrived so far is no wrong blob, only not all of it.
-            let piece = self.receiver.blocking_recv();
-            let piece = piece.ok_or_else(|| io::Error::other("the download was given up"))?;
+            let Some(piece) = self.receiver.blocking_recv() else {
+                self.given_up = true;
+                return Err(io::Error::other("the download was given up"));
+            };
             self.part.file.write_all(&piece)?;
             self.missing -= piece.len() as u64;
             self.unsettled += piece.len() as u64;
@@ -292,5 +301,56 @@ impl Read for Arriving {
         buffer[..count].copy_from_slice(&piece[..count]);
         self.used += count;
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::hash::sha256;
+    use crate::image::manifest::media;
+    use crate::image::store::tests::world;
+
+    /// stuck-layer: what does not fit between the threads must not keep them, nor their locks.
+    #[test]
+    fn a_layer_that_cannot_be_unpacked_ends_the_download_with_the_cause() {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Link);
+        header.set_size(0);
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append_link(&mut header, "link", "missing").unwrap();
+        let mut archive = builder.into_inner().unwrap();
+        archive.resize(20 << 20, 0);
+
+        let world = world();
+        let (digest, size) = (sha256(&archive), archive.len() as u64);
+        let (store, diff_id) = (world.store.clone(), digest.clone());
+        let descriptor = Descriptor {
+            media_type: media::OCI_LAYER.to_owned(),
+            digest: digest.clone(),
+            size,
+            platform: None,
+            annotations: std::collections::BTreeMap::new(),
+        };
+        let wanted = Wanted { store, descriptor, diff_id };
+        let (done, ends) = std::sync::mpsc::channel();
+        let (sender, receiver) = channel(WAITING);
+        let given = archive.clone();
+        std::thread::spawn(move || {
+            let sent = given.chunks(PIECE).all(|it| sender.blocking_send(it.to_vec()).is_ok());
+            drop(sender);
+            sent
+        });
+        std::thread::spawn(move || {
+            let Begun::New(layer) = wanted.store.begin_layer(&wanted.diff_id).unwrap() else {
+                panic!("the layer is there")
+            };
+            let part = Part::open(&wanted.store, &wanted.descriptor.digest, size).unwrap();
+            done.send(unpack_part(&wanted, &layer, part, receiver).map(drop).unwrap_err())
+        });
+        let error = ends.recv_timeout(std::time::Duration::from_secs(60)).expect("it hangs");
+        assert!(error.to_string().contains("a link to missing"), "{error}");
+        let lock = world.store.staging_lock(&format!("blob-{}", digest.hex()));
+        assert!(!crate::state::lock::is_held(&lock).unwrap());
     }
 }

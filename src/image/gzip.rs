@@ -30,17 +30,22 @@ pub struct Gzip<W> {
 }
 
 impl<W: Write> Gzip<W> {
-    /// Compresses to `output`, with a thread for each processor.
+    /// Compresses to `output`, with a thread for each processor, or as many as the system grants.
     ///
     /// # Errors
-    /// A thread cannot be started.
+    /// Not one thread can be started.
     pub fn new(output: W) -> io::Result<Gzip<W>> {
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
         let (jobs, queue) = sync_channel::<Job>(threads);
         let queue = Arc::new(Mutex::new(queue));
-        for _ in 0..threads {
+        for started in 0..threads {
             let queue = Arc::clone(&queue);
-            std::thread::Builder::new().name("gzip".to_owned()).spawn(move || work(&queue))?;
+            let thread = std::thread::Builder::new().name("gzip".to_owned());
+            match thread.spawn(move || work(&queue)) {
+                Err(error) if started == 0 => return Err(error),
+                Err(_) => break,
+                Ok(_) => {}
+            }
         }
         let (block, waiting) = (Vec::with_capacity(BLOCK), VecDeque::new());
         Ok(Gzip { output, block, jobs, waiting, most_waiting: 2 * threads })

@@ -27,6 +27,11 @@ impl<T> Hashing<T> {
         Hashing { inner, state: Sha256::new(), length: 0 }
     }
 
+    /// What is inside.
+    pub(super) fn get_ref(&self) -> &T {
+        &self.inner
+    }
+
     /// What is inside, the digest and the number of bytes.
     pub fn finish(self) -> (T, Digest, u64) {
         (self.inner, Digest::from_sha256(&self.state.finalize()), self.length)

@@ -220,9 +220,16 @@ mod tests {
     #[test]
     fn a_failed_import_leaves_nothing() {
         let world = world();
-        let cut = &archive()[..700];
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Link);
+        header.set_size(0);
+        builder.append_link(&mut header, "link", "missing").unwrap();
+        let mut behind = builder.into_inner().unwrap();
+        behind.resize(20 << 20, 0);
         let options = ImportOptions::default();
-        assert!(import(&world.store, cut, None, &options).is_err());
+        assert!(import(&world.store, &archive()[..700], None, &options).is_err());
+        assert!(import(&world.store, &behind[..], None, &options).is_err());
         assert_eq!(world.staged(), 0);
         assert_eq!(world.store.list().unwrap(), []);
     }

@@ -228,6 +228,20 @@ pub fn reset_signals() {
     unblock_signals();
 }
 
+/// Lets the program that `command` starts find signals as [`reset_signals`] leaves them, and no
+/// descriptor of ours but its three streams. From any thread of any process.
+pub fn isolate(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: the closure makes system calls only, and touches neither locks nor the heap, which
+    // other threads may have held when the child was made.
+    unsafe {
+        command.pre_exec(|| {
+            reset_signals();
+            close_on_exec_from(3)
+        });
+    }
+}
+
 /// Unblocks all signals.
 pub fn unblock_signals() {
     let none = nix::sys::signal::SigSet::empty();

@@ -8,6 +8,17 @@ use super::pattern;
 /// Where values come from; `None`: the variable is not set.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// Substitutions nest in each other's words; nobody nests deeper than this (Compose files: the same).
+const MAX_DEPTH: usize = 50;
+
+/// Bytes that values may add to a word: variables that name each other double it with every line.
+const MAX_WORD: usize = 1 << 20;
+
+/// The same for a here-document.
+const MAX_DOCUMENT: usize = 16 << 20;
+
+const TOO_LARGE: &str = "substitutions make this too large";
+
 /// What expanding a word gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expanded {
@@ -51,17 +62,18 @@ enum Mode {
 /// Expands a word; takes quotes and escapes away.
 ///
 /// # Errors
-/// A quote or brace does not end, a modifier is unknown, or `${name:?text}` has no value.
+/// A quote or brace does not end, a modifier is unknown, or `${name:?text}` has no value;
+/// substitutions are nested more than 50 deep, or add more than 1 MiB.
 pub fn expand(word: &str, escape: char, lookup: Lookup<'_>) -> Result<Expanded, String> {
-    Lexer::new(word, escape, lookup).all(Mode::Word)
+    Lexer::new(word, escape, lookup, MAX_WORD).all(Mode::Word)
 }
 
 /// Expands the content of a here-document; quotes stay.
 ///
 /// # Errors
-/// As [`expand`].
+/// As [`expand`]; values may add 16 MiB.
 pub fn document(text: &str, escape: char, lookup: Lookup<'_>) -> Result<String, String> {
-    Ok(Lexer::new(text, escape, lookup).all(Mode::Document)?.text)
+    Ok(Lexer::new(text, escape, lookup, MAX_DOCUMENT).all(Mode::Document)?.text)
 }
 
 struct Lexer<'a> {
@@ -70,11 +82,16 @@ struct Lexer<'a> {
     escape: char,
     lookup: Lookup<'a>,
     unset: Vec<String>,
+    /// Words around the one that is read.
+    depth: usize,
+    /// Bytes that values may still add.
+    room: usize,
 }
 
 impl<'a> Lexer<'a> {
-    fn new(text: &str, escape: char, lookup: Lookup<'a>) -> Lexer<'a> {
-        Lexer { letters: text.chars().collect(), at: 0, escape, lookup, unset: Vec::new() }
+    fn new(text: &str, escape: char, lookup: Lookup<'a>, room: usize) -> Lexer<'a> {
+        let letters = text.chars().collect();
+        Lexer { letters, at: 0, escape, lookup, unset: Vec::new(), depth: 0, room }
     }
 
     fn all(mut self, mode: Mode) -> Result<Expanded, String> {
@@ -92,6 +109,25 @@ impl<'a> Lexer<'a> {
         let letter = self.peek();
         self.at += usize::from(letter.is_some());
         letter
+    }
+
+    /// The word of a substitution, up to `stop`, which is taken.
+    fn inner(&mut self, stop: char, mode: Mode) -> Result<Expanded, String> {
+        if self.depth == MAX_DEPTH {
+            return Err("substitutions are nested too deeply".to_owned());
+        }
+        self.depth += 1;
+        let mut word = Expanded::default();
+        self.run(Some(stop), mode, &mut word)?;
+        self.depth -= 1;
+        Ok(word)
+    }
+
+    /// The value that stands for what is after `$`.
+    fn dollar(&mut self) -> Result<String, String> {
+        let value = self.substitution()?;
+        self.room = self.room.checked_sub(value.len()).ok_or(TOO_LARGE)?;
+        Ok(value)
     }
 
     /// Expands up to `stop`, which is taken, or to the end of the text.
@@ -173,8 +209,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// After `$`.
-    fn dollar(&mut self) -> Result<String, String> {
+    fn substitution(&mut self) -> Result<String, String> {
         if self.peek() != Some('{') {
             let name = self.name();
             return Ok(match name.is_empty() {
@@ -213,9 +248,8 @@ impl<'a> Lexer<'a> {
 
     /// `-`, `+` and `?`, with or without a colon, which makes empty as good as unset.
     fn modified(&mut self, name: &str, modifier: char, colon: bool) -> Result<String, String> {
-        let mut word = Expanded::default();
         let unset_before = self.unset.len();
-        self.run(Some('}'), Mode::Word, &mut word)?;
+        let word = self.inner('}', Mode::Word)?;
         let value = (self.lookup)(name).filter(|value| !colon || !value.is_empty());
         let uses_word = value.is_some() == (modifier == '+');
         if !uses_word {
@@ -235,24 +269,24 @@ impl<'a> Lexer<'a> {
     fn trimmed(&mut self, name: &str, side: char) -> Result<String, String> {
         let longest = self.peek() == Some(side);
         self.at += usize::from(longest);
-        let mut pattern = Expanded::default();
-        self.run(Some('}'), Mode::Pattern, &mut pattern)?;
+        let pattern = self.inner('}', Mode::Pattern)?;
         let value = self.value(name);
-        Ok(match side {
+        let trimmed = match side {
             '#' => pattern::without_prefix(&value, &pattern.text, longest),
             _ => pattern::without_suffix(&value, &pattern.text, longest),
-        })
+        };
+        trimmed.ok_or_else(|| TOO_LARGE.to_owned())
     }
 
     /// `/pattern/replacement` for the first match, `//pattern/replacement` for all.
     fn replaced(&mut self, name: &str) -> Result<String, String> {
         let all = self.peek() == Some('/');
         self.at += usize::from(all);
-        let (mut pattern, mut replacement) = (Expanded::default(), Expanded::default());
-        self.run(Some('/'), Mode::Pattern, &mut pattern)?;
-        self.run(Some('}'), Mode::Word, &mut replacement)?;
+        let pattern = self.inner('/', Mode::Pattern)?;
+        let replacement = self.inner('}', Mode::Word)?;
         let value = self.value(name);
-        Ok(pattern::replace(&value, &pattern.text, &replacement.text, all))
+        let replaced = pattern::replace(&value, &pattern.text, &replacement.text, all, self.room);
+        replaced.ok_or_else(|| TOO_LARGE.to_owned())
     }
 
     /// A name, a number, or one of the shell's special letters; empty: none of these.
@@ -282,89 +316,4 @@ fn unsupported(before: &str, letter: Option<char>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lookup(name: &str) -> Option<String> {
-        let value = match name {
-            "A" => "a b",
-            "EMPTY" => "",
-            "FILE" => "dir.d/file.tar.gz",
-            "V" => "1.2.3",
-            _ => return None,
-        };
-        Some(value.to_owned())
-    }
-
-    fn text(word: &str) -> String {
-        match expand(word, '\\', &lookup) {
-            Ok(expanded) => expanded.text,
-            Err(error) => format!("error: {error}"),
-        }
-    }
-
-    #[test]
-    fn every_form_of_expansion() {
-        for (word, expected) in [
-            ("x$A-y", "xa b-y"),
-            ("${A}s", "a bs"),
-            ("$UNSET.", "."),
-            ("$", "$"),
-            ("$.", "$."),
-            ("$1x", "x"),
-            ("\\$A", "$A"),
-            ("'$A'", "$A"),
-            ("\"$A\\\"\\n\"", "a b\"\\n"),
-            ("a\\ b", "a b"),
-            ("\\\\", "\\"),
-            ("${UNSET:-w$A}", "wa b"),
-            ("${EMPTY:-w}", "w"),
-            ("${EMPTY-w}", ""),
-            ("${A:+w}", "w"),
-            ("${EMPTY:+w}", ""),
-            ("${EMPTY+w}", "w"),
-            ("${UNSET+w}", ""),
-            ("${A:?no}", "a b"),
-            ("${UNSET:?no way}", "error: UNSET: no way"),
-            ("${EMPTY:?}", "error: EMPTY: is not allowed to be unset or empty"),
-            ("${EMPTY?}", ""),
-            ("${UNSET?}", "error: UNSET: is not allowed to be unset"),
-            ("${FILE#*.}", "d/file.tar.gz"),
-            ("${FILE##*.}", "gz"),
-            ("${FILE%.*}", "dir.d/file.tar"),
-            ("${FILE%%.*}", "dir"),
-            ("${V/./-}", "1-2.3"),
-            ("${V//./-}", "1-2-3"),
-            ("${V//[0-9]/x}", "1.2.3"),
-            ("${UNSET:-${A:+yes}}", "yes"),
-            ("${UNSET:-\"a}b\"}", "a}b"),
-            ("${A", "error: syntax error: missing `}`"),
-            ("${}", "error: syntax error: bad substitution"),
-            ("${A:=x}", "error: unsupported modifier `:=` in substitution"),
-            ("${A^}", "error: unsupported modifier `^` in substitution"),
-            ("'a", "error: the single quote does not end"),
-            ("\"a", "error: the double quote does not end"),
-        ] {
-            assert_eq!(text(word), expected, "{word}");
-        }
-    }
-
-    #[test]
-    fn words_break_where_values_do_but_not_in_quotes() {
-        let words = |word: &str| expand(word, '\\', &lookup).unwrap().words();
-        assert_eq!(words("80 $A"), ["80", "a", "b"]);
-        assert_eq!(words("\"$A\" 'c d'"), ["a b", "c d"]);
-    }
-
-    #[test]
-    fn variables_without_a_value_are_noted_unless_there_is_a_default() {
-        let unset = |word: &str| expand(word, '\\', &lookup).unwrap().unset;
-        assert_eq!(unset("$X ${Y:-$Z} ${A:-$W}"), ["X", "Z"]);
-    }
-
-    #[test]
-    fn a_document_keeps_its_quotes() {
-        let text = document("echo \"$V\" '$V' \\$V \\n\n", '\\', &lookup);
-        assert_eq!(text.unwrap(), "echo \"1.2.3\" '1.2.3' $V \\n\n");
-    }
-}
+mod tests;

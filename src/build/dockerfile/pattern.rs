@@ -49,36 +49,64 @@ fn pick(lengths: &[usize], longest: bool) -> Option<usize> {
     if longest { lengths.last().copied() } else { lengths.first().copied() }
 }
 
-/// `value` without the shortest or longest start that matches.
+/// Letters compared with parts of a pattern in one substitution: less than a second's work.
+const MAX_WORK: usize = 1 << 28;
+
+/// `value` without the shortest or longest start that matches; `None`: that is too much work.
 #[must_use]
-pub fn without_prefix(value: &str, pattern: &str, longest: bool) -> String {
+pub fn without_prefix(value: &str, pattern: &str, longest: bool) -> Option<String> {
     let text: Vec<char> = value.chars().collect();
-    let length = pick(&prefixes(&text, &parts(pattern)), longest).unwrap_or(0);
-    text[length..].iter().collect()
+    let length = trimmed(&text, &parts(pattern), longest)?;
+    Some(text[length..].iter().collect())
 }
 
-/// `value` without the shortest or longest end that matches.
+/// `value` without the shortest or longest end that matches; `None`: that is too much work.
 #[must_use]
-pub fn without_suffix(value: &str, pattern: &str, longest: bool) -> String {
+pub fn without_suffix(value: &str, pattern: &str, longest: bool) -> Option<String> {
     let text: Vec<char> = value.chars().rev().collect();
     let mut parts = parts(pattern);
     parts.reverse();
-    let length = pick(&prefixes(&text, &parts), longest).unwrap_or(0);
-    text[length..].iter().rev().collect()
+    let length = trimmed(&text, &parts, longest)?;
+    Some(text[length..].iter().rev().collect())
 }
 
-/// `value` with the first or every longest match replaced.
+fn trimmed(text: &[char], parts: &[Part], longest: bool) -> Option<usize> {
+    let work = text.len().checked_mul(parts.len()).filter(|work| *work <= MAX_WORK);
+    work.map(|_| pick(&prefixes(text, parts), longest).unwrap_or(0))
+}
+
+/// `value` with the first or every longest match replaced; `None`: that is too much work, or would
+/// be longer than `room` bytes.
 #[must_use]
-pub fn replace(value: &str, pattern: &str, replacement: &str, all: bool) -> String {
+pub fn replace(
+    value: &str,
+    pattern: &str,
+    replacement: &str,
+    all: bool,
+    room: usize,
+) -> Option<String> {
     let text: Vec<char> = value.chars().collect();
     let parts = parts(pattern);
+    // A pattern without stars needs no more letters than it has.
+    let width = if parts.contains(&Part::Any) { text.len() } else { parts.len() };
+    let mut work: usize = 0;
     let mut out = String::new();
     let mut at = 0;
     let mut done = false;
     while at < text.len() {
-        let found = match done && !all {
-            true => None,
-            false => prefixes(&text[at..], &parts).last().copied().filter(|length| *length > 0),
+        let begins = match parts.first() {
+            Some(Part::Letter(letter)) => text[at] == *letter,
+            _ => true,
+        };
+        let found = if begins && (all || !done) {
+            let window = &text[at..text.len().min(at.saturating_add(width))];
+            work = work.checked_add(window.len().checked_mul(parts.len())?)?;
+            if work > MAX_WORK {
+                return None;
+            }
+            prefixes(window, &parts).last().copied().filter(|length| *length > 0)
+        } else {
+            None
         };
         match found {
             Some(length) => {
@@ -91,6 +119,9 @@ pub fn replace(value: &str, pattern: &str, replacement: &str, all: bool) -> Stri
                 at += 1;
             }
         }
+        if out.len() > room {
+            return None;
+        }
     }
-    out
+    Some(out)
 }

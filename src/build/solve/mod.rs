@@ -19,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::base::{Digest, Error, Result};
+use crate::base::{Context, Digest, Error, Result};
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
 use crate::image::store::BuildRecord;
 use crate::image::{self, Store};
@@ -203,7 +203,11 @@ impl Builder<'_> {
         std::thread::scope(|scope| {
             for index in &self.graph.needed {
                 let builder = &self;
-                scope.spawn(move || builder.build_stage(*index));
+                let thread = std::thread::Builder::new().name("stage".to_owned());
+                let started = thread.spawn_scoped(scope, move || builder.build_stage(*index));
+                if let Err(error) = started.context(|| "cannot start a thread".to_owned()) {
+                    builder.finish_stage(*index, Err(Stop::Error(error)));
+                }
             }
         });
         if self.bridged.load(Ordering::Relaxed) {
@@ -234,7 +238,11 @@ impl Builder<'_> {
     }
 
     fn build_stage(&self, index: usize) {
-        let result = self.stage(index);
+        self.finish_stage(index, self.stage(index));
+    }
+
+    /// Hands the result on to the stages that wait for it.
+    fn finish_stage(&self, index: usize, result: StepResult<State>) {
         let done = match result {
             Ok(state) => Some(Arc::new(state)),
             Err(stop) => {

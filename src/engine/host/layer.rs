@@ -207,11 +207,17 @@ fn add_layer(host: &Host, upper: &Path, below: &Root) -> Result<crate::base::Dig
     let (reader, writer) =
         pipe.map_err(io::Error::from).context(|| "cannot make a pipe".to_owned())?;
     std::thread::scope(|scope| {
-        let packer = scope.spawn(|| pack_without(upper, &skip, File::from(writer)));
+        let packer = std::thread::Builder::new().name("pack".to_owned());
+        let packer = packer
+            .spawn_scoped(scope, || pack_without(upper, &skip, File::from(writer)))
+            .context(|| "cannot start a thread".to_owned())?;
         let added = import::add_layer(host.store(), File::from(reader));
         let packed = packer.join().map_err(|_| Error::other("packing a layer ended early"))?;
-        // Where both failed, what was not packed is the reason.
-        packed?;
+        match packed {
+            // The other side gave up first: its reason is the one.
+            Err(error) if error.io_kind() == Some(io::ErrorKind::BrokenPipe) => {}
+            packed => drop(packed?),
+        }
         added.map(|(diff_id, _)| diff_id)
     })
 }

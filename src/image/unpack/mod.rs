@@ -1,7 +1,7 @@
 //! Layers: compressed archives become directories that overlay can stack.
 //!
-//! Two threads: one inflates, the other hashes what came out and writes files. Each archive is
-//! taken for hostile: see [`archive`] for what is read, [`extract`] for where it is written, and
+//! Two threads: one inflates, the other hashes what came out and writes files. When one ends, so does
+//! the other, and the first cause is the error. Each archive is taken for hostile: see [`archive`] for what is read, [`extract`] for where it is written, and
 //! [`Limits`] for how much. Whiteouts become overlay's own: a character device 0:0 for a name,
 //! `trusted.overlay.opaque` for a directory.
 
@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::base::{Context, Digest, Result};
+use crate::base::{Context, Digest, Error, Result};
 
 pub use extract::Placement;
 pub use inflate::{Compression, inflating};
@@ -53,11 +53,11 @@ pub struct Unpacked {
 }
 
 /// Unpacks the archive that `source` yields into the empty directory `root`. `each` sees every
-/// piece of the inflated archive, in order. `source` is read to its end.
+/// piece of the inflated archive, in order. `source` is read to its end, except after an error.
 ///
 /// # Errors
-/// The archive is damaged, hostile or over the limits; `source` or the disk fails. What was
-/// written until then stays.
+/// The archive is damaged, hostile or over the limits; `source` or the disk fails; a thread is
+/// refused. What was written until then stays.
 pub fn unpack<R: Read + Send>(
     source: &mut R,
     root: &Path,
@@ -85,10 +85,13 @@ pub fn unpack<R: Read + Send>(
                 .context(|| "cannot read the archive".to_owned())?;
             Ok(written)
         });
-        let Pieces { hash, length, .. } = pieces;
+        let Pieces { hash, length, receiver, .. } = pieces;
+        // After an error pieces are left: the other thread waits for room until this is closed.
+        drop(receiver);
         let compression = inflater.join();
         let written = finished?;
-        let compression = compression.ok().flatten().unwrap_or(Compression::Plain);
+        let ended_early = || Error::other("the thread that inflates an archive ended early");
+        let compression = compression.ok().flatten().ok_or_else(ended_early)?;
         let diff_id = Digest::from_sha256(&hash.finalize());
         Ok(Unpacked { diff_id, archive_size: length, size: written.bytes, compression })
     })

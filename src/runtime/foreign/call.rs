@@ -1,18 +1,18 @@
 //! Running the other runtime's program, and what it says when it fails.
 
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::BorrowedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::base::{Context, Error, Kind, Result};
-use crate::sys::process::{self, Fork};
+use crate::sys::process;
 
 use super::kind_of;
 
@@ -21,9 +21,6 @@ pub(super) type Streams<'a> = [BorrowedFd<'a>; 3];
 
 /// How long a runtime may take for one thing, in seconds (Docker: two minutes for a start).
 const PATIENCE: i64 = 120;
-
-/// The exit code of a child that could not execute the program.
-const NOT_EXECUTED: i32 = 127;
 
 /// Runs `program` to its end. Without `streams` it has the null device. `log` is where it writes
 /// what went wrong, a JSON object a line.
@@ -43,84 +40,56 @@ pub(super) fn run(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).context(failed),
         _ => {}
     }
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-        .map_err(io::Error::from)
-        .context(failed)?;
-    let streams = streams.unwrap_or([null.as_fd(); 3]);
-    let strings = Strings::new(program, arguments).context(failed)?;
-    match process::clone(0, None).context(failed)? {
-        Fork::Child => become_program(&strings, &streams),
-        Fork::Parent { pid, pidfd } => {
-            let status = wait(pid, &pidfd).context(failed)?;
-            let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
-            judge(&name, verb, status, log)
-        }
-    }
-}
-
-struct Strings {
-    path: CString,
-    arguments: Vec<CString>,
-    environment: Vec<CString>,
-}
-
-impl Strings {
-    fn new(program: &Path, arguments: &[OsString]) -> io::Result<Strings> {
-        let path = CString::new(program.as_os_str().as_bytes())?;
-        let mut all = vec![path.clone()];
-        for argument in arguments {
-            all.push(CString::new(argument.as_bytes())?);
-        }
-        let search = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        Ok(Strings { path, arguments: all, environment: vec![search.to_owned()] })
-    }
-}
-
-/// The child: signals are as a program expects them, and no descriptor of ours is left to it.
-fn become_program(strings: &Strings, streams: &Streams<'_>) -> ! {
-    let high = |fd: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(fd, 3);
-    let ready = || -> io::Result<()> {
-        // Out of the way first: one of them may be 0, 1 or 2 itself.
-        let fds = streams.iter().map(high).collect::<Result<Vec<OwnedFd>, _>>()?;
-        rustix::stdio::dup2_stdin(&fds[0])?;
-        rustix::stdio::dup2_stdout(&fds[1])?;
-        rustix::stdio::dup2_stderr(&fds[2])?;
-        process::close_on_exec_from(3)
+    let mut command = Command::new(program);
+    // Several threads may be alive here: only what `Command` does in its child is allowed.
+    process::isolate(&mut command);
+    command.args(arguments).env_clear().env("PATH", SEARCH);
+    let [stdin, stdout, stderr] = match streams {
+        None => [Stdio::null(), Stdio::null(), Stdio::null()],
+        Some([stdin, stdout, stderr]) => [copy(stdin)?, copy(stdout)?, copy(stderr)?],
     };
-    if ready().is_ok() {
-        process::reset_signals();
-        // Only returns when there is nothing to execute, which the exit code tells.
-        let _ = process::execute(&strings.path, &strings.arguments, &strings.environment);
-    }
-    process::exit(NOT_EXECUTED)
+    let started = command.stdin(stdin).stdout(stdout).stderr(stderr).spawn();
+    let mut child = started.map_err(|error| Error::other(failed()).with_source(error))?;
+    let status = wait(&mut child).context(failed)?;
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
+    judge(&name, verb, status, log)
+}
+
+/// Where runtimes look for their own programs.
+const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+fn copy(stream: BorrowedFd<'_>) -> Result<Stdio> {
+    let copied = stream.try_clone_to_owned().context(|| "cannot copy a descriptor".to_owned())?;
+    Ok(copied.into())
 }
 
 /// Waits for its end; `None`: it took too long and was killed.
-fn wait(pid: Pid, pidfd: &OwnedFd) -> io::Result<Option<WaitStatus>> {
+fn wait(child: &mut Child) -> io::Result<Option<ExitStatus>> {
     let limit = Timespec { tv_sec: PATIENCE, tv_nsec: 0 };
+    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let ended = loop {
-        match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&limit)) {
+        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit)) {
             Err(rustix::io::Errno::INTR) => {}
             result => break result? > 0,
         }
     };
     if !ended {
-        kill_process(pid, Signal::KILL)?;
+        child.kill()?;
     }
-    let status = waitpid(Some(pid), WaitOptions::empty())?;
-    Ok(status.map(|(_, status)| status).filter(|_| ended))
+    let status = child.wait()?;
+    Ok(ended.then_some(status))
 }
 
-fn judge(name: &str, verb: &str, status: Option<WaitStatus>, log: &Path) -> Result<()> {
+fn judge(name: &str, verb: &str, status: Option<ExitStatus>, log: &Path) -> Result<()> {
     let Some(status) = status else {
         let message = format!("{name} {verb} did not end within {PATIENCE} s");
         return Err(Error::new(Kind::TimedOut, message));
     };
-    if status.exit_status() == Some(0) {
+    if status.success() {
         return Ok(());
     }
     let said = last_error(&fs::read_to_string(log).unwrap_or_default());
-    let said = said.unwrap_or_else(|| match (status.exit_status(), status.terminating_signal()) {
+    let said = said.unwrap_or_else(|| match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
         (_, Some(signal)) => format!("ended by signal {signal}"),
         _ => "an unknown end".to_owned(),
@@ -166,5 +135,36 @@ mod tests {
         let error = sh("exit 3", &log).unwrap_err();
         assert_eq!(error.to_string(), "sh create failed: exit status 3");
         sh("exit 0", &log).unwrap();
+        let error = run(Path::new("/nonexistent"), "create", &[], None, &log).unwrap_err();
+        assert_eq!(error.kind(), Kind::Other, "a missing runtime is no missing container: {error}");
+    }
+
+    /// Removing containers happens on many threads at once: none may be caught by another's lock.
+    #[test]
+    fn many_threads_call_runtimes_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let log = directory.path().join(thread.to_string());
+                scope.spawn(move || (0..25).for_each(|_| sh("exit 0", &log).unwrap()));
+            }
+        });
+    }
+
+    #[test]
+    fn a_runtime_gets_three_streams_and_the_usual_signals() {
+        let directory = tempfile::tempdir().unwrap();
+        let (log, out) = (directory.path().join("log"), directory.path().join("out"));
+        let _open = rustix::io::dup(fs::File::open("/dev/null").unwrap()).unwrap();
+        let script = format!(
+            "ls /proc/$$/fd > {0}; grep -E '^Sig(Ign|Blk)' /proc/$$/status >> {0}; env >> {0}",
+            out.display()
+        );
+        sh(&script, &log).unwrap();
+        let text = fs::read_to_string(out).unwrap();
+        let zeros = "0000000000000000";
+        let signals = format!("0\n1\n2\nSigBlk:\t{zeros}\nSigIgn:\t{zeros}\n");
+        assert!(text.starts_with(&signals), "{text}");
+        assert!(text.contains(&format!("PATH={SEARCH}")), "{text}");
     }
 }

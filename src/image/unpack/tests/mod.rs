@@ -1,5 +1,6 @@
 //! Archives, good and evil, unpacked for real.
 
+mod ending;
 mod exact;
 mod hostile;
 
