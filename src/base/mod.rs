@@ -8,6 +8,7 @@ pub mod digest;
 pub mod duration;
 pub mod error;
 pub mod id;
+pub mod path;
 pub mod port;
 pub mod text;
 

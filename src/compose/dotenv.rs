@@ -212,13 +212,19 @@ impl Parser<'_> {
                 .hint("put all of the value between the quotes");
         }
         self.at = end + 1;
-        Some(match quote {
-            '\'' => inner.replace("\\'", "'"),
-            _ => {
-                let hint = "write `\\$` or use single quotes where a `$` is meant";
-                self.interpolated(&unescape(inner), start + 1, hint)
-            }
-        })
+        if quote == '\'' {
+            return Some(inner.replace("\\'", "'"));
+        }
+        let value = unescape(inner);
+        if value.contains('\0') {
+            // execve(2): a NUL ends the text of a variable.
+            let span = self.span(start, at + 1);
+            self.out
+                .error("env-file", span, "a variable's value cannot have a NUL byte")
+                .hint("write `\\\\0` where a backslash and a zero are meant");
+        }
+        let hint = "write `\\$` or use single quotes where a `$` is meant";
+        Some(self.interpolated(&value, start + 1, hint))
     }
 
     fn interpolated(&mut self, value: &str, start: usize, hint: &str) -> String {
@@ -257,7 +263,7 @@ impl Parser<'_> {
                         }
                     }
                 }
-                value.replace('\u{0}', "$")
+                value
             }
             Err(mistake) => {
                 let span = self.span(start, self.line_end(start));
@@ -286,8 +292,8 @@ fn unquoted(bare: &str, blank_before: bool) -> &str {
     }
 }
 
-/// Replaces the escapes that double quotes know; others stay as they are. An escaped `$` becomes a
-/// NUL, which no value can have, so that it is not taken for a variable.
+/// Replaces the escapes that double quotes know; others stay as they are. An escaped `$` becomes
+/// `$$`, which templates write for a `$` that begins no variable (Docker: the same).
 fn unescape(inner: &str) -> String {
     let mut out = String::with_capacity(inner.len());
     let mut letters = inner.chars().peekable();
@@ -304,7 +310,7 @@ fn unescape(inner: &str) -> String {
             Some('r') => out.push('\r'),
             Some('t') => out.push('\t'),
             Some('v') => out.push('\u{b}'),
-            Some('$') => out.push('\u{0}'),
+            Some('$') => out.push_str("$$"),
             Some(same @ ('\\' | '"')) => out.push(same),
             Some('0') => {
                 let mut code = 0;
@@ -381,6 +387,8 @@ mod tests {
             ("A='b # $OS' # c", "b # $OS"),
             ("A='it\\'s'", "it's"),
             ("A=\"b\\tc\\$OS $OS\\x\"", "b\tc$OS os\\x"),
+            ("A=\"pa\\$word\"", "pa$word"),
+            ("A=\"a\\$$OS \\$\\$ \\${OS}\"", "a$$OS $$ ${OS}"),
             ("A=\"b\nc\"", "b\nc"),
             ("A=x$OS", "xos"),
             ("A=x$$OS", "x$OS"),
@@ -403,7 +411,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_found() {
-        for text in ["A B=c", "A%=1", "A=\"b", "A=\"b\"c", "=x", "A=${x", "A=$nothing"] {
+        for text in
+            ["A B=c", "A%=1", "A=\"b\\0c\"", "A=\"b", "A=\"b\"c", "=x", "A=${x", "A=$nothing"]
+        {
             assert_eq!(read(text).1, 1, "{text}");
         }
     }

@@ -1,27 +1,31 @@
 //! `lint`: what is allowed, and still likely to cause trouble.
 //!
-//! Beyond what [`super::load`] reports of every file. All findings are warnings with a stable code,
-//! so that a project can decide which of them it cares for.
+//! Beyond what [`super::load`] reports of every file. Findings have a stable code, so that a project
+//! can decide which of them it cares for; what `up` refuses is an error, all else a warning.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use crate::base::path::missing_socket;
 use crate::diag::Diagnostics;
 
+use super::files::Files;
 use super::model::{MountKind, Project, Service};
 use super::node::{Node, Value};
 
 /// Every code, and what it is about.
-pub const RULES: [(&str, &str); 6] = [
+pub const RULES: [(&str, &str); 7] = [
     ("image-without-version", "an image without a version changes without notice"),
     ("unused", "a network, volume, secret or config that no service uses"),
     ("secret-in-file", "a password or key is written in the compose file"),
+    ("missing-socket", "a socket that a service mounts is not there, as Docker's"),
     ("whole-machine", "a service can do anything to the machine"),
     ("key-as-variable", "a key of a service stands under its environment, where it has no effect"),
     ("no-restart", "a service that others need is not restarted when it fails"),
 ];
 
-/// Reports what is likely to cause trouble, but for the rules in `allowed`.
-pub fn lint(project: &Project, allowed: &[String], out: &mut Diagnostics) {
+/// Reports what is likely to cause trouble, but for the rules in `allowed`. `files` is this machine.
+pub fn lint(project: &Project, files: &dyn Files, allowed: &[String], out: &mut Diagnostics) {
     let on = |code: &str| !allowed.iter().any(|it| it == code);
     for service in project.services.values() {
         if on("image-without-version") {
@@ -35,6 +39,9 @@ pub fn lint(project: &Project, allowed: &[String], out: &mut Diagnostics) {
         }
         if on("whole-machine") {
             privileges(project, service, out);
+        }
+        if on("missing-socket") {
+            sockets(project, service, files, out);
         }
     }
     if on("unused") {
@@ -140,6 +147,27 @@ fn privileges(project: &Project, service: &Service, out: &mut Diagnostics) {
     }
 }
 
+/// What `up` refuses: a socket that no program has made.
+fn sockets(project: &Project, service: &Service, files: &dyn Files, out: &mut Diagnostics) {
+    for (index, volume) in service.volumes.iter().enumerate() {
+        let Some(path) = volume.source.as_deref().filter(|_| volume.kind == MountKind::Bind) else {
+            continue;
+        };
+        let path = Path::new(path);
+        let (is_file, is_directory) = (files.is_file(path), files.is_dir(path));
+        let Some(error) = missing_socket(path, is_file || is_directory, is_directory) else {
+            continue;
+        };
+        let name = index.to_string();
+        let place =
+            project.document.place(&["services", &service.name, "volumes", &name, "source"]);
+        let found = out.error("missing-socket", place, error.to_string());
+        for hint in error.hints() {
+            found.hint(hint);
+        }
+    }
+}
+
 fn unused(project: &Project, out: &mut Diagnostics) {
     let mut all = project.clone();
     all.services.append(&mut all.disabled);
@@ -192,12 +220,12 @@ mod tests {
 
     #[test]
     fn each_rule_finds_its_trouble_and_can_be_allowed() {
-        let text = "services:\n  web:\n    image: nginx\n    privileged: true\n    depends_on: [db]\n    environment: {platform: linux/x86_64, DB_PASSWORD: hunter2, OTHER_PASSWORD: \"${P:-}\"}\n  db:\n    image: mysql:8.0\nvolumes: {old: }\n";
+        let text = "services:\n  web:\n    image: nginx\n    privileged: true\n    depends_on: [db]\n    environment: {platform: linux/x86_64, DB_PASSWORD: hunter2, OTHER_PASSWORD: \"${P:-}\"}\n  db:\n    image: mysql:8.0\n    volumes: [/var/run/docker.sock:/d.sock:ro]\nvolumes: {old: }\n";
         let files = Memory::new().with("/p/compose.yaml", text);
         let request = LoadRequest { working_dir: "/p".into(), ..LoadRequest::default() };
         let project = load(&request, &files).project.unwrap();
         let mut out = Diagnostics::default();
-        lint(&project, &[], &mut out);
+        lint(&project, &files, &[], &mut out);
         let mut codes: Vec<&str> = out.iter().map(|it| it.code).collect();
         codes.sort_unstable();
         assert_eq!(
@@ -205,6 +233,7 @@ mod tests {
             [
                 "image-without-version",
                 "key-as-variable",
+                "missing-socket",
                 "no-restart",
                 "secret-in-file",
                 "unused",
@@ -212,7 +241,7 @@ mod tests {
             ]
         );
         let (all, mut out) = (RULES.map(|it| it.0.to_owned()), Diagnostics::default());
-        lint(&project, &all, &mut out);
+        lint(&project, &files, &all, &mut out);
         assert!(out.is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod address;
 mod completion;
 mod config;
 mod container;

@@ -270,3 +270,37 @@ fn pull_asks_the_registry() {
     assert_eq!(machine.run("pull").code, 1);
     assert_eq!(machine.run("pull --ignore-pull-failures").code, 0);
 }
+
+#[test]
+fn a_service_with_a_name_for_its_container_is_not_scaled() {
+    let machine = Machine::with("services:\n  v: {image: busybox, container_name: only-one}\n");
+    for line in ["up -d --scale v=2", "create --scale v=3", "scale v=2"] {
+        let said = machine.fails(line);
+        assert!(said.contains("containers of service \"v\" cannot all have the name"), "{said}");
+        assert_eq!(machine.states(), [""; 0], "{line}");
+    }
+    machine.out("up -d --scale v=1");
+    assert_eq!(machine.states(), ["only-one running"]);
+}
+
+#[test]
+fn a_socket_that_is_not_there_is_refused_before_anything_is_made() {
+    let machine = Machine::empty();
+    let missing = machine.path("docker.sock");
+    machine.write(
+        "compose.yaml",
+        "services:\n  web: {image: nginx}\n  proxy:\n    image: traefik\n    volumes: [./docker.sock:/var/run/docker.sock:ro]\n",
+    );
+    for line in ["up -d", "create", "run proxy"] {
+        let said = machine.fails(line);
+        assert!(said.contains("service proxy: ") && said.contains("no Docker runs"), "{said}");
+        assert_eq!(machine.states(), [""; 0], "{line}");
+        assert!(!missing.exists(), "{line}");
+    }
+    let ran = machine.run("lint --allow image-without-version");
+    assert!(ran.code == 1 && ran.out.contains("error[missing-socket]"), "{ran:?}");
+    machine.out("up -d web");
+    let _listener = std::os::unix::net::UnixListener::bind(&missing).unwrap();
+    machine.out("up -d");
+    assert_eq!(machine.run("lint --allow image-without-version").code, 0);
+}

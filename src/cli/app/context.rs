@@ -133,11 +133,20 @@ impl<E: Engine> Context<E> {
         Ok(self.project.get_or_init(|| project))
     }
 
+    /// Refuses to go on if the command is meant for another machine.
+    ///
+    /// # Errors
+    /// See [`crate::cli::app::address::Address::check`].
+    pub fn check_address(&self) -> Result<()> {
+        Ok(self.global.address.check(self.environment())?)
+    }
+
     /// Where state is on disk.
     ///
     /// # Errors
-    /// The directories cannot be made.
+    /// The directories cannot be made, or the command is meant for another machine.
     pub fn roots(&self) -> Result<Roots> {
+        self.check_address()?;
         let variable = |name: &str| self.environment().get(name).map(PathBuf::from);
         Ok(Roots::open(variable)?)
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::base::{Error, Kind, Result};
+use crate::cli::app::address::Address;
 use crate::cli::app::environment::Environment;
 
 /// Options of `compose` itself (Docker Compose: global options).
@@ -81,6 +82,10 @@ pub struct Global {
     /// Accepted for old scripts
     #[arg(long, global = true, hide = true)]
     pub verbose: bool,
+
+    /// What Docker's own options say about the engine's place.
+    #[arg(skip)]
+    pub address: Address,
 }
 
 /// How mistakes in compose files are shown.
@@ -124,6 +129,12 @@ pub enum ProgressStyle {
 }
 
 impl Global {
+    /// Nothing but Docker's own options.
+    #[must_use]
+    pub fn addressed(address: Address) -> Global {
+        Global { address, ..Global::default() }
+    }
+
     /// When to use colours (`--ansi`, `COMPOSE_ANSI`, `NO_COLOR`; where these say nothing, none
     /// for `TERM=dumb`, always for `CLICOLOR_FORCE`).
     ///

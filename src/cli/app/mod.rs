@@ -3,6 +3,7 @@
 //!
 //! Holds no commands: those are in the folders named after what they act on.
 
+pub mod address;
 pub mod before_clap;
 pub mod bulk;
 pub mod command;

@@ -54,5 +54,7 @@ fn docker(arguments: &[OsString]) -> Result<(Global, Command), clap::Error> {
 fn compose(arguments: &[OsString], name: &str) -> Result<(Global, Command), clap::Error> {
     let mut words = plugin::without_docker(arguments);
     words[0] = name.into();
-    lenient(words, |words| command::parse_as(&words, name))
+    let (mut global, command) = lenient(words, |words| command::parse_as(&words, name))?;
+    global.address = plugin::address(arguments);
+    Ok((global, command))
 }

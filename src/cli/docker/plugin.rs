@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::cli::app::address::Address;
+
 /// The argument that asks for metadata.
 pub const METADATA: &str = "docker-cli-plugin-metadata";
 
@@ -39,6 +41,32 @@ pub fn print_metadata() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// What Docker's own options, before the word `compose`, say about the engine's place.
+#[must_use]
+pub fn address(arguments: &[OsString]) -> Address {
+    let mut address = Address::default();
+    let end = first_word(arguments).filter(|at| arguments[*at] == "compose").unwrap_or(0);
+    let mut words = arguments[..end].iter().skip(1).filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) if word.starts_with("--") => (name, Some(value)),
+            _ if word.starts_with("--") || word.len() <= 2 => (word, None),
+            _ => (&word[..2], Some(word[2..].trim_start_matches('='))),
+        };
+        if !WITH_VALUE.contains(&name) {
+            continue;
+        }
+        let Some(value) = value.or_else(|| words.next()).map(str::to_owned) else { break };
+        match name {
+            "-H" | "--host" => address.hosts.push(value),
+            "-c" | "--context" => address.context = Some(value),
+            "--config" => address.config = Some(value.into()),
+            _ => {}
+        }
+    }
+    address
 }
 
 /// Where the first word is that is neither one of Docker's own options nor its value.
@@ -87,6 +115,21 @@ mod tests {
         ] {
             assert_eq!(without_docker(&words(line)), words(rest), "{line}");
         }
+    }
+
+    #[test]
+    fn the_place_of_the_engine_is_read_in_every_spelling() {
+        for line in [
+            "docker -H tcp://a --context prod --config /x compose up",
+            "docker --host=tcp://a -c=prod --config=/x compose up -c other",
+            "docker-compose -D -Htcp://a -cprod -l error --config /x compose -H b",
+        ] {
+            let found = address(&words(line));
+            assert_eq!(found.hosts, ["tcp://a"], "{line}");
+            assert_eq!(found.context.as_deref(), Some("prod"), "{line}");
+            assert_eq!(found.config.as_deref(), Some(std::path::Path::new("/x")), "{line}");
+        }
+        assert!(address(&words("docker-compose -H tcp://a up")).hosts.is_empty());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `docker VERB`: Docker's grammar, and which of our commands each verb is.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cli::app::address::Address;
 use crate::cli::app::command::Command;
 use crate::cli::app::global::Global;
 use crate::cli::build::builder::Builder;
@@ -36,24 +38,31 @@ struct Docker {
     verb: Option<Verb>,
 }
 
-/// Docker's options about where its engine is. Here it is this machine.
+/// Docker's options about where its engine is. Any other machine than this one is refused.
 #[derive(clap::Args, Debug)]
 struct Remote {
     /// Directory of the client's configuration
     #[arg(long, value_name = "DIRECTORY", hide = true)]
-    config: Option<String>,
-    /// Accepted for old scripts: there is one context
+    config: Option<PathBuf>,
+    /// Name of an address, which must be this machine's
     #[arg(short, long, value_name = "NAME", hide = true)]
     context: Option<String>,
     /// Accepted for old scripts
     #[arg(short = 'D', long, hide = true)]
     debug: bool,
-    /// Accepted for old scripts: the engine is on this machine
+    /// Address of the engine, which must be this machine's
     #[arg(short = 'H', long, value_name = "SOCKET", hide = true)]
     host: Vec<String>,
     /// Accepted for old scripts
     #[arg(short, long, value_name = "LEVEL", hide = true)]
     log_level: Option<String>,
+}
+
+impl Remote {
+    fn address(&self) -> Address {
+        let (hosts, context) = (self.host.clone(), self.context.clone());
+        Address { hosts, context, config: self.config.clone() }
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -158,7 +167,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<(Global, Command), clap::Error>
         None => Command::Say(Said { text: definition().render_help().to_string(), code: 0 }),
         Some(verb) => command(verb),
     };
-    Ok((Global::default(), command))
+    Ok((Global::addressed(docker.remote.address()), command))
 }
 
 /// The whole grammar; examples say `docker` where ours say `compose`.

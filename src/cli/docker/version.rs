@@ -43,8 +43,9 @@ impl DockerVersion {
     /// Prints it.
     ///
     /// # Errors
-    /// The template is wrong.
+    /// The template is wrong, or another machine's version is asked for.
     pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        cx.check_address()?;
         let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
         let shape = shape(&kernel);
         match self.format.as_deref() {

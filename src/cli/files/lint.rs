@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use crate::cli::app::disk::Disk;
 use crate::cli::{Context, Exit, Result};
 use crate::compose::lint::lint;
 use crate::compose::{LoadOptions, Loaded};
@@ -51,7 +52,8 @@ impl Lint {
         }
         let Loaded { project, mut diagnostics, sources, .. } = cx.load(LoadOptions::default());
         if let Some(project) = &project {
-            lint(project, &self.allow, &mut diagnostics);
+            let files = Disk { environment: cx.environment() };
+            lint(project, &files, &self.allow, &mut diagnostics);
         }
         diagnostics.tidy();
         if cx.global().strict {

@@ -1,15 +1,17 @@
 //! What `up`, `create`, `scale` and `run` share: images first, then everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::base::{Error, Kind};
+use crate::base::path::missing_socket;
+use crate::base::{Context as _, Error, Kind};
 use crate::cli::build::Choices;
 use crate::cli::files::lock;
 use crate::cli::plans::run_plan::Carry;
 use crate::cli::{Context, Result};
-use crate::compose::model::PullPolicy;
+use crate::compose::model::{MountKind, PullPolicy};
 use crate::compose::{Project, Service};
 use crate::engine::Engine;
 use crate::plan::{self, Desired, ImageOptions, LowerOptions, UpOptions};
@@ -58,6 +60,8 @@ impl Bring {
             return Err(crate::cli::app::selection::no_such_service(name, known).into());
         }
         let mut project = all.select(&self.services, !self.no_deps)?;
+        self.check_names(&project)?;
+        check_sockets(&project)?;
         if self.locked {
             lock::apply(&mut project)?;
         }
@@ -100,6 +104,20 @@ impl Bring {
         Ok(Ready { project, desired, observed })
     }
 
+    /// Refuses more than one container of a service that names its container (Docker: the same).
+    fn check_names(&self, project: &Project) -> Result<()> {
+        let named = |service: &&Service| {
+            let wanted = self.scale.get(&service.name).is_some_and(|number| *number > 1);
+            wanted && service.container_name.is_some()
+        };
+        let Some(service) = project.services.values().find(named) else { return Ok(()) };
+        let (number, name) = (self.scale[&service.name], &service.name);
+        let own = service.container_name.as_deref().unwrap_or_default();
+        let message =
+            format!("{number} containers of service {name:?} cannot all have the name {own:?}");
+        Err(Error::new(Kind::Invalid, message).hint("remove `container_name` to scale it").into())
+    }
+
     /// Services whose images are built now.
     fn to_build(&self, project: &Project, observed: &Observed) -> Vec<String> {
         let wanted = |service: &&Service| {
@@ -110,6 +128,20 @@ impl Bring {
         };
         project.services.values().filter(wanted).map(|service| service.name.clone()).collect()
     }
+}
+
+/// Refuses to mount sockets that are not there, before anything is made.
+fn check_sockets(project: &Project) -> Result<()> {
+    for service in project.services.values() {
+        let binds = service.volumes.iter().filter(|volume| volume.kind == MountKind::Bind);
+        for path in binds.filter_map(|volume| volume.source.as_deref()).map(Path::new) {
+            if let Some(error) = missing_socket(path, path.exists(), path.is_dir()) {
+                let name = || format!("service {}", service.name);
+                Err(error).context(name)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Options of planning that come from the surroundings, and random numbers for it to draw from.

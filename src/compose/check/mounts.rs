@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::base::path::stays_within;
+
 use super::super::model::{MountKind, Service};
 use super::Check;
 
@@ -44,6 +46,7 @@ pub fn check(check: &mut Check, service: &Service) {
             check.out.warning("relative-target", place, message).hint(hint);
         }
         options(check, service, index);
+        subpath(check, service, index);
         same_target(check, service, &mut targets, &volume.target, &item);
     }
     for (index, tmpfs) in service.tmpfs.iter().enumerate() {
@@ -69,6 +72,25 @@ fn same_target<'a>(
         return;
     }
     targets.insert(bare, path.join(" "));
+}
+
+/// What is mounted of a volume or an image lies in it (Docker: the same).
+fn subpath(check: &mut Check, service: &Service, index: usize) {
+    let (volume, name) = (&service.volumes[index], index.to_string());
+    let written = [
+        ("volume", volume.volume.as_ref().and_then(|it| it.subpath.as_deref())),
+        ("image", volume.image.as_ref().and_then(|it| it.subpath.as_deref())),
+    ];
+    for (kind, path) in written {
+        let Some(path) = path.filter(|path| !path.is_empty() && !stays_within(path)) else {
+            continue;
+        };
+        let place = check.at(service, &["volumes", &name, kind, "subpath"]);
+        check
+            .out
+            .error("bad-subpath", place, format!("`{path}` does not lie within the {kind}"))
+            .hint(format!("write a relative path without `..`, as it is in the {kind}: data/web"));
+    }
 }
 
 /// Options are for one kind of mount.

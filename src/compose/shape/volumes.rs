@@ -159,10 +159,25 @@ fn is_options(text: &str) -> bool {
 }
 
 /// Splits at colons, but not behind the letter of a Windows drive, nor inside of `${…}`.
+///
+/// `v:/data` is a volume with a one-letter name: a drive is a source, and has a target behind it.
 fn split(spec: &str) -> Vec<&str> {
     if spec.len() <= 2 {
         return vec![spec];
     }
+    let parts = split_after_drives(spec);
+    let letter = spec.as_bytes()[1] == b':' && spec.as_bytes()[2] == b'/';
+    let has_target = |it: &&str| it.starts_with('/') || it.as_bytes().get(1) == Some(&b':');
+    if letter && parts[0].len() > 1 && !parts.get(1).is_some_and(has_target) {
+        return [&spec[..1], &parts[0][2..]]
+            .into_iter()
+            .chain(parts[1..].iter().copied())
+            .collect();
+    }
+    parts
+}
+
+fn split_after_drives(spec: &str) -> Vec<&str> {
     let bytes = spec.as_bytes();
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
     for (at, byte) in bytes.iter().enumerate() {
@@ -206,6 +221,11 @@ mod tests {
             ("c:/a:d:\\b:ro", vec!["c:/a", "d:\\b", "ro"]),
             ("${A:-x}:/b", vec!["${A:-x}", "/b"]),
             ("a::b", vec!["a", "", "b"]),
+            ("v:/data", vec!["v", "/data"]),
+            ("v:/data:ro", vec!["v", "/data", "ro"]),
+            ("v:/data:${MODE}", vec!["v", "/data", "${MODE}"]),
+            ("c:/a:/b", vec!["c:/a", "/b"]),
+            ("c:/a:/b:ro", vec!["c:/a", "/b", "ro"]),
             ("x", vec!["x"]),
         ] {
             assert_eq!(split(spec), parts, "{spec}");

@@ -20,7 +20,7 @@ use crate::state::{self, ContainerDir, Durability, Lock, roots::make_dir};
 
 use super::observe::{self, FORMAT, Record};
 use super::resolve::resolve;
-use super::{Host, foreign, inherit, names, networks, volumes};
+use super::{Host, foreign, inherit, names, networks, start, volumes};
 
 /// How long a killed container may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,6 +35,7 @@ pub(super) fn create(host: &Host, mut spec: ContainerSpec) -> Result<ContainerId
     let _lock = Lock::wait_shared(&roots.lock("containers"))?;
     log::Options::parse(&spec.log)?;
     foreign::program(&spec)?;
+    start::check_sockets(&spec)?;
     let id = random_id()?;
     names::take(roots, &spec.name, &id)?;
     let result = inherit::mounts(host, &mut spec)

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 
+use crate::base::path::missing_socket;
 use crate::base::{ContainerId, Context, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::container::Status;
@@ -45,6 +46,7 @@ fn bring_networks_up(host: &Host, spec: &ContainerSpec) -> Result<()> {
 
 /// Makes directories of the host that are to be mounted and do not exist, where that is wanted.
 pub(super) fn make_bind_sources(spec: &ContainerSpec) -> Result<()> {
+    check_sockets(spec)?;
     for mount in spec.all_mounts() {
         if let MountSource::Bind { path, create: true, .. } = &mount.source
             && !path.exists()
@@ -55,4 +57,14 @@ pub(super) fn make_bind_sources(spec: &ContainerSpec) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses to mount sockets that are not there: a directory in the place of one would keep the
+/// program that it belongs to from starting.
+pub(super) fn check_sockets(spec: &ContainerSpec) -> Result<()> {
+    let missing = spec.all_mounts().into_iter().find_map(|mount| match &mount.source {
+        MountSource::Bind { path, .. } => missing_socket(path, path.exists(), path.is_dir()),
+        _ => None,
+    });
+    missing.map_or(Ok(()), Err)
 }

@@ -1,5 +1,6 @@
 //! `--mount`: one mount as a list of fields.
 
+use crate::base::path::stays_within;
 use crate::base::{Error, Kind, Result};
 use crate::compose::model::{
     BindOptions, ImageOptions, MountKind, Recursive, ServiceVolume, TmpfsOptions, VolumeOptions,
@@ -119,6 +120,14 @@ impl Mount {
         if other {
             let kind = format!("{:?}", volume.kind).to_lowercase();
             return invalid(format!("cannot mix options of other types with mount type '{kind}'"));
+        }
+        let subpaths = [
+            volume.volume.as_ref().and_then(|it| it.subpath.as_deref()),
+            volume.image.as_ref().and_then(|it| it.subpath.as_deref()),
+        ];
+        if let Some(path) = subpaths.into_iter().flatten().find(|path| !stays_within(path)) {
+            // Docker: the same words.
+            return invalid(format!("subpath must be a relative path within the volume: {path:?}"));
         }
         if let (MountKind::Tmpfs, Some(source)) = (volume.kind, &volume.source) {
             // Docker: nearly the same words.
