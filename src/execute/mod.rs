@@ -9,11 +9,12 @@ mod cancel;
 mod hook;
 mod perform;
 mod verdict;
+mod wait;
 
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::base::{ContainerId, Error, Kind, Result};
 use crate::engine::{Engine, Progress};
-use crate::plan::{Plan, Step, StepId};
+use crate::plan::{Action, Plan, Step, StepId};
 use crate::resource::Image;
 
 pub use cancel::Cancel;
@@ -102,10 +103,11 @@ pub async fn run<E: Engine>(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Outcome {
     let deadline = options.wait_timeout.map(|timeout| (Instant::now() + timeout, timeout));
-    let (made, printed, noticed) = Default::default();
-    let shared = Shared { engine, cancel, progress, deadline, made, printed, noticed };
+    let (made, printed, noticed, waits) = Default::default();
+    let shared = Shared { engine, cancel, progress, deadline, made, printed, noticed, waits };
     let mut queue = Queue::new(plan);
     let mut running = FuturesUnordered::new();
+    let mut guards = FuturesUnordered::new();
     let mut outcome = Outcome::default();
     let limit = options.parallel.map_or(usize::MAX, NonZeroUsize::get);
     loop {
@@ -117,7 +119,20 @@ pub async fn run<E: Engine>(
             running
                 .push(async move { (step, shared.perform(&step.action).await, begun.elapsed()) });
         }
-        let Some((step, result, elapsed)) = running.next().await else { break };
+        let ended = tokio::select! {
+            biased;
+            ended = running.next() => ended,
+            Some((step, error)) = guards.next(), if !guards.is_empty() => {
+                Some((step, Err(error), Duration::ZERO))
+            }
+        };
+        let Some((step, result, elapsed)) = ended else { break };
+        if let (Ok(()), Action::WaitFor(wait)) = (&result, &step.action)
+            && !wait.dependency
+        {
+            let shared = &shared;
+            guards.push(async move { (step, shared.guard(wait).await) });
+        }
         for line in shared.printed.take().lines() {
             events(Event::Printed(step, line));
         }
@@ -141,7 +156,7 @@ pub async fn run<E: Engine>(
             }
         }
     }
-    drop(running);
+    drop((running, guards));
     let made = shared.made.into_inner();
     (outcome.created, outcome.images) = (made.containers, made.images);
     outcome.notes = made.notes;
@@ -163,6 +178,8 @@ struct Shared<'a, E> {
     printed: RefCell<String>,
     /// What could not be done quite as asked by the step that has just ended.
     noticed: RefCell<Vec<String>>,
+    /// Waits that may still end well by themselves.
+    waits: Cell<usize>,
 }
 
 /// What the steps made.

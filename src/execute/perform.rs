@@ -3,13 +3,11 @@
 use std::future::Future;
 use std::time::Instant;
 
-use tokio::time::timeout_at;
+use crate::base::{ContainerId, Context, Error, Kind, Result};
+use crate::engine::{Engine, PullOptions, PullPolicy, RemoveOptions, StopOptions};
+use crate::plan::{Action, Fetch, Moment, Target};
 
-use crate::base::{ContainerId, Context, Error, Kind, Result, duration};
-use crate::engine::{Engine, PullOptions, PullPolicy, RemoveOptions, StopOptions, Watch};
-use crate::plan::{Action, Await, Fetch, Moment, Target};
-
-use super::verdict::{DEPENDENCY_FAILED, verdict};
+use super::verdict::DEPENDENCY_FAILED;
 use super::{Shared, hook};
 
 /// The failure of an optional step, as a warning.
@@ -88,7 +86,7 @@ impl<E: Engine> Shared<'_, E> {
     }
 
     /// The id of a container that exists, or that a step before this one made.
-    fn id(&self, container: &Target) -> Result<ContainerId> {
+    pub(super) fn id(&self, container: &Target) -> Result<ContainerId> {
         let made = || self.made.borrow().containers.get(&container.name).cloned();
         container.id.clone().or_else(made).ok_or_else(|| {
             Error::new(Kind::NotFound, format!("container {} was not created", container.name))
@@ -104,33 +102,6 @@ impl<E: Engine> Shared<'_, E> {
         let found = self.engine.pull(image, &options, self.progress).await?;
         self.made.borrow_mut().images.insert(image.to_owned(), found);
         Ok(())
-    }
-
-    /// Waits until a container is as others need it, or can no longer become so.
-    async fn wait(&self, wait: &Await) -> Result<()> {
-        let id = self.id(&wait.container)?;
-        let Some((deadline, timeout)) = self.deadline else { return self.watch(&id, wait).await };
-        let limited = timeout_at(deadline.into(), self.watch(&id, wait)).await;
-        limited.unwrap_or_else(|_| {
-            let after = duration::print(timeout);
-            Err(Error::new(Kind::TimedOut, format!("application not healthy after {after}")))
-        })
-    }
-
-    async fn watch(&self, id: &ContainerId, wait: &Await) -> Result<()> {
-        let name = &wait.container.name;
-        let mut watch =
-            self.engine.watch(id).await.context(|| format!("cannot watch container {name}"))?;
-        let mut last = None;
-        while let Some(status) = watch.next().await? {
-            if let Some(verdict) = verdict(wait, &status, false) {
-                return self.with_last_lines(id, verdict).await;
-            }
-            last = Some(status);
-        }
-        // Its shim has ended: what it said last is final.
-        let verdict = verdict(wait, &last.unwrap_or_default(), true).unwrap_or(Ok(()));
-        self.with_last_lines(id, verdict).await
     }
 
     async fn until_cancelled(&self, work: impl Future<Output = Result<()>>) -> Result<()> {

@@ -79,6 +79,39 @@ fn ended(wait: &Await, status: &Status) -> Error {
     }
 }
 
+/// A container that is started again and again, and ends each time.
+pub(super) fn crashes(wait: &Await, status: &Status) -> Error {
+    failure(wait, &format!("keeps ending: {}", restarts(status))).hint(logs_hint(wait))
+}
+
+/// `container demo-db-1 is restarting: exited (1), 4 restarts`
+pub(super) fn describe(wait: &Await, status: &Status) -> String {
+    let (name, state) = (&wait.container.name, status.state.as_str());
+    let health = status.health.as_ref().filter(|_| status.state == State::Running);
+    let mut text = match health.map(|health| health.status) {
+        Some(HealthStatus::Starting) => format!("container {name} is not healthy yet"),
+        Some(HealthStatus::Unhealthy) => format!("container {name} is unhealthy"),
+        _ => format!("container {name} is {state}"),
+    };
+    if status.exit_code.is_some() || status.restart_count > 0 {
+        text += &format!(": {}", restarts(status));
+    }
+    if let Some(probe) = health.and_then(|health| health.log.last()) {
+        let output = probe.output.trim();
+        text += &format!("; its last health check ended with {}: {output}", probe.exit_code);
+    }
+    text
+}
+
+/// `exited (1), 4 restarts`
+fn restarts(status: &Status) -> String {
+    let ended = status.exit_code.map(|code| format!("exited ({code})"));
+    let count = status.restart_count;
+    let plural = if count == 1 { "" } else { "s" };
+    let again = (count > 0).then(|| format!("{count} restart{plural}"));
+    ended.into_iter().chain(again).collect::<Vec<_>>().join(", ")
+}
+
 /// Adds what the last probe found.
 fn with_probe(error: Error, health: &Health) -> Error {
     let Some(probe) = health.log.last() else { return error };
@@ -154,6 +187,17 @@ mod tests {
             assert!(say(&wait(condition, false), &exited(2)).starts_with("container p-db-1"));
             assert!(say(&wait(condition, true), &exited(0)).starts_with("dependency failed"));
         }
+    }
+
+    #[test]
+    fn what_keeps_ending_is_told_with_its_code_and_restarts() {
+        let wait = wait(Condition::Healthy, false);
+        let (exit_code, restart_count) = (Some(3), 4);
+        let status = Status { exit_code, restart_count, ..status(State::Restarting) };
+        let text = "container p-db-1 keeps ending: exited (3), 4 restarts";
+        assert_eq!(crashes(&wait, &status).to_string(), text);
+        let text = "container p-db-1 is restarting: exited (3), 4 restarts";
+        assert_eq!(describe(&wait, &status), text);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod change;
 pub mod config;
 pub mod diff;
 mod download;
+pub mod emulation;
 pub mod gzip;
 pub mod hash;
 pub mod import;

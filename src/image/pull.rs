@@ -77,11 +77,14 @@ pub async fn pull(
     let before = store.named(&reference)?;
     if options.policy != Policy::Always
         && let Some(image) = before.clone()
-        && options.platform.as_ref().is_none_or(|wanted| is_for(&image, wanted))
+        && options.platform.as_ref().is_none_or(|wanted| image.is_for(wanted))
     {
         return Ok(Pulled { image, digest: None, is_new: false });
     }
     if options.policy == Policy::Never {
+        if let (Some(image), Some(wanted)) = (&before, &options.platform) {
+            return Err(image.not_for(&reference.familiar(), wanted));
+        }
         let message = format!("No such image: {}", reference.familiar());
         return Err(
             Error::new(Kind::NotFound, message).hint("it must not be pulled, so load or build it")
@@ -97,6 +100,7 @@ pub async fn pull(
     let (manifest, fetched) = choose_manifest(&registry, &resolved, &wanted).await?;
     let (raw, document) = configuration(&registry, store, &manifest).await?;
     check(&manifest, &document)?;
+    is_for(&reference, &document, options.platform.as_ref())?;
     let registry = Arc::new(registry);
     let missing = jobs(&registry, store, &manifest.layers, &document.diff_ids, progress);
     // The first failure ends the others: what they were given so far stays to be resumed.
@@ -170,11 +174,16 @@ impl Opened {
     }
 }
 
-fn is_for(image: &Image, wanted: &Platform) -> bool {
-    let (architecture, os) = (image.architecture.clone(), image.os.clone());
-    // The store does not know variants: an image without one fits any.
-    let wanted = Platform { variant: None, ..wanted.clone() };
-    wanted.accepts(&Platform { architecture, os, variant: None })
+/// A manifest that is no choice of several may be for another platform than was asked for.
+fn is_for(reference: &Reference, document: &Document, wanted: Option<&Platform>) -> Result<()> {
+    let offered = Platform::written(&document.architecture, &document.os);
+    let (Some(wanted), Some(offered)) = (wanted, offered) else { return Ok(()) };
+    if (Platform { variant: None, ..wanted.clone() }).accepts(&offered) {
+        return Ok(());
+    }
+    let name = reference.familiar();
+    let message = format!("no image for platform {wanted}: {name} is for {offered}");
+    Err(Error::new(Kind::NotFound, message))
 }
 
 /// Goes from an index to the manifest for a platform.

@@ -174,8 +174,7 @@ pub fn remove_many(roots: &Roots, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The network of build steps: made by the first one that needs it, gone with the last build.
-pub const TRANSIENT: &str = "compose.build";
+pub use crate::resource::network::OF_BUILDS as TRANSIENT;
 
 /// Removes the network of build steps, unless one is running.
 ///

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::base::{Error, Kind, Result};
+use crate::base::{Context, Error, Kind, Result};
 use crate::compose::model::{MountKind, PullPolicy};
 use crate::compose::{Project, Service};
 use crate::resource::Observed;
+use crate::resource::platform::Platform;
 
 use super::lower::{self, image_of};
 use super::step::{Action, Fetch, Plan};
@@ -85,8 +86,14 @@ fn decide(
     options: &ImageOptions,
 ) -> Result<(Option<Fetch>, String)> {
     let policy = options.policy.or(service.pull_policy).unwrap_or(PullPolicy::Missing);
-    let is_there = observed.images.contains_key(image);
+    let found = observed.images.get(image);
+    let platform = platform(service)?;
+    let other = platform.as_ref().filter(|wanted| found.is_some_and(|it| !it.is_for(wanted)));
+    let is_there = found.is_some() && other.is_none();
     if service.build.is_some() && !options.include_buildable && !is_there {
+        if let (Some(found), Some(wanted)) = (found, other) {
+            return Err(found.not_for(image, wanted).hint("build it with `compose build`"));
+        }
         let message = format!("image {image} of service {} must be built", service.name);
         return Err(Error::new(Kind::NotFound, message).hint("build it with `compose build`"));
     }
@@ -102,16 +109,32 @@ fn decide(
         PullPolicy::Weekly => missing.or_else(|| refresh(7 * day)),
         PullPolicy::Never | PullPolicy::Build if is_there => None,
         PullPolicy::Never | PullPolicy::Build => {
+            if let (Some(found), Some(wanted)) = (found, other) {
+                return Err(found.not_for(image, wanted));
+            }
             let message = format!("no such image: {image}");
             let hint = format!("service {} has pull_policy {policy}", service.name);
             return Err(Error::new(Kind::NotFound, message).hint(hint));
         }
     };
-    let reason = match fetch {
-        Some(Fetch::Always) => format!("pull_policy {policy}"),
-        _ => "is not in the store".to_owned(),
+    let reason = match (fetch, other) {
+        (Some(Fetch::Always), _) => format!("pull_policy {policy}"),
+        (_, Some(wanted)) => format!("what is in the store is not for {wanted}"),
+        (_, None) => "is not in the store".to_owned(),
     };
     Ok((fetch, reason))
+}
+
+/// The platform that a service asks for.
+fn platform(service: &Service) -> Result<Option<Platform>> {
+    let Some(text) = &service.platform else { return Ok(None) };
+    let of = || format!("service {}", service.name);
+    let wanted = text.parse::<Platform>().context(of)?;
+    if wanted.os != "linux" {
+        let message = format!("platform {wanted} of service {} cannot run here", service.name);
+        return Err(Error::new(Kind::Invalid, message).hint("only Linux containers can"));
+    }
+    Ok(Some(wanted))
 }
 
 /// Whether an image came this long ago, or nobody knows when (Docker Compose: the same).

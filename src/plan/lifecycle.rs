@@ -36,9 +36,16 @@ pub fn stop(observed: &Observed, selection: &Selection, timeout: Option<Duration
 /// is done when everything runs or is healthy.
 #[must_use]
 pub fn start(observed: &Observed, selection: &Selection, wait: bool) -> Plan {
-    let (mut plan, standing) = (Plan::default(), Standing::new(observed, selection));
-    standing.start(&mut plan, &BTreeMap::new(), wait);
-    plan.kept = standing.names(Status::stays);
+    let (mut plan, mut standing) = (Plan::default(), Standing::new(observed, selection));
+    let followers = standing.followers();
+    let stopped = followers.stop(&mut plan, None, |_| FOLLOWS.to_owned());
+    let own: BTreeSet<&str> = standing.containers.iter().map(|it| it.spec.name.as_str()).collect();
+    let more = followers.containers.iter().filter(|it| !own.contains(it.spec.name.as_str()));
+    let more: Vec<&Container> = more.copied().collect();
+    standing.containers.extend(more);
+    standing.start(&mut plan, &stopped, wait);
+    let kept = |name: &String| !stopped.contains_key(name.as_str());
+    plan.kept = standing.names(Status::stays).into_iter().filter(kept).collect();
     plan
 }
 
@@ -89,6 +96,9 @@ pub fn pause(observed: &Observed, selection: &Selection, paused: bool) -> Plan {
     plan
 }
 
+/// Why a container starts again together with another one.
+const FOLLOWS: &str = "a container that it is part of starts";
+
 /// Adds services with a `restart: true` dependency on those selected, and so on.
 fn add_restarted_dependents(observed: &Observed, selection: &mut Selection) {
     loop {
@@ -129,6 +139,32 @@ impl<'a> Standing<'a> {
         let order = in_order(&needs).into_iter().filter(chosen);
         let of = |service| all.iter().filter(move |it| service_of(it) == service).copied();
         Standing { containers: order.flat_map(of).collect(), needs, all }
+    }
+
+    /// Those that run in namespaces of one that is about to start.
+    fn followers(&self) -> Standing<'a> {
+        let mut starting: BTreeSet<&str> = BTreeSet::new();
+        let resting = self.containers.iter().filter(|it| !it.status.stays());
+        starting.extend(resting.map(|it| it.spec.name.as_str()));
+        let mut followers = Vec::new();
+        let running = |it: &&&Container| it.status.stays();
+        loop {
+            let before = starting.len();
+            for container in self.all.iter().filter(running) {
+                let mut owners = container.spec.namespace_owners();
+                let name = container.spec.name.as_str();
+                if owners.any(|(owner, _)| starting.contains(owner)) && starting.insert(name) {
+                    followers.push(*container);
+                }
+            }
+            if starting.len() == before {
+                return Standing {
+                    containers: followers,
+                    needs: self.needs.clone(),
+                    all: self.all.clone(),
+                };
+            }
+        }
     }
 
     /// Whether others wait for the service's end.
@@ -195,7 +231,7 @@ impl<'a> Standing<'a> {
                 }
             }
             let reason = match own {
-                Some(_) => "restart was asked for".to_owned(),
+                Some(step) => plan.step(step).map_or_else(String::new, |it| it.reason.clone()),
                 None if container.status.stopping => "is stopping".to_owned(),
                 None => format!("is {}", container.status.state.as_str()),
             };

@@ -3,7 +3,7 @@
 //! `web nginx:2 x2 needs:db:healthy` is a service `web` with that image, two replicas, and a
 //! dependency. Words: `xN` replicas · `needs:SERVICE[:started|healthy|completed][:restart][:optional]`
 //! · `health` · `job` (its program ends at once) · `vol:KEY:/path` · `anon:/path` · `net:KEY` ·
-//! `env:NAME=VALUE` · `join:SERVICE` (network_mode) · `port:HOST:CONTAINER` · `name:CONTAINER`.
+//! `env:NAME=VALUE` · `join:SERVICE` (network_mode) · `from:SERVICE` (volumes_from) · `port:HOST:CONTAINER` · `name:CONTAINER`.
 
 use std::collections::BTreeMap;
 
@@ -74,6 +74,10 @@ fn add(service: &mut Service, word: &str) {
         "join" => {
             service.network_mode = Some(NetworkMode::Service(rest.into()));
             service.depends_on.extend([dependency(&format!("{rest}:restart"))]);
+        }
+        "from" => {
+            service.volumes_from.push(rest.into());
+            service.depends_on.extend([dependency(rest)]);
         }
         "port" => {
             let (host, target) = rest.split_once(':').expect("port:HOST:CONTAINER");

@@ -282,3 +282,49 @@ fn fifty_services_are_planned_in_a_moment() {
     // Without optimisation, and on a busy machine; the benchmark has the real figure.
     assert!(begun.elapsed().as_millis() < 200, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn who_lives_in_namespaces_of_one_that_starts_starts_again() {
+    let mut observed = running(&["vpn vpn:1", "app app:1 join:vpn", "web web:1"]);
+    let vpn = observed.containers.iter_mut().find(|it| it.spec.name == "p-vpn-1").unwrap();
+    vpn.status.state = State::Exited;
+    let plan = start(&observed, &selection(&["vpn"]), false);
+    assert_data_eq!(
+        text(&plan),
+        str![[r#"
+#1 stop p-app-1: a container that it is part of starts
+#2 start p-vpn-1: is exited
+#3 start p-app-1: a container that it is part of starts, after #1 #2
+
+"#]]
+    );
+    assert_eq!(start(&observed, &selection(&["web"]), false).kept, ["p-web-1"]);
+}
+
+#[test]
+fn an_image_for_another_platform_is_fetched_or_refused() {
+    let mut project = project(&["a a:1", "b b:1"]);
+    let observed = Observed { images: all_images(&project), ..Observed::default() };
+    let mut ask = |service: &str, platform: &str| {
+        project.services.get_mut(service).unwrap().platform = Some(platform.to_owned());
+        images(&project, &observed, &ImageOptions::default())
+    };
+    assert_data_eq!(text(&ask("b", "linux/x86_64").unwrap()), str![""]);
+    assert_data_eq!(
+        text(&ask("a", "linux/arm64").unwrap()),
+        str![[r#"
+#1 pull a:1: what is in the store is not for linux/arm64
+
+"#]]
+    );
+    let error = ask("b", "bogus/x").unwrap_err();
+    assert_eq!(error.to_string(), "platform bogus/x of service b cannot run here");
+    project.services.get_mut("b").unwrap().platform = None;
+    let never = ImageOptions { policy: Some(PullPolicy::Never), ..ImageOptions::default() };
+    let error = images(&project, &observed, &never).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "image with reference a:1 was found but does not match the specified platform: \
+         wanted linux/arm64, actual: linux/amd64"
+    );
+}

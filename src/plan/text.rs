@@ -110,7 +110,7 @@ impl Action {
             Action::WaitFor(Await { condition, .. }) => ("Waiting", reached(*condition)),
             Action::StopContainer { .. } => ("Stopping", "Stopped"),
             Action::RunHook { moment: Moment::PostStart, .. } => ("Running post_start", "Started"),
-            Action::RunHook { moment: Moment::PreStop, .. } => ("Running pre_stop", "Stopping"),
+            Action::RunHook { moment: Moment::PreStop, .. } => ("Running pre_stop", "Ran pre_stop"),
             Action::KillContainer { .. } => ("Killing", "Killed"),
             Action::PauseContainer { paused: true, .. } => ("Pausing", "Paused"),
             Action::PauseContainer { paused: false, .. } => ("Unpausing", "Unpaused"),

@@ -15,6 +15,7 @@ pub mod log;
 pub mod mount;
 pub mod network;
 pub mod observed;
+pub mod platform;
 pub mod process;
 pub mod sharing;
 pub mod stats;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::ContainerId;
+
 use super::{Container, Image, Network, Volume};
 
 /// What exists, as one command saw it at its start.
@@ -15,6 +17,9 @@ pub struct Observed {
     pub volumes: BTreeMap<String, Volume>,
     /// Those images that were asked about and are in the store, by the name they were asked for.
     pub images: BTreeMap<String, Image>,
+    /// Running containers in namespaces that another container has left, with its name: that one
+    /// was made anew or started again since (`network_mode: service:db`).
+    pub left_behind: BTreeMap<ContainerId, String>,
 }
 
 /// Which things a snapshot shall have.

@@ -29,6 +29,8 @@ pub(super) struct Payload {
     /// container runs.
     foreign: Option<Foreign>,
     cgroup: Option<Cgroup>,
+    /// Whose namespaces it uses, by name or id, each with its file in `/proc/<pid>/ns`.
+    owners: Vec<(String, &'static str)>,
     /// Namespaces that exist before the container does.
     joined: Vec<(LinuxNamespaceType, OwnedFd)>,
     /// Mount namespace of the container whose `/dev/shm` is used.
@@ -63,20 +65,15 @@ impl Payload {
             let network = network.context(|| "cannot keep the network namespace".to_owned())?;
             joined.push((LinuxNamespaceType::Network, network));
         }
-        for (sharing, kind, name) in [
-            (&spec.namespaces.pid, LinuxNamespaceType::Pid, "pid"),
-            (&spec.namespaces.ipc, LinuxNamespaceType::Ipc, "ipc"),
-            (&spec.namespaces.uts, LinuxNamespaceType::Uts, "uts"),
-        ] {
-            if let Sharing::Container(other) = sharing {
-                let neighbour = Neighbour::find(roots, other)?;
-                let neighbour = match kind {
-                    LinuxNamespaceType::Ipc => neighbour.with_shared_ipc()?,
-                    _ => neighbour,
-                };
-                joined.push((kind, neighbour.namespace(name)?));
-            }
+        for (owner, file) in spec.namespace_owners().filter(|(_, file)| *file != "net") {
+            let neighbour = Neighbour::find(roots, owner)?;
+            let neighbour = match file {
+                "ipc" => neighbour.with_shared_ipc()?,
+                _ => neighbour,
+            };
+            joined.push((kind_of(file), neighbour.namespace(file)?));
         }
+        let owners = spec.namespace_owners().map(|(name, file)| (name.to_owned(), file)).collect();
         let shared_memory = match &spec.namespaces.ipc {
             Sharing::Container(other) => Some(Neighbour::find(roots, other)?.namespace("mnt")?),
             _ => None,
@@ -92,6 +89,7 @@ impl Payload {
             bundle,
             foreign,
             cgroup,
+            owners,
             joined,
             shared_memory,
             init: None,
@@ -156,7 +154,26 @@ impl Payload {
         memory.ran_out(cgroup)
     }
 
+    /// Finds the namespaces of others again: those may run anew since this container's last run.
+    /// One that does not run now leaves what was joined before.
+    fn rejoin(&mut self) {
+        for (owner, file) in &self.owners {
+            let Ok(neighbour) = Neighbour::find(&self.roots, owner) else { continue };
+            let Ok(found) = neighbour.namespace(file) else { continue };
+            let mut joined = self.joined.iter_mut();
+            if let Some((_, fd)) = joined.find(|(kind, _)| *kind == kind_of(file)) {
+                *fd = found;
+            }
+            if *file == "ipc"
+                && let Ok(mounts) = neighbour.namespace("mnt")
+            {
+                self.shared_memory = Some(mounts);
+            }
+        }
+    }
+
     fn begin(&mut self, stdio: Stdio<'_>) -> Result<Started> {
+        self.rejoin();
         let joined: Vec<Namespace<'_>> = self
             .joined
             .iter()
@@ -362,4 +379,14 @@ fn no_cgroup() -> Error {
 pub(super) fn null() -> Result<OwnedFd> {
     let file = File::options().read(true).write(true).open("/dev/null");
     Ok(file.context(|| "cannot open /dev/null".to_owned())?.into())
+}
+
+/// The namespace behind a file in `/proc/<pid>/ns`.
+fn kind_of(file: &str) -> LinuxNamespaceType {
+    match file {
+        "net" => LinuxNamespaceType::Network,
+        "pid" => LinuxNamespaceType::Pid,
+        "ipc" => LinuxNamespaceType::Ipc,
+        _ => LinuxNamespaceType::Uts,
+    }
 }

@@ -268,6 +268,8 @@ fn a_unit_brings_containers_back_after_a_boot() {
     let unit = machine.read("compose-restore.service");
     assert!(unit.contains("ExecStart=") && unit.contains(" system restore\n"), "{unit}");
     assert_eq!(machine.read("multi-user.target.wants/compose-restore.service"), unit);
+    machine.out("system disable --units .");
+    machine.out("system enable --units .");
     machine.out("system enable --units . --remove");
     assert!(
         machine.fails("system enable --units ./compose-restore.service").contains("no systemd")

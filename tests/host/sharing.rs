@@ -1,8 +1,9 @@
 //! What containers share with each other and with the host, seen from inside.
 
 use std::fs;
+use std::time::Duration;
 
-use crate::world::World;
+use crate::world::{COMPOSE, World, eventually};
 
 #[test]
 fn ipc_is_shared_with_its_shared_memory() {
@@ -212,4 +213,73 @@ networks: {outside: {external: true, name: host}, nothing: {external: true, name
     let refused = world.compose(&["up", "-d"]);
     assert!(refused.stderr.contains("only one instance of \"host\" network"), "{}", refused.stderr);
     world.compose(&["down"]).ok();
+}
+
+#[test]
+fn who_shares_a_network_is_never_left_in_one_that_is_dead() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  vpn: {image: busybox, init: true, command: sleep 1000, environment: {A: '${A:-1}'}, stop_grace_period: 1s, ipc: shareable}
+  app: {image: busybox, init: true, command: sleep 1000, network_mode: 'service:vpn', ipc: 'service:vpn', restart: unless-stopped, stop_grace_period: 1s}
+",
+    );
+    let both = || {
+        let link = "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc";
+        (world.inside("vpn", link), world.inside("app", link))
+    };
+    let assert_together = |what: &str| {
+        let (vpn, app) = both();
+        assert_eq!(vpn, app, "{what}");
+    };
+    world.compose(&["up", "-d"]).ok();
+    assert_together("at first");
+    let other = |value: &str, arguments: &[&str]| {
+        let mut command = world.command(&world.project(), COMPOSE);
+        world.run(command.args(arguments).env("A", value)).ok()
+    };
+    other("2", &["up", "-d", "vpn"]);
+    assert_together("vpn alone made anew");
+    assert_eq!(other("2", &["up", "-d"]).stderr.matches("Started").count(), 0);
+    world.compose(&["stop", "vpn"]).ok();
+    world.compose(&["start", "vpn"]).ok();
+    assert_together("vpn alone stopped and started");
+    // Without Compose's help, and so only seen by the next `up`.
+    let name = |service: &str| world.compose(&["ps", "--format", "{{.Name}}", service]).ok();
+    let vpn = name("vpn").text().to_owned();
+    world.compose(&["container", "stop", &vpn]).ok();
+    world.compose(&["container", "start", &vpn]).ok();
+    let (one, two) = both();
+    assert_ne!(one, two);
+    other("2", &["up", "-d"]);
+    assert_together("up after a restart behind its back");
+    world.down();
+}
+
+#[test]
+fn a_restart_by_policy_joins_the_network_that_is_there_now() {
+    let world = World::new();
+    world.compose_yaml(
+        "
+services:
+  vpn: {image: busybox, init: true, command: sleep 1000, stop_grace_period: 1s}
+  app: {image: busybox, init: true, command: sleep 1000, network_mode: 'service:vpn', restart: always}
+",
+    );
+    world.compose(&["up", "-d"]).ok();
+    let name = |service: &str| world.compose(&["ps", "--format", "{{.Name}}", service]).ok();
+    let (vpn, app) = (name("vpn").text().to_owned(), name("app").text().to_owned());
+    world.compose(&["container", "stop", &vpn]).ok();
+    world.compose(&["container", "start", &vpn]).ok();
+    world.compose(&["container", "kill", &app]).ok();
+    let link = |service: &str| {
+        let arguments = ["exec", "-T", service, "readlink", "/proc/self/ns/net"];
+        world.compose(&arguments).stdout
+    };
+    eventually("the same network", Duration::from_secs(20), || {
+        let app = link("app");
+        !app.is_empty() && app == link("vpn")
+    });
+    world.down();
 }

@@ -127,7 +127,11 @@ impl<E: Engine> Context<E> {
                 continue;
             };
             let tag = image_of(all, service);
-            let request = request::of_service(self, all, build, &tag, choices, &built)?;
+            let mut request = request::of_service(self, all, build, &tag, choices, &built)?;
+            if let Some(platform) = service.platform.as_ref().filter(|_| build.platforms.is_empty())
+            {
+                request::platform(std::slice::from_ref(platform), &mut request)?;
+            }
             if self.global().dry_run {
                 self.output().say_line(format!("build {tag}"))?;
                 continue;

@@ -12,6 +12,7 @@ use crate::cli::{Context, Result};
 use crate::compose::Project;
 use crate::compose::model::Build;
 use crate::engine::Engine;
+use crate::image::emulation;
 use crate::resource::Image;
 
 /// How images are built, whatever the compose files say.
@@ -279,21 +280,24 @@ pub fn network(name: Option<&str>) -> Result<Network> {
     }
 }
 
-/// Only what runs here can be built here.
+/// Only what runs here can be built here: for this machine, or by an emulator that the kernel knows.
 ///
 /// # Errors
-/// None of the platforms is this machine's.
+/// None of the platforms is one that runs here.
 pub fn platform(wanted: &[String], request: &mut Request) -> Result<()> {
     let Some(first) = wanted.first() else { return Ok(()) };
     let host = crate::image::Platform::host();
-    let fits = |text: &&String| {
-        text.parse::<crate::image::Platform>().is_ok_and(|platform| platform.accepts(&host))
-    };
-    match wanted.iter().find(fits) {
-        Some(text) => request.platform = text.parse()?,
+    let parse = |text: &String| text.parse::<crate::image::Platform>();
+    let wanted = wanted.iter().map(parse).collect::<crate::base::Result<Vec<_>>>()?;
+    let own = wanted.iter().find(|platform| platform.accepts(&host));
+    match own.or_else(|| wanted.iter().find(|platform| emulation::is_ready(platform))) {
+        Some(platform) => request.platform = platform.clone(),
         None => {
             let message = format!("cannot build for {first} on {host}");
-            return Err(Error::new(Kind::Invalid, message).into());
+            let error = Error::new(Kind::Invalid, message);
+            let hint = "an emulator that is registered in /proc/sys/fs/binfmt_misc makes it \
+                        possible, as the package qemu-user-static does";
+            return Err(error.hint(hint).into());
         }
     }
     Ok(())

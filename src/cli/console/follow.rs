@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 
 use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
 
 use crate::base::{self, ContainerId};
 use crate::cli::Result;
 use crate::cli::app::output::Output;
 use crate::cli::ui::prefix::{PrefixOptions, Prefixer, SourceId};
-use crate::engine::{Engine, LogOptions, LogRecord, Logs, Stream, Watch};
+use crate::engine::{Engine, Events, LogOptions, LogRecord, Logs, Stream, Watch};
 use crate::resource::container::{State, Status};
+use crate::resource::event::{Event, EventKind};
 
 /// Where lines of several containers come together.
 pub struct Sink {
@@ -17,6 +19,8 @@ pub struct Sink {
     output: Output,
     /// What containers print to standard error goes to ours.
     split: bool,
+    /// When each source printed last.
+    last: Vec<(SourceId, Timestamp)>,
     out: Vec<u8>,
     err: Vec<u8>,
 }
@@ -26,8 +30,8 @@ impl Sink {
     /// standard output (`logs`).
     #[must_use]
     pub fn new(output: &Output, options: PrefixOptions, split: bool) -> Sink {
-        let (out, err) = (Vec::new(), Vec::new());
-        Sink { prefixer: Prefixer::new(options), output: output.clone(), split, out, err }
+        let (last, out, err) = Default::default();
+        Sink { prefixer: Prefixer::new(options), output: output.clone(), split, last, out, err }
     }
 
     /// The source with this name.
@@ -47,8 +51,19 @@ impl Sink {
             self.flush()?;
         }
         let buffer = if to_err { &mut self.err } else { &mut self.out };
+        match self.last.iter_mut().find(|(other, _)| *other == source) {
+            Some((_, last)) => *last = record.time,
+            None => self.last.push((source, record.time)),
+        }
         self.prefixer.write(source, record.stream, record.time, &record.text, buffer);
         Ok(())
+    }
+
+    /// Just after what a source printed last; `None`: nothing yet.
+    #[must_use]
+    pub fn after(&self, source: SourceId) -> Option<Timestamp> {
+        let (_, last) = self.last.iter().find(|(other, _)| *other == source)?;
+        last.checked_add(jiff::SignedDuration::from_nanos(1)).ok()
     }
 
     /// Takes in that a container has ended: what it left unfinished, and a note.
@@ -147,6 +162,23 @@ pub async fn end_once<E: Engine>(engine: &E, id: &ContainerId) -> Result<Option<
         }
     }
     Ok(last)
+}
+
+/// Whether something happened after which containers may run that did not before.
+#[must_use]
+pub fn begins(event: &Event) -> bool {
+    event.kind == EventKind::Container && event.action == "start"
+}
+
+/// The next event; never comes when there are none any more.
+///
+/// # Errors
+/// They cannot be read.
+pub async fn happened(events: &mut impl Events) -> base::Result<Event> {
+    match events.next().await? {
+        Some(event) => Ok(event),
+        None => std::future::pending().await,
+    }
 }
 
 enum News {

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::resource::container::Sharing;
 use crate::resource::network::NetworkMode;
 use crate::resource::observed::Scope;
+use crate::resource::platform::Platform;
 use crate::resource::{Container, ContainerSpec, Image, NetworkSpec, Observed};
 
 use super::fetch;
@@ -85,11 +86,14 @@ async fn image<E: Engine>(
 ) -> Result<Image> {
     use crate::engine::PullPolicy;
     let name = options.image();
+    let platform: Option<Platform> = options.platform().map(str::parse).transpose()?;
+    let fits = |image: &Image| platform.as_ref().is_none_or(|wanted| image.is_for(wanted));
     match (observed.images.get(name), options.life.policy()) {
-        (Some(image), PullPolicy::Missing | PullPolicy::Never) if options.platform().is_none() => {
-            Ok(image.clone())
+        (Some(image), PullPolicy::Missing | PullPolicy::Never) if fits(image) => Ok(image.clone()),
+        (Some(image), PullPolicy::Never) => {
+            let wanted = platform.unwrap_or_else(Platform::host);
+            Err(image.not_for(name, &wanted).into())
         }
-        (Some(image), PullPolicy::Never) => Ok(image.clone()),
         (found, policy) => {
             let missing = found.is_none();
             fetch::fetch(cx, name, policy, options.platform(), missing, options.life.quiet).await

@@ -4,6 +4,7 @@ use crate::cli::app::bulk::Filters;
 use crate::cli::container::BRIDGE;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
+use crate::resource::network::OF_BUILDS;
 use crate::resource::observed::Scope;
 
 use crate::docker::network::users;
@@ -53,6 +54,8 @@ pub async fn unused(cx: &Context<impl Engine>, filter: &[String]) -> Result<Vec<
             && until.is_none_or(|until| network.created_at < until)
             // That of single containers stays, as it would be made again for the next one.
             && network.spec.name != BRIDGE
+            // A build may be on; it takes its network away itself.
+            && network.spec.name != OF_BUILDS
             && users(&observed, &network.spec.name).next().is_none()
     });
     let names: Vec<String> = unused.map(|network| network.spec.name.clone()).collect();

@@ -1,19 +1,16 @@
 //! `logs`: what containers have printed.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
-
-use futures_util::future::try_join_all;
-use futures_util::stream::StreamExt;
 
 use crate::base::{Error, Kind};
 use crate::cli::app::options::Reading;
 use crate::cli::app::selection::{is_one_off, number_of, service_of, short_name};
-use crate::cli::console::follow::{Sink, records};
+use crate::cli::console::follow::Sink;
+use crate::cli::project::following::Following;
 use crate::cli::ui::prefix::{PrefixOptions, SourceId};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, LogOptions, LogRecord};
-use crate::resource::Container;
+use crate::resource::{Container, Observed};
 
 /// Show what containers have printed
 ///
@@ -74,7 +71,15 @@ impl Logs {
         let sources = containers.iter().map(|it| sink.source(short_name(it))).collect::<Vec<_>>();
         let options = self.reading.options()?;
         match self.reading.follow {
-            true => follow(cx.engine()?, &containers, &sources, &options, sink).await?,
+            true => {
+                let shown = |observed: &Observed| -> Vec<Container> {
+                    observed.containers.iter().filter(&shown).cloned().collect()
+                };
+                let project = &subject.name;
+                Following { cx, project, shown: &shown, options: &options }
+                    .run(&containers, sink)
+                    .await?;
+            }
             false => merge(cx.engine()?, &containers, &sources, &options, sink).await?,
         }
         Ok(Exit::Success)
@@ -87,28 +92,6 @@ impl Logs {
             times: self.reading.timestamps,
         }
     }
-}
-
-/// All containers at the same time, line by line as it comes.
-async fn follow<E: Engine>(
-    engine: &E,
-    containers: &[&Container],
-    sources: &[SourceId],
-    options: &LogOptions,
-    sink: Sink,
-) -> Result<()> {
-    let sink = RefCell::new(sink);
-    let each = containers.iter().zip(sources).map(|(container, source)| async {
-        let mut logs = std::pin::pin!(records(engine.logs(&container.id, options).await?));
-        while let Some(batch) = logs.next().await {
-            let mut sink = sink.borrow_mut();
-            batch?.iter().try_for_each(|record| sink.add(*source, record))?;
-            sink.flush()?;
-        }
-        sink.borrow_mut().end(*source, None);
-        Ok::<(), crate::cli::Failure>(sink.borrow_mut().flush()?)
-    });
-    try_join_all(each).await.map(drop)
 }
 
 /// Bytes that are collected before they are printed.

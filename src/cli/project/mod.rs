@@ -11,6 +11,7 @@ pub mod down;
 pub mod events;
 pub mod exec;
 pub mod export;
+pub mod following;
 pub mod images;
 pub mod kill;
 pub mod logs;

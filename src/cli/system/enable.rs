@@ -11,8 +11,14 @@ use crate::engine::Engine;
 /// Name of the unit.
 const UNIT: &str = "compose-restore.service";
 
+/// Where systemd looks for units of this machine (systemd.unit(5)).
+const UNITS: &str = "/etc/systemd/system";
+
 /// The target that wants it.
 const WANTS: &str = "multi-user.target.wants";
+
+/// Where systemd says that it runs (sd_booted(3)).
+const BOOTED: &str = "/run/systemd/system";
 
 /// Have containers come back after a boot
 ///
@@ -29,8 +35,26 @@ pub struct Enable {
     remove: bool,
 
     /// Directory of systemd's units
-    #[arg(long, value_name = "DIRECTORY", default_value = "/etc/systemd/system")]
+    #[arg(long, value_name = "DIRECTORY", default_value = UNITS)]
     units: PathBuf,
+}
+
+/// Have containers no longer come back after a boot
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  compose system disable")]
+pub struct Disable {
+    /// Directory of systemd's units
+    #[arg(long, value_name = "DIRECTORY", default_value = UNITS)]
+    units: PathBuf,
+}
+
+impl Disable {
+    /// Removes the unit.
+    pub fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
+        Enable { remove: true, units: self.units }.run(cx)
+    }
 }
 
 impl Enable {
@@ -45,8 +69,11 @@ impl Enable {
             return Ok(Exit::Success);
         }
         let own = std::env::current_exe().context(|| "cannot find this program".to_owned())?;
-        if !units.is_dir() {
-            let message = format!("there is no systemd here: {} is missing", units.display());
+        // Another directory may be of a system that is being made.
+        let idle = self.units == Path::new(UNITS) && !Path::new(BOOTED).is_dir();
+        if idle || !units.is_dir() {
+            let missing = if idle { Path::new(BOOTED) } else { &units };
+            let message = format!("there is no systemd here: {} is missing", missing.display());
             return Err(Error::new(Kind::NotFound, message)
                 .hint(format!("have your init run `{} system restore` once at boot", own.display()))
                 .hint(format!("with cron: @reboot {} system restore", own.display()))

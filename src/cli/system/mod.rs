@@ -22,6 +22,7 @@ pub use info::Info;
 pub enum System {
     Check(check::Check),
     Df(df::Df),
+    Disable(enable::Disable),
     Enable(enable::Enable),
     Events(Events),
     Info(Info),
@@ -40,6 +41,7 @@ impl System {
         match self {
             System::Check(command) => command.run(cx).await,
             System::Df(command) => command.run(cx).await,
+            System::Disable(command) => command.run(cx),
             System::Enable(command) => command.run(cx),
             System::Events(command) => command.run(cx).await,
             System::Info(command) => command.run(cx).await,

@@ -59,7 +59,7 @@ impl Fake {
     /// What exists now.
     #[must_use]
     pub fn snapshot(&self) -> Observed {
-        self.world.borrow().observed.clone()
+        self.world.borrow().snapshot()
     }
 
     /// Everything that was asked of it, one line a call, as in `start web-1`.

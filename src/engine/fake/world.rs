@@ -29,6 +29,8 @@ pub(super) struct World {
     pub(super) exec_exit_code: i32,
     /// Content of files, by container and absolute path.
     pub(super) files: BTreeMap<(String, String), Vec<u8>>,
+    /// Whose namespaces a container is in: the other's name and the process that made them.
+    pub(super) joined: BTreeMap<ContainerId, (String, Option<i32>)>,
     /// What happened to containers.
     pub(super) events: Vec<Event>,
     /// Counts ids, seconds, addresses and ports.
@@ -113,7 +115,8 @@ impl World {
         // The number comes first, so that short ids differ.
         let id: ContainerId = format!("c{number:011x}{:052x}", 0).parse()?;
         let (created_at, status) = (self.now(), Status::default());
-        let container = Container { id: id.clone(), spec: spec.clone(), created_at, status };
+        let spec = self.with_inherited(spec);
+        let container = Container { id: id.clone(), spec, created_at, status };
         self.observed.containers.push(container);
         self.tell(self.observed.containers.len() - 1, "create");
         Ok(id)
@@ -136,6 +139,7 @@ impl World {
             ..Status::default()
         };
         self.observed.containers[index].status = status;
+        self.join(index);
         self.tell(index, "start");
         match spec.process.argv.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["true"] => self.end(index, 0, false),
@@ -156,6 +160,43 @@ impl World {
     pub(super) fn told(&mut self, index: usize, action: &str) -> Result<()> {
         self.tell(index, action);
         Ok(())
+    }
+
+    /// What exists, with those whose namespaces were left by their owners.
+    pub(super) fn snapshot(&self) -> Observed {
+        let mut observed = self.observed.clone();
+        for (id, (owner, pid)) in &self.joined {
+            let running = |it: &&Container| it.status.state.is_active();
+            let owner =
+                observed.containers.iter().filter(running).find(|it| it.spec.name == *owner);
+            let own = observed.containers.iter().filter(running).find(|it| it.id == *id);
+            if let (Some(_), Some(owner)) = (own, owner)
+                && owner.status.pid != *pid
+            {
+                let name = owner.spec.name.clone();
+                observed.left_behind.insert(id.clone(), name);
+            }
+        }
+        observed
+    }
+
+    fn join(&mut self, index: usize) {
+        let container = &self.observed.containers[index];
+        let id = container.id.clone();
+        let owner = container.spec.namespace_owners().next().map(|(name, _)| name.to_owned());
+        self.joined.remove(&id);
+        if let Some(owner) = owner {
+            let found = self.observed.containers.iter().find(|it| it.spec.name == owner);
+            let pid = found.and_then(|it| it.status.pid);
+            self.joined.insert(id, (owner, pid));
+        }
+    }
+
+    fn with_inherited(&self, spec: &ContainerSpec) -> ContainerSpec {
+        let of = |name: &str| self.observed.containers.iter().find(|it| it.spec.name == name);
+        let sources = spec.volumes_from.iter();
+        let sources = sources.filter_map(|from| Some((from, &of(&from.container)?.spec)));
+        ContainerSpec { inherited: spec.inherit(sources), ..spec.clone() }
     }
 
     /// Networks must exist, and containers whose namespaces are used must run.

@@ -1,61 +1,32 @@
 //! Mounts that a container has from others (`volumes_from`).
 
 use crate::base::{ContainerId, Error, Kind, Result};
-use crate::resource::mount::{Mount, MountSource};
 use crate::resource::{ContainerSpec, container::VolumesFrom};
 use crate::state;
 
 use super::observe::Record;
 use super::{Host, names};
 
-/// Fills `inherited` with the volumes and bind mounts of the containers in `volumes_from`. What
-/// the container mounts itself wins, and of two others the later one (Docker: the same).
+/// Fills `inherited` with the volumes and bind mounts of the containers in `volumes_from`.
 ///
 /// # Errors
 /// [`Kind::NotFound`] for a container that there is not.
 pub(super) fn mounts(host: &Host, spec: &mut ContainerSpec) -> Result<()> {
-    let mut inherited: Vec<Mount> = Vec::new();
-    for source in &spec.volumes_from {
-        for mount in of(host, source)? {
-            inherited.retain(|other| other.target != mount.target);
-            inherited.push(mount);
-        }
-    }
-    let own = |target: &str| {
-        spec.mounts.iter().any(|mount| mount.target == target && !mount.is_anonymous())
-    };
-    inherited.retain(|mount| !own(&mount.target));
-    spec.inherited = inherited;
+    let find = |source: &VolumesFrom| of(host, source);
+    let sources = spec.volumes_from.iter().map(find).collect::<Result<Vec<_>>>()?;
+    spec.inherited = spec.inherit(spec.volumes_from.iter().zip(&sources));
     Ok(())
 }
 
-fn of(host: &Host, source: &VolumesFrom) -> Result<Vec<Mount>> {
+/// The container whose mounts are asked for.
+fn of(host: &Host, source: &VolumesFrom) -> Result<ContainerSpec> {
     let missing = || {
         let message = format!("No such container: {}", source.container);
         Error::new(Kind::NotFound, message).hint("its volumes are asked for by `volumes_from`")
     };
     let id = id(host, &source.container)?.ok_or_else(missing)?;
     let record: Option<Record> = state::read(&host.roots().container(&id).spec())?;
-    let spec = record.ok_or_else(missing)?.spec;
-    let shared = |mount: &&Mount| {
-        matches!(mount.source, MountSource::Volume { .. } | MountSource::Bind { .. })
-    };
-    Ok(spec
-        .all_mounts()
-        .into_iter()
-        .filter(shared)
-        .map(|mount| as_inherited(mount, source))
-        .collect())
-}
-
-/// A volume that was filled there is not filled again here.
-fn as_inherited(mount: &Mount, source: &VolumesFrom) -> Mount {
-    let mut mount = mount.clone();
-    mount.read_only |= source.read_only;
-    if let MountSource::Volume { no_copy, .. } = &mut mount.source {
-        *no_copy = true;
-    }
-    mount
+    Ok(record.ok_or_else(missing)?.spec)
 }
 
 /// The container with this name, id or short id.

@@ -54,6 +54,7 @@ pub(super) fn observe(host: &Host, scope: &Scope) -> Result<Observed> {
         }
     }
     observed.containers.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    observed.left_behind = left_behind(roots, &observed.containers)?;
     observed.networks = by_name(network::list(roots)?, |network| &network.spec.name);
     observed.volumes = by_name(volumes::list(roots)?, |volume| &volume.spec.name);
     for name in &scope.images {
@@ -62,6 +63,30 @@ pub(super) fn observe(host: &Host, scope: &Scope) -> Result<Observed> {
         }
     }
     Ok(observed)
+}
+
+/// Running containers whose namespaces are no longer those of the container that they name, as
+/// the kernel has it. What cannot be read has just ended, and counts as in order.
+fn left_behind(roots: &Roots, all: &[Container]) -> Result<BTreeMap<ContainerId, String>> {
+    let mut found = BTreeMap::new();
+    let link = |pid: i32, file: &str| fs::read_link(format!("/proc/{pid}/ns/{file}")).ok();
+    for container in all.iter().filter(|it| it.status.stays()) {
+        for (owner, file) in container.spec.namespace_owners() {
+            let pid = match all.iter().find(|it| it.spec.name == owner) {
+                Some(owner) => owner.status.pid,
+                None => match names::owner(roots, owner)? {
+                    Some(id) => status(&roots.container(&id))?.pid,
+                    None => None,
+                },
+            };
+            let (Some(own), Some(pid)) = (container.status.pid, pid) else { continue };
+            let (own, theirs) = (link(own, file), link(pid, file));
+            if own.is_some() && theirs.is_some() && own != theirs {
+                found.insert(container.id.clone(), owner.to_owned());
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Ids of all containers.

@@ -30,9 +30,9 @@ use super::{options, record as network_record, ruleset, vlan};
 use datagram::Datagrams;
 use relay::{Next, Relay};
 
-/// Connections relayed at the same time; further ones are closed.
-const MOST_RELAYS: usize = 512;
-/// How long no connection is accepted after descriptors ran out.
+/// Connections relayed at the same time; further ones wait to be accepted.
+const MOST_RELAYS: usize = 4096;
+/// How long no connection is accepted after there were too many.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Connections accepted before others get a turn.
 const TURN: usize = 16;
@@ -266,6 +266,10 @@ impl Publisher {
     /// Accepts one connection; `false` when there is none or it has to wait.
     fn accept(&mut self, door: usize, now: Instant) -> bool {
         let Door::Stream { socket, target } = &self.doors[door] else { return false };
+        if self.relays.len() >= MOST_RELAYS {
+            self.pause(now);
+            return false;
+        }
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let client = match rustix::net::accept_with(socket, flags) {
             Ok(client) => client,
@@ -276,9 +280,6 @@ impl Publisher {
             // None there, or one that was given up meanwhile.
             Err(_) => return false,
         };
-        if self.relays.len() >= MOST_RELAYS {
-            return true;
-        }
         // On an error the client is closed, as if the container had refused it.
         let Ok(relay) = Relay::new(client, *target) else { return true };
         self.next_number += 1;

@@ -8,7 +8,7 @@ use crate::plan::hooks;
 use crate::plan::step::{Action, StepId, Target};
 
 use super::fate::{Fate, Replica};
-use super::{Kind, OneOff, Planner, pre_start};
+use super::{Kind, OneOff, Planner, followers, pre_start};
 
 /// Creates and starts containers, in dependency order.
 pub(super) fn replicas(
@@ -70,10 +70,9 @@ fn start(
     replicas: &[Replica<'_>],
     mut after: BTreeSet<StepId>,
 ) {
-    let service = &planner.desired.services[replica.service];
-    let implied = service.parents.iter().map(|parent| (parent, Dependency::implied()));
-    let needed = service.depends_on.iter().map(|(name, dependency)| (name, *dependency));
-    after.extend(wait(planner, gates, replicas, replica.service, needed.chain(implied)));
+    let needed = needs(planner, replica);
+    let needed = needed.iter().map(|(name, dependency)| (name, *dependency));
+    after.extend(wait(planner, gates, replicas, replica.service, needed));
     if replica.fate != Fate::Unpause {
         after.extend(pre_start::before(planner, replica, replicas, &after));
     }
@@ -92,6 +91,16 @@ fn start(
         step = hooks::after_start(&mut planner.plan, &container, &replica.spec, step);
     }
     gates.started(container, step);
+}
+
+/// What a container waits for before it starts, by service.
+fn needs(planner: &Planner<'_>, replica: &Replica<'_>) -> Vec<(String, Dependency)> {
+    let Some(service) = planner.desired.services.get(replica.service) else {
+        return followers::dependencies(replica);
+    };
+    let implied = service.parents.iter().map(|parent| (parent, Dependency::implied()));
+    let needed = service.depends_on.iter().map(|(name, dependency)| (name, *dependency));
+    needed.chain(implied).map(|(name, dependency)| (name.clone(), dependency)).collect()
 }
 
 /// Steps after which what `service` needs is as it needs it.

@@ -6,9 +6,10 @@ use crate::plan::desired::{Condition, DesiredService};
 use crate::plan::differences;
 use crate::plan::gate::holds;
 use crate::plan::project::{number_of, service_of};
-use crate::resource::container::State;
+use crate::resource::container::{State, VolumesFrom};
 use crate::resource::{Container, ContainerSpec};
 
+use super::followers;
 use super::ground::Ground;
 use super::wanted::wanted;
 use super::{Planner, Recreate};
@@ -49,7 +50,7 @@ impl Replica<'_> {
     }
 
     /// Whether it is another container, or another run of it, after the plan.
-    fn is_renewed(&self) -> bool {
+    pub(super) fn is_renewed(&self) -> bool {
         matches!(self.fate, Fate::Replace | Fate::Restart)
     }
 }
@@ -67,12 +68,15 @@ pub(super) fn decide<'a>(planner: &Planner<'a>, ground: &Ground<'_>) -> Vec<Repl
         decided.extend(replicas);
     }
     keep_finished_jobs(planner, &mut decided);
+    followers::add(planner, &mut decided);
     decided
 }
 
 /// Names of those that stay untouched.
 pub(super) fn kept(replicas: &[Replica<'_>]) -> Vec<String> {
-    let kept = replicas.iter().filter(|replica| replica.fate == Fate::Keep);
+    // A job that has done its work stays as it is, but nobody should read that it runs.
+    let ended = |it: &Replica<'_>| it.existing.is_some_and(|it| it.status.state == State::Exited);
+    let kept = replicas.iter().filter(|it| it.fate == Fate::Keep && !ended(it));
     kept.map(|replica| replica.spec.name.clone()).collect()
 }
 
@@ -147,6 +151,9 @@ impl<'a> Chapter<'_, 'a> {
         why.extend(parents.map(|parent| format!("{parent}, which it is part of, is replaced")));
         let parents = service.volume_parents.iter().filter(replaced);
         why.extend(parents.map(|parent| format!("{parent}, whose volumes it uses, is replaced")));
+        if why.is_empty() {
+            why.extend(self.other_volumes(container, wanted));
+        }
         if why.is_empty() && policy == Recreate::Force {
             why.push("replacing was asked for".to_owned());
         }
@@ -167,14 +174,43 @@ impl<'a> Chapter<'_, 'a> {
                 (Fate::Start, format!("exited{code}"))
             }
             State::Dead => (Fate::Start, "its processes were lost".to_owned()),
-            State::Paused => (Fate::Unpause, "is paused".to_owned()),
+            State::Paused if self.left_behind(container).is_none() => {
+                (Fate::Unpause, "is paused".to_owned())
+            }
             // Somebody asked for that and may be gone; the start waits for the end.
             _ if status.stopping => (Fate::Start, "is stopping".to_owned()),
-            State::Running | State::Restarting => match self.reason_to_restart(service) {
-                Some(reason) => (Fate::Restart, reason),
-                None => keep,
-            },
+            State::Running | State::Restarting | State::Paused => {
+                let asked = self.reason_to_restart(service);
+                match asked.or_else(|| self.left_behind(container)) {
+                    Some(reason) => (Fate::Restart, reason),
+                    None => keep,
+                }
+            }
         }
+    }
+
+    /// The namespaces it uses are of an earlier run of the container they belong to.
+    fn left_behind(&self, container: &Container) -> Option<String> {
+        let owner = self.planner.observed.left_behind.get(&container.id)?;
+        Some(format!("{owner}, which it is part of, was started without it"))
+    }
+
+    /// Why what `volumes_from` comes to is not what the container has.
+    fn other_volumes<'s>(
+        &'s self,
+        container: &Container,
+        wanted: &'s ContainerSpec,
+    ) -> Option<String> {
+        let of = |name: &str| {
+            let decided = self.decided.iter().filter(|it| it.stays()).map(|it| &it.spec);
+            let observed = self.planner.observed.containers.iter().map(|it| &it.spec);
+            decided.chain(observed).find(|spec| spec.name == name)
+        };
+        let source = |from: &'s VolumesFrom| Some((from, of(&from.container)?));
+        let sources: Option<Vec<_>> = wanted.volumes_from.iter().map(source).collect();
+        let inherited = wanted.inherit(sources?);
+        (inherited != container.spec.inherited)
+            .then(|| "the volumes it has from others have changed".to_owned())
     }
 
     /// `restart: true`, and namespaces that end with the container they belong to.

@@ -6,6 +6,7 @@
 
 mod bring;
 mod fate;
+mod followers;
 mod ground;
 mod pre_start;
 mod remove;
@@ -112,6 +113,7 @@ pub(super) fn plan(
     let mut planner = Planner::new(desired, observed, options);
     let ground = Ground::decide(&mut planner)?;
     let replicas = fate::decide(&planner, &ground);
+    planner.add_dependents(&replicas);
     planner.plan.kept = fate::kept(&replicas);
     remove::orphans(&mut planner);
     remove::replicas(&mut planner, &replicas);
@@ -169,6 +171,18 @@ impl<'a> Planner<'a> {
             gone: BTreeMap::new(),
             made: BTreeMap::new(),
             prepared: BTreeMap::new(),
+        }
+    }
+
+    /// Followers stop before those they live with.
+    fn add_dependents(&mut self, replicas: &[fate::Replica<'a>]) {
+        let wanted = &self.desired.services;
+        for replica in replicas.iter().filter(|it| !wanted.contains_key(it.service)) {
+            let owners: BTreeSet<&str> =
+                replica.spec.namespace_owners().map(|(name, _)| name).collect();
+            for owner in replicas.iter().filter(|it| owners.contains(it.spec.name.as_str())) {
+                self.dependents.entry(owner.service).or_default().insert(replica.service);
+            }
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) fn before(
     };
     let specs = match replicas.iter().any(runs) {
         true => &[][..],
-        false => &planner.desired.services[service].pre_start,
+        false => planner.desired.services.get(service).map_or(&[][..], |it| &it.pre_start),
     };
     let mut gate: Option<StepId> = None;
     for (index, spec) in specs.iter().enumerate() {

@@ -1,10 +1,15 @@
 //! Docker's health check: when to probe, and what the results mean.
 
+use std::time::Duration;
+
 use crate::base::duration;
 use crate::resource::container::{Health, HealthStatus, Probe, Status};
 use crate::resource::process::HealthCheck;
 
 use super::{Effect, Now, ProbeResult, Timer};
+
+/// The first probe comes this long after the start, when a program that is quick is ready.
+const EARLY: Duration = Duration::from_millis(20);
 
 /// Results kept for `inspect` (Docker).
 const KEPT: usize = 5;
@@ -13,6 +18,8 @@ const KEPT: usize = 5;
 #[derive(Debug)]
 pub(super) struct Monitor {
     check: HealthCheck,
+    /// The delay before the next early probe.
+    early: Duration,
     /// When the container was started, on both clocks.
     started: Option<Now>,
     /// The probe that runs.
@@ -27,13 +34,14 @@ struct Running {
 
 impl Monitor {
     pub(super) fn new(check: HealthCheck) -> Monitor {
-        Monitor { check, started: None, running: None }
+        Monitor { check, early: EARLY, started: None, running: None }
     }
 
     /// The container runs: it is `starting`, whatever it was before.
     pub(super) fn begin(&mut self, now: Now, status: &mut Status) -> Vec<Effect> {
         self.started = Some(now);
         self.running = None;
+        self.early = EARLY;
         status.health = Some(Health::default());
         vec![self.next_probe(now, status)]
     }
@@ -81,7 +89,7 @@ impl Monitor {
         if probe.exit_code == 0 {
             health.failing_streak = 0;
             health.status = HealthStatus::Healthy;
-        } else if health.status != HealthStatus::Starting || !self.in_start_period(running.start) {
+        } else if health.status != HealthStatus::Starting || !self.is_spared(running.start) {
             health.failing_streak += 1;
             if health.failing_streak >= self.check.retries {
                 health.status = HealthStatus::Unhealthy;
@@ -113,14 +121,32 @@ impl Monitor {
         at.boot.saturating_sub(started) < self.check.start_period
     }
 
-    /// The interval counts from the end of the previous probe.
-    fn next_probe(&self, now: Now, status: &Status) -> Effect {
+    /// Whether a failure at this time does not count. Docker's first probe comes after an interval.
+    fn is_spared(&self, at: Now) -> bool {
+        self.in_start_period(at) || self.is_early(at)
+    }
+
+    /// Docker would not have probed yet.
+    fn is_early(&self, at: Now) -> bool {
+        let started = self.started.map_or(at.boot, |started| started.boot);
+        at.boot.saturating_sub(started) < self.check.interval
+    }
+
+    /// The interval counts from the end of the previous probe. A container that starts is probed
+    /// sooner, to be found healthy as soon as it is: at once, then after delays that double until
+    /// they are as long as the interval that applies.
+    fn next_probe(&mut self, now: Now, status: &Status) -> Effect {
         let starting =
             status.health.as_ref().is_some_and(|health| health.status == HealthStatus::Starting);
         let interval = match starting && self.in_start_period(now) {
             true => self.check.start_interval,
             false => self.check.interval,
         };
-        Effect::Arm(Timer::Probe, now.boot + interval)
+        let mut next = now.boot + interval;
+        if starting && self.is_spared(now) {
+            next = next.min(now.boot + self.early);
+            self.early = (self.early * 2).min(interval);
+        }
+        Effect::Arm(Timer::Probe, next)
     }
 }

@@ -270,7 +270,7 @@ fn probes_follow_each_other_at_the_interval_and_success_makes_healthy() {
         .after(30_000, Event::Timer(Timer::Probe))
         .assert(
             "0 Begin -> StartInit
-             0 Started -> Probe at 30000, StatusChanged
+             0 Started -> Probe at 20, StatusChanged
              30000 Timer(Probe) -> ProbeTimeout at 33000, StartProbe
              30100 ProbeEnded(1) -> no ProbeTimeout, Probe at 60100, StatusChanged
              60100 Timer(Probe) -> ProbeTimeout at 63100, StartProbe",
@@ -284,6 +284,31 @@ fn probes_follow_each_other_at_the_interval_and_success_makes_healthy() {
 }
 
 #[test]
+fn what_starts_is_probed_at_once_and_then_after_doubling_delays_that_do_not_count() {
+    let mut life = Life::new(RestartPolicy::No, check(0, 1));
+    life.started();
+    for delay in [20, 40, 80, 160] {
+        life.after(delay, Event::Timer(Timer::Probe)).after(0, probe(1));
+    }
+    life.assert(
+        "0 Begin -> StartInit
+         0 Started -> Probe at 20, StatusChanged
+         20 Timer(Probe) -> ProbeTimeout at 3020, StartProbe
+         20 ProbeEnded(1) -> no ProbeTimeout, Probe at 60, StatusChanged
+         60 Timer(Probe) -> ProbeTimeout at 3060, StartProbe
+         60 ProbeEnded(1) -> no ProbeTimeout, Probe at 140, StatusChanged
+         140 Timer(Probe) -> ProbeTimeout at 3140, StartProbe
+         140 ProbeEnded(1) -> no ProbeTimeout, Probe at 300, StatusChanged
+         300 Timer(Probe) -> ProbeTimeout at 3300, StartProbe
+         300 ProbeEnded(1) -> no ProbeTimeout, Probe at 620, StatusChanged",
+    );
+    let health = life.status().health.clone().unwrap();
+    assert_eq!((health.status, health.failing_streak), (HealthStatus::Starting, 0));
+    life.after(320, Event::Timer(Timer::Probe)).after(0, probe(0));
+    assert_eq!(life.status().health.as_ref().unwrap().status, HealthStatus::Healthy);
+}
+
+#[test]
 fn failures_in_the_start_period_do_not_count_before_the_first_success() {
     let mut life = Life::new(RestartPolicy::No, check(60, 1));
     life.started().text.clear();
@@ -293,7 +318,7 @@ fn failures_in_the_start_period_do_not_count_before_the_first_success() {
         .after(0, probe(0))
         .assert(
             "5000 Timer(Probe) -> ProbeTimeout at 8000, StartProbe
-             5000 ProbeEnded(1) -> no ProbeTimeout, Probe at 10000, StatusChanged
+             5000 ProbeEnded(1) -> no ProbeTimeout, Probe at 5040, StatusChanged
              10000 Timer(Probe) -> ProbeTimeout at 13000, StartProbe
              10000 ProbeEnded(0) -> no ProbeTimeout, Probe at 40000, StatusChanged",
         );

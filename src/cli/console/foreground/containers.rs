@@ -31,6 +31,8 @@ pub struct Ended {
     pub service: String,
     /// Its exit code.
     pub code: i32,
+    /// A command stopped or removed it: it may be on its way back.
+    pub by_hand: bool,
 }
 
 /// The containers, and where their output goes.
@@ -105,10 +107,11 @@ impl<'a> Screen<'a> {
         let fresh = containers
             .values()
             .filter(|it| it.status.state.is_active() && !followed.contains(&it.id));
-        let begun = |it: &Rc<Container>| Begun {
-            name: it.spec.name.clone(),
-            tail: None,
-            since: Some(since),
+        let begun = |it: &Rc<Container>| {
+            let mut sink = self.sink.borrow_mut();
+            let source = sink.source(short_name(it));
+            let since = Some(sink.after(source).unwrap_or(since));
+            Begun { name: it.spec.name.clone(), tail: None, since }
         };
         fresh.map(begun).collect()
     }
@@ -135,7 +138,9 @@ impl<'a> Screen<'a> {
             false => outlast(engine, &container.id).await,
         };
         self.followed.borrow_mut().remove(&container.id);
-        let code = status?.and_then(|status| status.exit_code).unwrap_or(0);
-        Ok(Some(Ended { service, code }))
+        let status = status?;
+        let by_hand = status.as_ref().is_none_or(|status| status.stopped_by_hand);
+        let code = status.and_then(|status| status.exit_code).unwrap_or(0);
+        Ok(Some(Ended { service, code, by_hand }))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::cli::app::report;
 use crate::cli::console::foreground::containers::{Begun, Ended, Screen};
@@ -16,6 +18,9 @@ use crate::cli::{Context, Exit, Failure, Result};
 use crate::compose::config::to_yaml;
 use crate::engine::Engine;
 use crate::execute::{Cancel, Outcome};
+
+/// How long a container that a command stopped or removed is expected to come back.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Something that goes on beside other things.
 type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -33,6 +38,10 @@ pub enum News {
     Ended(Result<Option<Ended>>),
     /// What was to be stopped has stopped.
     Stopped(Result<()>),
+    /// A container runs that did not before, because of us or of another command.
+    Elsewhere,
+    /// Nobody has brought back what was stopped.
+    Quiet,
     /// Ctrl-C.
     Signal,
     /// A key of the menu.
@@ -78,6 +87,8 @@ pub struct Stage<'a, E> {
     acted: mpsc::UnboundedSender<Timestamp>,
     /// When containers were last replaced or restarted because of a file.
     since: Timestamp,
+    /// How long a container that a command stopped may take to come back.
+    pub patience: Option<Instant>,
     verdict: Verdict,
 }
 
@@ -107,6 +118,7 @@ impl<'a, E: Engine> Stage<'a, E> {
             watching: None,
             acted,
             since: Timestamp::now(),
+            patience: None,
             verdict: Verdict::default(),
         }
     }
@@ -114,7 +126,8 @@ impl<'a, E: Engine> Stage<'a, E> {
     /// Whether there is anything left to wait for.
     #[must_use]
     pub fn goes_on(&self, all_begun: bool) -> bool {
-        let alive = !all_begun || !self.lives.is_empty() || !self.stops.is_empty();
+        let awaited = self.patience.is_some() && !self.cancel.is_cancelled();
+        let alive = awaited || !all_begun || !self.lives.is_empty() || !self.stops.is_empty();
         self.starting || !self.detached && (alive || self.watching.is_some())
     }
 
@@ -147,6 +160,12 @@ impl<'a, E: Engine> Stage<'a, E> {
                 self.stop_the_rest();
                 result
             }
+            News::Elsewhere if self.starting || self.cancel.is_cancelled() => Ok(()),
+            News::Elsewhere => self.look_again().await,
+            News::Quiet => {
+                self.patience = None;
+                Ok(())
+            }
             News::Signal => self.interrupt(),
             News::Key(key) => self.key(key),
             News::Acted(since) => {
@@ -160,6 +179,7 @@ impl<'a, E: Engine> Stage<'a, E> {
     fn follow(&mut self, begun: Begun) -> Result<()> {
         let (screen, engine) = (self.screen, self.cx.engine()?);
         if !self.detached {
+            self.patience = None;
             self.lives.push(Box::pin(screen.live(engine, begun)));
         }
         Ok(())
@@ -169,6 +189,11 @@ impl<'a, E: Engine> Stage<'a, E> {
         if self.watching.is_some() {
             // What is watched is replaced and restarted, not done.
             return self.look_again().await;
+        }
+        let by_hand = ended.as_ref().is_some_and(|ended| ended.by_hand);
+        if by_hand && !self.starting && !self.cancel.is_cancelled() {
+            self.patience = Some(Instant::now() + PATIENCE);
+            self.look_again().await?;
         }
         if ended.is_some_and(|ended| self.attached.decides(&ended, &mut self.verdict)) {
             self.cx.output().say_line("Aborting on container exit...")?;

@@ -11,8 +11,10 @@ use std::time::Duration;
 use futures_util::stream::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use crate::base::Context as _;
+use crate::cli::console::follow::{begins as begins_anew, happened};
 use crate::cli::console::foreground::containers::{Begun, Ended, Screen};
 use crate::cli::console::foreground::events::{News, Stage, blindness};
 use crate::cli::console::foreground::menu::Menu;
@@ -21,7 +23,7 @@ use crate::cli::project::watch::{Acting, Session};
 use crate::cli::ui::prefix::PrefixOptions;
 use crate::cli::ui::progress::Progress;
 use crate::cli::{Context, Exit, ProgressStyle, Result};
-use crate::engine::Engine;
+use crate::engine::{Engine, EventOptions};
 use crate::execute::{self, Cancel, Event, Outcome, RunOptions};
 use crate::plan::{self, Action, Plan, Selection};
 use crate::resource::Observed;
@@ -89,6 +91,7 @@ impl Attached {
         // What is wrong with the rules is said before anything starts.
         let session = self.watch.then(|| self.session(cx)).transpose()?;
         let screen = Screen::new(self, cx, observed)?;
+        let mut events = cx.engine()?.events(&EventOptions::default()).await?;
         let (begun, mut begins) = mpsc::unbounded_channel();
         let (acted, mut acts) = mpsc::unbounded_channel();
         let cancel = Cancel::default();
@@ -102,6 +105,8 @@ impl Attached {
                 Some(begun) = begins.recv() => News::Begun(begun),
                 Some(ended) = stage.lives.next() => News::Ended(ended),
                 Some(result) = stage.stops.next() => News::Stopped(result),
+                event = happened(&mut events) => if begins_anew(&event?) { News::Elsewhere } else { continue },
+                () = quiet(stage.patience) => News::Quiet,
                 () = signals.next() => News::Signal,
                 key = stage.menu.key() => News::Key(key?),
                 Some(since) = acts.recv() => News::Acted(since),
@@ -200,6 +205,14 @@ impl Verdict {
             (None, 0) => Exit::Success,
             (None, _) => Exit::Code(130),
         }
+    }
+}
+
+/// Returns at that time; never without one.
+async fn quiet(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

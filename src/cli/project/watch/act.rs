@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
-use crate::base::{ContainerId, Context as _, Error};
+use crate::base::{ContainerId, Context as _, Error, Kind};
 use crate::cli::app::selection::{is_one_off, service_of};
 use crate::cli::plans::prepare::{Bring, up_options};
 use crate::cli::plans::run_plan::Carry;
 use crate::cli::project::watch::archive;
 use crate::cli::project::watch::work::Work;
-use crate::cli::{Context, Result};
+use crate::cli::{Context, Failure, Result};
 use crate::compose::model::Hook;
-use crate::engine::{CopyOptions, Engine, Exec as _, ExecStdio};
+use crate::engine::{CopyOptions, Engine, Exec as _, ExecStdio, StopOptions};
 use crate::plan::{self, Selection};
 use crate::resource::container::State;
 use crate::resource::process::ExecSpec;
@@ -49,12 +50,12 @@ pub async fn act<E: Engine>(
             changes => (changes, "changes were"),
         };
         say(cx, &format!("Syncing service {service:?} after {changes} {were} detected"))?;
-        for container in running(cx, service).await? {
-            copy(cx, &container, work).await?;
+        for container in containers(cx, service, |_| true).await? {
+            bring(cx, &container, work).await?;
         }
     }
     for hook in &work.commands {
-        for container in running(cx, service).await? {
+        for container in containers(cx, service, |state| state == State::Running).await? {
             command(cx, service, &container, hook).await?;
         }
     }
@@ -73,11 +74,16 @@ pub fn say(cx: &Context<impl Engine>, text: &str) -> Result<()> {
     Ok(cx.output().say_line(format!("        ⦿ {text}"))?)
 }
 
-async fn running<E: Engine>(cx: &Context<E>, service: &str) -> Result<Vec<ContainerId>> {
+async fn containers<E: Engine>(
+    cx: &Context<E>,
+    service: &str,
+    fits: impl Fn(State) -> bool,
+) -> Result<Vec<ContainerId>> {
     let observed = cx.observe(&cx.project()?.name, Vec::new()).await?;
-    let wanted = observed.containers.iter().filter(|it| {
-        service_of(it) == service && !is_one_off(it) && it.status.state == State::Running
-    });
+    let wanted = observed
+        .containers
+        .iter()
+        .filter(|it| service_of(it) == service && !is_one_off(it) && fits(it.status.state));
     Ok(wanted.map(|container| container.id.clone()).collect())
 }
 
@@ -118,6 +124,22 @@ async fn restart<E: Engine>(cx: &Context<E>, service: &str, how: Acting) -> Resu
     cx.carry_out(&plan, Carry { operation: "restart", quiet: how.calm, ..Carry::default() })
         .await?;
     Ok(())
+}
+
+/// Copies files into a container, whatever it is doing. One that waits to be started again by its
+/// policy is stopped for that, since its program may end for want of just these files.
+async fn bring<E: Engine>(cx: &Context<E>, id: &ContainerId, work: &Work) -> Result<()> {
+    match copy(cx, id, work).await {
+        Err(Failure::Error(error)) if error.kind() == Kind::Conflict => {
+            let engine = cx.engine()?;
+            let options = StopOptions { grace: Some(Duration::ZERO), ..StopOptions::default() };
+            engine.stop_container(id, &options).await?;
+            copy(cx, id, work).await?;
+            engine.start_container(id).await?;
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// Copies files that exist, and removes those that do not.
