@@ -133,7 +133,10 @@ impl<E: Engine> Shared<'_, E> {
         self.with_last_lines(id, verdict).await
     }
 
-    async fn until_cancelled(&self, work: impl Future<Output = Result<()>>) -> Result<()> {
+    pub(super) async fn until_cancelled(
+        &self,
+        work: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
         tokio::select! {
             result = work => result,
             () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted")),

@@ -37,6 +37,7 @@ mod network;
 mod networks;
 mod plane;
 mod points;
+mod races;
 mod registry;
 mod secrets;
 mod shapes;

@@ -14,6 +14,7 @@ pub mod global;
 pub mod invoked_as;
 pub mod options;
 pub mod output;
+pub mod project_lock;
 pub mod report;
 pub mod selection;
 pub mod short_syntax;

@@ -60,7 +60,7 @@ fn as_inherited(mount: &Mount, source: &VolumesFrom) -> Mount {
 
 /// The container with this name, id or short id.
 fn id(host: &Host, name: &str) -> Result<Option<ContainerId>> {
-    if let Some(id) = names::owner(host.roots(), name)? {
+    if let Some(id) = crate::state::names::owner(host.roots(), name)? {
         return Ok(Some(id));
     }
     let ids = super::observe::specs(host.roots())?.into_iter().map(|(id, _)| id);
