@@ -82,7 +82,7 @@ services:
     eventually("down has the lock", LIMIT, || holder().ends_with(" compose down\n"));
 
     let up = world.compose(&["up", "-d"]).ok();
-    assert!(up.stderr.contains(&format!("Waiting for process ")), "{}", up.stderr);
+    assert!(up.stderr.contains("Waiting for process "), "{}", up.stderr);
     assert!(up.stderr.contains("(compose down), which changes project project"), "{}", up.stderr);
     all(vec![down]).pop().unwrap().ok();
     assert_eq!(names(&world), ["project-slow-1 running"]);
@@ -173,8 +173,7 @@ fn is_of_another(command: &[&str], done: &Done) -> bool {
 }
 
 #[test]
-fn what_waits_long_is_bounded() {
-    // A killed holder frees the project at once.
+fn a_killed_command_lets_go_of_its_project() {
     let world = World::new();
     world.compose_yaml(STACK);
     for _ in 0..rounds(3) {
