@@ -133,7 +133,9 @@ pub async fn run<E: Engine>(
             running
                 .push(async move { (step, shared.perform(&step.action).await, begun.elapsed()) });
         }
-        hold.before_waiting();
+        if !running.is_empty() {
+            hold.before_waiting();
+        }
         let Some((step, result, elapsed)) = running.next().await else { break };
         hold.end(step);
         for line in shared.printed.take().lines() {

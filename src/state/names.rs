@@ -4,7 +4,7 @@
 //! belongs to a container that exists, or that a living process is making; any other is free.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 
 use crate::base::{ContainerId, Context, Result};
@@ -130,10 +130,14 @@ pub fn any_dangling(roots: &Roots) -> Result<bool> {
 }
 
 fn all(roots: &Roots) -> Result<Vec<String>> {
-    let name = |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().into_string().ok());
-    let listed = fs::read_dir(roots.container_names())
-        .and_then(|entries| entries.filter_map(|entry| name(entry).transpose()).collect());
-    listed.context(|| "cannot list container names".to_owned())
+    let entries = fs::read_dir(roots.container_names())
+        .context(|| "cannot list container names".to_owned())?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.context(|| "cannot list container names".to_owned())?.file_name();
+        names.extend(name.into_string().ok());
+    }
+    Ok(names)
 }
 
 #[cfg(test)]

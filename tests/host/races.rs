@@ -115,64 +115,6 @@ services:
 }
 
 #[test]
-fn commands_of_all_kinds_at_once_end_right_or_with_the_others_name() {
-    const COMMANDS: [&[&str]; 14] = [
-        &["up", "-d"],
-        &["up", "-d", "--force-recreate", "-t", "1"],
-        &["down", "-t", "1"],
-        &["stop", "-t", "1"],
-        &["start"],
-        &["restart", "-t", "1", "web"],
-        &["rm", "-fsv"],
-        &["ps", "-a"],
-        &["scale", "web=2"],
-        &["system", "df"],
-        &["container", "ls", "-a", "-s"],
-        &["images"],
-        &["run", "--rm", "-T", "web", "true"],
-        &["system", "prune", "-f"],
-    ];
-    let world = World::new();
-    world.compose_yaml(STACK);
-    let mut draw = 7_u32;
-    let mut next = |limit: u32| {
-        draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (draw >> 16) % limit
-    };
-    for _ in 0..rounds(6) {
-        let count = 2 + next(7);
-        let chosen: Vec<_> = (0..count).map(|_| COMMANDS[next(14) as usize]).collect();
-        let children = chosen.iter().map(|it| begin(&world, it)).collect();
-        for (command, done) in chosen.iter().zip(all(children)) {
-            assert!(
-                done.code == 0 || is_of_another(command, &done),
-                "{command:?}: {done:?}\n{chosen:?}"
-            );
-        }
-        let mut found = names(&world);
-        found.dedup_by_key(|line| line.split(' ').next().unwrap().to_owned());
-        assert_eq!(found, names(&world), "{chosen:?}");
-    }
-    world.compose(&["up", "-d", "-t", "1"]).ok();
-    assert_eq!(world.compose(&["ps", "-q"]).ok().stdout.lines().count(), 2);
-    world.down();
-}
-
-/// Whether a failure says what another command did.
-fn is_of_another(command: &[&str], done: &Done) -> bool {
-    let words = [
-        "no container found for project",
-        "changed the project meanwhile",
-        "is already in use by container",
-        "No such container",
-        // A one-off container is not part of what the lock keeps.
-        "is not running",
-    ];
-    let named = words.iter().any(|it| done.stderr.contains(it));
-    named || command[0] == "run" && done.code == 137
-}
-
-#[test]
 fn a_killed_command_lets_go_of_its_project() {
     let world = World::new();
     world.compose_yaml(STACK);

@@ -229,6 +229,7 @@ impl Up {
         let create = Plan { kept: Vec::new(), ..create.clone() };
         let signals = Signals::listen()?;
         cx.execute(&ready.lock, &create, "up").await?;
+        ready.lock.hold().await?;
         let observed = cx.observe_to_start(&ready.project.name, Vec::new()).await?;
         let observed = Observed { images: ready.observed.images.clone(), ..observed };
         // Everything is as it shall be now, but for running.
