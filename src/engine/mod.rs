@@ -12,6 +12,7 @@
 pub mod bundle;
 pub mod fake;
 pub mod host;
+mod project_lock;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -35,11 +36,21 @@ use crate::resource::{
 
 pub use crate::resource::log::{LogOptions, LogRecord, Stream};
 pub use crate::resource::process::TerminalSize;
+pub use project_lock::{Holder, ProjectLock};
 
 /// Everything that can be done to resources. One step of a plan is one call.
 pub trait Engine {
     /// What exists, as of now.
     async fn observe(&self, scope: &Scope) -> Result<Observed>;
+
+    /// Waits until no other command changes the project, and keeps others from it. `command` is
+    /// what they read; `waiting` hears whom it waits for, if that takes longer than two seconds.
+    async fn lock_project(
+        &self,
+        project: &str,
+        command: &str,
+        waiting: Box<dyn Fn(&Holder)>,
+    ) -> Result<ProjectLock>;
 
     /// Fetches an image from its registry, or finds that the store has it already.
     async fn pull(

@@ -6,6 +6,7 @@
 
 mod aftermath;
 mod cancel;
+mod hold;
 mod hook;
 mod perform;
 mod verdict;
@@ -23,19 +24,22 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use crate::base::{ContainerId, Error, Kind, Result};
-use crate::engine::{Engine, Progress};
+use crate::engine::{Engine, Holder, Progress, ProjectLock};
 use crate::plan::{Action, Plan, Step, StepId};
 use crate::resource::Image;
 
 pub use cancel::Cancel;
+use hold::Hold;
 
 /// How a plan is carried out.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RunOptions {
+#[derive(Clone, Copy, Default)]
+pub struct RunOptions<'a> {
     /// At most so many steps at the same time; `None`: as many as there are.
     pub parallel: Option<NonZeroUsize>,
     /// All waiting for conditions ends after this long (`--wait-timeout`); `None`: never.
     pub wait_timeout: Option<Duration>,
+    /// The lock on the plan's project; `None`: the plan changes no project.
+    pub lock: Option<&'a ProjectLock>,
 }
 
 /// What happens to a step.
@@ -68,6 +72,8 @@ pub struct Outcome {
     pub not_done: Vec<String>,
     /// Sentences about what went well and could go better.
     pub notes: Vec<String>,
+    /// Who changed the project while all steps waited.
+    pub changed_by: Option<Holder>,
     /// The user interrupted it.
     pub interrupted: bool,
 }
@@ -85,7 +91,10 @@ impl Outcome {
         if self.failed.is_empty() {
             return Ok(self);
         }
-        let (_, error) = self.failed.swap_remove(0);
+        let (_, mut error) = self.failed.swap_remove(0);
+        if let Some(other) = self.changed_by {
+            error = error.hint(format!("{other} changed the project meanwhile"));
+        }
         Err(match self.not_done.as_slice() {
             [] => error,
             steps => error.hint(format!("not done: {}", steps.join(", "))),
@@ -97,7 +106,7 @@ impl Outcome {
 pub async fn run<E: Engine>(
     plan: &Plan,
     engine: &E,
-    options: &RunOptions,
+    options: &RunOptions<'_>,
     cancel: &Cancel,
     progress: &dyn Progress,
     events: &mut dyn FnMut(Event<'_>),
@@ -109,15 +118,25 @@ pub async fn run<E: Engine>(
     let mut running = FuturesUnordered::new();
     let mut guards = FuturesUnordered::new();
     let mut outcome = Outcome::default();
+    let mut hold = Hold::new(options.lock);
     let limit = options.parallel.map_or(usize::MAX, NonZeroUsize::get);
     loop {
         while running.len() < limit && outcome.failed.is_empty() && !cancel.is_cancelled() {
             let Some(step) = queue.next() else { break };
+            if let Err(error) = shared.until_cancelled(hold.begin(step)).await {
+                if !cancel.is_cancelled() {
+                    outcome.failed.push((step.id, error));
+                }
+                break;
+            }
             events(Event::Started(step));
             let begun = Instant::now();
             let shared = &shared;
             running
                 .push(async move { (step, shared.perform(&step.action).await, begun.elapsed()) });
+        }
+        if !running.is_empty() {
+            hold.before_waiting();
         }
         let ended = tokio::select! {
             biased;
@@ -127,6 +146,7 @@ pub async fn run<E: Engine>(
             }
         };
         let Some((step, result, elapsed)) = ended else { break };
+        hold.end(step);
         if let (Ok(()), Action::WaitFor(wait)) = (&result, &step.action)
             && !wait.dependency
         {
@@ -161,6 +181,7 @@ pub async fn run<E: Engine>(
     (outcome.created, outcome.images) = (made.containers, made.images);
     outcome.notes = made.notes;
     outcome.not_done = queue.left().map(|step| step.action.to_string()).collect();
+    outcome.changed_by = options.lock.and_then(ProjectLock::changed_by);
     outcome.interrupted = cancel.is_cancelled();
     outcome
 }

@@ -104,7 +104,10 @@ impl<E: Engine> Shared<'_, E> {
         Ok(())
     }
 
-    async fn until_cancelled(&self, work: impl Future<Output = Result<()>>) -> Result<()> {
+    pub(super) async fn until_cancelled(
+        &self,
+        work: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
         tokio::select! {
             result = work => result,
             () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted")),

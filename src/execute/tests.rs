@@ -27,7 +27,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 async fn tell(
     plan: &Plan,
     engine: &Fake,
-    options: &RunOptions,
+    options: &RunOptions<'_>,
     cancel: &Cancel,
 ) -> (Outcome, String) {
     let mut text = String::new();

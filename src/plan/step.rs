@@ -240,6 +240,12 @@ impl Target {
 }
 
 impl Action {
+    /// Whether it only waits for what users' programs do: it may take for ever.
+    #[must_use]
+    pub fn waits_for_programs(&self) -> bool {
+        matches!(self, Action::WaitFor(_) | Action::RunHook { .. })
+    }
+
     /// The container it is about, unless it makes one.
     #[must_use]
     pub fn container(&self) -> Option<&Target> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::{ContainerId, Context, Result};
 use crate::resource::ContainerSpec;
 use crate::resource::mount::MountSource;
-use crate::state::{self, ContainerDir, Found, Lock, Roots};
+use crate::state::{self, ContainerDir, Found, Lock, Names, Roots};
 
 /// Removes the container and its anonymous volumes: all of it at once.
 ///
@@ -27,12 +27,10 @@ pub(super) fn vanish(dir: &ContainerDir, roots: &Roots, id: &ContainerId) -> Res
     // The name may have changed since the start.
     let spec: Option<ContainerSpec> = state::read(&dir.spec())?;
     let spec = spec.unwrap_or_default();
-    let link = roots.container_names().join(&spec.name);
-    if fs::read_link(&link).is_ok_and(|target| target.as_os_str() == id.as_str()) {
-        delete(fs::remove_file(&link), &link)?;
-    }
     let gone = roots.gc().join(id.as_str());
     fs::rename(dir.data(), &gone).context(|| format!("cannot remove container {}", id.short()))?;
+    // Not before the container: two would have one name, if this process died in between.
+    Names::lock(roots)?.free(&spec.name, id)?;
     delete(fs::remove_dir_all(dir.run()), dir.run())?;
     for mount in spec.all_mounts() {
         if let MountSource::Volume { name, anonymous: true, .. } = &mount.source {

@@ -1,8 +1,9 @@
 //! Locks that die with their holder.
 
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::base::{Context, Result};
@@ -20,6 +21,17 @@ impl Lock {
     /// The file cannot be opened.
     pub fn wait(path: &Path) -> Result<Lock> {
         let file = open(path)?;
+        file.lock().context(|| format!("cannot lock {}", path.display()))?;
+        Ok(Lock { file })
+    }
+
+    /// Waits for the lock on the directory at `path`. It stays on the directory where that is
+    /// renamed.
+    ///
+    /// # Errors
+    /// The directory cannot be opened.
+    pub fn of_directory(path: &Path) -> Result<Lock> {
+        let file = File::open(path).context(|| format!("cannot open {}", path.display()))?;
         file.lock().context(|| format!("cannot lock {}", path.display()))?;
         Ok(Lock { file })
     }
@@ -49,6 +61,17 @@ impl Lock {
         }
     }
 
+    /// Writes into the lock's file who holds it, for those who wait: see [`holder`].
+    ///
+    /// # Errors
+    /// The file cannot be written to.
+    pub fn sign(&self, holder: &Holder) -> Result<()> {
+        let text = format!("{} {}\n", holder.pid, holder.command);
+        let written =
+            self.file.set_len(0).and_then(|()| self.file.write_all_at(text.as_bytes(), 0));
+        written.context(|| "cannot write who holds a lock".to_owned())
+    }
+
     /// Lets go of it, also for processes that inherited the descriptor.
     ///
     /// # Errors
@@ -62,6 +85,29 @@ impl Lock {
     pub fn file(&self) -> &File {
         &self.file
     }
+}
+
+/// The process that took a lock last, as it signed for it: see [`Lock::sign`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its id, in its own PID namespace.
+    pub pid: u32,
+    /// What it does, as in `compose up`.
+    pub command: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "process {} ({})", self.pid, self.command)
+    }
+}
+
+/// Who signed last for the lock on the file at `path`; `None` when nobody has, or is just doing so.
+#[must_use]
+pub fn holder(path: &Path) -> Option<Holder> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let (pid, command) = text.strip_suffix('\n')?.split_once(' ')?;
+    Some(Holder { pid: pid.parse().ok()?, command: command.to_owned() })
 }
 
 /// Whether a living process holds the lock on the file at `path`. A missing file is not held.

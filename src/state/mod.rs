@@ -8,6 +8,7 @@
 mod images;
 pub mod journal;
 pub mod lock;
+pub mod names;
 mod networks;
 mod oci;
 pub mod record;
@@ -15,6 +16,7 @@ pub mod roots;
 
 pub use images::ImageStore;
 pub use lock::Lock;
+pub use names::Names;
 pub use networks::NetworkDir;
 pub use oci::{OciDir, OciRoot};
 pub use record::{Durability, Found, look, read, write};

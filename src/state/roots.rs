@@ -193,10 +193,25 @@ impl Roots {
         self.run.join("locks").join(name)
     }
 
+    /// Locked by the command that changes the project with this name.
+    #[must_use]
+    pub fn project_lock(&self, project: &str) -> PathBuf {
+        // A label may hold any text; what no file name can hold becomes `%`.
+        let fit = |letter: char| if letter == '/' || letter == '\0' { '%' } else { letter };
+        let name: String = project.chars().map(fit).collect();
+        self.lock(&format!("project-{name}"))
+    }
+
     /// Directory for things on their way in; emptied by garbage collection.
     #[must_use]
     pub fn tmp(&self) -> PathBuf {
         self.data.join("tmp")
+    }
+
+    /// Where a container is made before it is put in place, locked by its maker.
+    #[must_use]
+    pub fn container_staging(&self, id: &ContainerId) -> PathBuf {
+        self.tmp().join(id.as_str())
     }
 
     /// Directory for things on their way out: renamed here, then deleted.

@@ -39,6 +39,7 @@ mod network;
 mod networks;
 mod plane;
 mod points;
+mod races;
 mod registry;
 mod secrets;
 mod shapes;

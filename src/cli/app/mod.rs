@@ -15,6 +15,7 @@ pub mod global;
 pub mod invoked_as;
 pub mod options;
 pub mod output;
+pub mod project_lock;
 pub mod refused;
 pub mod report;
 pub mod selection;

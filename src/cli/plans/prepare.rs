@@ -13,13 +13,17 @@ use crate::cli::plans::run_plan::Carry;
 use crate::cli::{Context, Result};
 use crate::compose::model::{MountKind, PullPolicy};
 use crate::compose::{Project, Service};
-use crate::engine::Engine;
+use crate::engine::{Engine, ProjectLock};
 use crate::plan::{self, Desired, ImageOptions, LowerOptions, UpOptions};
 use crate::resource::Observed;
 
 /// How images come, and which containers a command is about.
 #[derive(Clone, Debug, Default)]
 pub struct Bring {
+    /// What for, as in `up`.
+    pub operation: &'static str,
+    /// Nothing is changed afterwards: the project is not locked.
+    pub only_plan: bool,
     /// Services the user named; empty: all that are on.
     pub services: Vec<String>,
     /// Without what they depend on.
@@ -46,6 +50,8 @@ pub struct Ready {
     pub desired: Option<Desired>,
     /// What is.
     pub observed: Observed,
+    /// Held since before `observed` was.
+    pub lock: ProjectLock,
 }
 
 impl Bring {
@@ -69,11 +75,15 @@ impl Bring {
             return Err(Error::new(Kind::Invalid, "no service selected").into());
         }
         let images: Vec<String> = plan::needed_images(&project).into_iter().collect();
+        let mut lock = self.lock(cx, &project).await?;
         let mut observed = cx.observe_to_start(&project.name, images.clone()).await?;
         let to_build = self.to_build(&project, &observed);
         if !to_build.is_empty() {
+            // Others need not wait for builds and transfers.
+            drop(lock);
             let choices = Choices::default();
             cx.build_services(&project, &to_build, &choices, self.quiet_build).await?;
+            lock = self.lock(cx, &project).await?;
             observed = cx.observe_to_start(&project.name, images.clone()).await?;
         }
         let now = Some(Timestamp::now());
@@ -83,16 +93,18 @@ impl Bring {
         rest.services.retain(|name, _| !to_build.contains(name));
         let fetch = plan::images(&rest, &observed, &options)?;
         if !fetch.is_empty() {
+            drop(lock);
             let quiet_pull = self.quiet_pull;
             // What is there already is no news.
             let fetch = plan::Plan { kept: Vec::new(), ..fetch };
             cx.carry_out(&fetch, Carry { operation: "pull", quiet_pull, ..Carry::default() })
                 .await?;
+            lock = self.lock(cx, &project).await?;
             observed = cx.observe_to_start(&project.name, images.clone()).await?;
         }
         if cx.global().dry_run && images.iter().any(|name| !observed.images.contains_key(name)) {
             cx.output().say_line("What follows is known when these images are there.")?;
-            return Ok(Ready { project, desired: None, observed });
+            return Ok(Ready { project, desired: None, observed, lock });
         }
         let options = LowerOptions {
             known: plan::known_services(all),
@@ -101,7 +113,14 @@ impl Bring {
             all_resources: cx.global().all_resources,
         };
         let desired = Some(plan::lower(&project, &observed.images, &options)?);
-        Ok(Ready { project, desired, observed })
+        Ok(Ready { project, desired, observed, lock })
+    }
+
+    async fn lock(&self, cx: &Context<impl Engine>, project: &Project) -> Result<ProjectLock> {
+        match self.only_plan {
+            true => Ok(ProjectLock::of_nothing()),
+            false => cx.lock_project(&project.name, self.operation).await,
+        }
     }
 
     /// Refuses more than one container of a service that names its container (Docker: the same).

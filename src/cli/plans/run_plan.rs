@@ -9,7 +9,7 @@ use crate::base::{Context as _, Error, Kind};
 use crate::cli::app::global::ProgressStyle;
 use crate::cli::ui::progress::{Event, Mark, Progress};
 use crate::cli::{Context, Result};
-use crate::engine::Engine;
+use crate::engine::{Engine, ProjectLock};
 use crate::execute::{self, Cancel, Outcome, RunOptions};
 use crate::plan::{Action, Plan, Step};
 
@@ -17,8 +17,8 @@ use crate::plan::{Action, Plan, Step};
 const TICK: Duration = Duration::from_millis(100);
 
 /// How a plan is carried out and shown.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Carry {
+#[derive(Clone, Copy, Default)]
+pub struct Carry<'a> {
     /// What to call it, as in `up`.
     pub operation: &'static str,
     /// Waiting for conditions ends after this long; `None`: never.
@@ -27,22 +27,29 @@ pub struct Carry {
     pub quiet_pull: bool,
     /// Show nothing at all but warnings.
     pub quiet: bool,
+    /// The lock on the project that the plan changes; `None`: it changes none.
+    pub lock: Option<&'a ProjectLock>,
 }
 
 impl<E: Engine> Context<E> {
-    /// Carries a plan out; with `--dry-run` prints it instead.
+    /// Carries out a plan that changes a project; with `--dry-run` prints it instead.
     ///
     /// # Errors
     /// The first step that failed; `Kind::Interrupted` after Ctrl-C.
-    pub async fn execute(&self, plan: &Plan, operation: &'static str) -> Result<Outcome> {
-        self.carry_out(plan, Carry { operation, ..Carry::default() }).await
+    pub async fn execute(
+        &self,
+        lock: &ProjectLock,
+        plan: &Plan,
+        operation: &'static str,
+    ) -> Result<Outcome> {
+        self.carry_out(plan, Carry { operation, lock: Some(lock), ..Carry::default() }).await
     }
 
     /// As [`Context::execute`], with more to choose.
     ///
     /// # Errors
     /// As [`Context::execute`].
-    pub async fn carry_out(&self, plan: &Plan, how: Carry) -> Result<Outcome> {
+    pub async fn carry_out(&self, plan: &Plan, how: Carry<'_>) -> Result<Outcome> {
         Ok(self.attempt(plan, how).await?.complete()?)
     }
 
@@ -51,7 +58,7 @@ impl<E: Engine> Context<E> {
     ///
     /// # Errors
     /// A wrong setting; a second Ctrl-C.
-    pub async fn attempt(&self, plan: &Plan, how: Carry) -> Result<Outcome> {
+    pub async fn attempt(&self, plan: &Plan, how: Carry<'_>) -> Result<Outcome> {
         if self.global().dry_run {
             self.show(plan)?;
             return Ok(Outcome::default());
@@ -113,8 +120,9 @@ impl<E: Engine> Context<E> {
         Ok(self.global().parallel(self.environment())?.and_then(NonZeroUsize::new))
     }
 
-    async fn run_shown(&self, plan: &Plan, how: Carry, progress: &Progress) -> Result<Outcome> {
-        let options = RunOptions { parallel: self.parallel()?, wait_timeout: how.wait_timeout };
+    async fn run_shown(&self, plan: &Plan, how: Carry<'_>, progress: &Progress) -> Result<Outcome> {
+        let wait_timeout = how.wait_timeout;
+        let options = RunOptions { parallel: self.parallel()?, wait_timeout, lock: how.lock };
         let (engine, cancel, silent) = (self.engine()?, Cancel::default(), Silent);
         let transfers: &dyn crate::engine::Progress =
             if how.quiet_pull { &silent } else { progress };

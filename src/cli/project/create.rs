@@ -55,6 +55,7 @@ impl Create {
             return Err(incompatible("--force-recreate and --no-recreate are incompatible"));
         }
         let bring = Bring {
+            operation: "create",
             services: self.services.clone(),
             policy: self.pull.and_then(PullWhen::policy),
             quiet_pull: self.quiet_pull,
@@ -64,7 +65,7 @@ impl Create {
             ..Bring::default()
         };
         let ready = bring.ready(cx).await?;
-        let Some(desired) = ready.desired else { return Ok(Exit::Success) };
+        let Some(desired) = &ready.desired else { return Ok(Exit::Success) };
         let mut options = up_options(cx, &self.services, self.remove_orphans)?;
         options.start = false;
         options.recreate = match (self.force_recreate, self.no_recreate) {
@@ -72,8 +73,8 @@ impl Create {
             (_, true) => Recreate::Never,
             _ => Recreate::Diverged,
         };
-        let plan = cx.plan_up(&desired, &ready.observed, &mut options, self.yes)?;
-        cx.execute(&plan, "create").await?;
+        let plan = cx.plan_up(desired, &ready, &mut options, self.yes).await?;
+        cx.execute(&ready.lock, &plan, "create").await?;
         Ok(Exit::Success)
     }
 }
@@ -101,12 +102,18 @@ impl Scale {
             self.scale.iter().map(|text| scale(text)).collect::<Result<_>>()?;
         let services: Vec<String> = scale.keys().cloned().collect();
         let no_deps = self.no_deps;
-        let bring = Bring { services: services.clone(), no_deps, scale, ..Bring::default() };
+        let bring = Bring {
+            operation: "scale",
+            services: services.clone(),
+            no_deps,
+            scale,
+            ..Bring::default()
+        };
         let ready = bring.ready(cx).await?;
         let Some(desired) = ready.desired else { return Ok(Exit::Success) };
         let options = plan::UpOptions { ignore_orphans: true, ..up_options(cx, &services, false)? };
         let plan = plan::up(&desired, &ready.observed, &options)?;
-        cx.execute(&plan, "scale").await?;
+        cx.execute(&ready.lock, &plan, "scale").await?;
         Ok(Exit::Success)
     }
 }

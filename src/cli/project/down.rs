@@ -38,6 +38,7 @@ impl Down {
     /// Takes the project away. Does not ask: who types `--volumes` has said so.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let subject = cx.subject()?;
+        let lock = cx.lock_project(&subject.name, "down").await?;
         let observed = cx.observe(&subject.name, Vec::new()).await?;
         let services = subject.services(&self.services, &observed)?;
         let options = DownOptions {
@@ -55,7 +56,7 @@ impl Down {
             let name = subject.name;
             cx.output().warn(format!("No resource found to remove for project {name:?}."))?;
         }
-        cx.execute(&plan, "down").await?;
+        cx.execute(&lock, &plan, "down").await?;
         Ok(Exit::Success)
     }
 }

@@ -1,5 +1,6 @@
 //! `kill`: send a signal to containers.
 
+use crate::cli::plans::run_plan::Carry;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::plan;
@@ -36,7 +37,8 @@ impl Kill {
         if plan.is_empty() {
             cx.output().say_line("No container to kill")?;
         }
-        cx.execute(&plan, "kill").await?;
+        // Without the project's lock: this is how one ends what another command waits for.
+        cx.carry_out(&plan, Carry { operation: "kill", ..Carry::default() }).await?;
         Ok(Exit::Success)
     }
 }

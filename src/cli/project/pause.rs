@@ -42,9 +42,11 @@ impl Unpause {
 
 async fn set(cx: &Context<impl Engine>, services: &[String], paused: bool) -> Result<Exit> {
     let subject = cx.subject()?;
+    let operation = if paused { "pause" } else { "unpause" };
+    let lock = cx.lock_project(&subject.name, operation).await?;
     let observed = cx.observe(&subject.name, Vec::new()).await?;
     let selection = subject.selection(services, &observed)?;
     let plan = plan::pause(&observed, &selection, paused);
-    cx.execute(&plan, if paused { "pause" } else { "unpause" }).await?;
+    cx.execute(&lock, &plan, operation).await?;
     Ok(Exit::Success)
 }

@@ -29,10 +29,11 @@ impl Restart {
     /// Restarts, in order.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let subject = cx.subject()?;
+        let lock = cx.lock_project(&subject.name, "restart").await?;
         let observed = cx.observe(&subject.name, Vec::new()).await?;
         let selection = subject.selection(&self.services, &observed)?;
         let plan = plan::restart(&observed, &selection, self.grace.timeout(), self.no_deps);
-        cx.execute(&plan, "restart").await?;
+        cx.execute(&lock, &plan, "restart").await?;
         let started = plan.steps.iter().filter_map(|step| match &step.action {
             Action::StartContainer(container) => container.id.as_ref(),
             _ => None,

@@ -1,5 +1,6 @@
 //! `rm`: remove stopped containers.
 
+use crate::cli::app::selection::Subject;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::plan::{self, Action, Plan, RemoveOptions, Step};
@@ -37,26 +38,40 @@ impl Rm {
     /// Removes them.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let subject = cx.subject()?;
+        let sure = self.force || cx.global().dry_run;
+        let mut agreed = Vec::new();
+        loop {
+            let lock = cx.lock_project(&subject.name, "rm").await?;
+            let plan = self.plan(cx, &subject).await?;
+            let names = removed(&plan);
+            if names.is_empty() {
+                cx.output().say_line("No stopped containers")?;
+                return Ok(Exit::Success);
+            }
+            if sure || names.iter().all(|name| agreed.contains(name)) {
+                cx.execute(&lock, &plan, "rm").await?;
+                return Ok(Exit::Success);
+            }
+            // Others work on while the user thinks; what they leave is asked about again.
+            drop(lock);
+            if !cx.ask(&format!("Going to remove {}", names.join(", ")))? {
+                return Ok(Exit::Success);
+            }
+            agreed = names;
+        }
+    }
+
+    async fn plan(&self, cx: &Context<impl Engine>, subject: &Subject) -> Result<Plan> {
         let observed = cx.observe(&subject.name, Vec::new()).await?;
         let services = subject.services(&self.services, &observed)?;
         let options = RemoveOptions { stop: self.stop, volumes: self.volumes };
-        let plan = plan::rm(&observed, &subject.name, &services, &options);
-        let names = removed(&plan);
-        if names.is_empty() {
-            cx.output().say_line("No stopped containers")?;
-            return Ok(Exit::Success);
-        }
-        let sure = self.force || cx.global().dry_run;
-        if sure || cx.ask(&format!("Going to remove {}", names.join(", ")))? {
-            cx.execute(&plan, "rm").await?;
-        }
-        Ok(Exit::Success)
+        Ok(plan::rm(&observed, &subject.name, &services, &options))
     }
 }
 
-fn removed<'a>(plan: &'a Plan) -> Vec<&'a str> {
-    let name = |step: &'a Step| match &step.action {
-        Action::RemoveContainer { container, .. } => Some(container.name.as_str()),
+fn removed(plan: &Plan) -> Vec<String> {
+    let name = |step: &Step| match &step.action {
+        Action::RemoveContainer { container, .. } => Some(container.name.clone()),
         _ => None,
     };
     plan.steps.iter().filter_map(name).collect()

@@ -162,6 +162,7 @@ impl Run {
         }
         let services = vec![self.service.clone()];
         let bring = Bring {
+            operation: "run",
             services: services.clone(),
             policy: self.around.pull.and_then(PullWhen::policy),
             quiet_pull: self.around.quiet_pull || self.around.quiet,
@@ -171,12 +172,15 @@ impl Run {
         };
         let mut signals = Signals::listen()?;
         let ready = signals.during(bring.ready(cx)).await?;
-        let Some(desired) = ready.desired else { return Ok(Exit::Success) };
+        let Some(desired) = &ready.desired else { return Ok(Exit::Success) };
         let options = up_options(cx, &services, self.around.remove_orphans)?;
         let run = self.options(cx, &ready.project)?;
-        let (plan, name) = plan::run(&desired, &ready.observed, &run, &options)?;
-        let how = Carry { operation: "run", quiet: self.around.quiet, ..Carry::default() };
+        let (plan, name) = plan::run(desired, &ready.observed, &run, &options)?;
+        let (quiet, lock) = (self.around.quiet, Some(&ready.lock));
+        let how = Carry { operation: "run", quiet, lock, ..Carry::default() };
         let outcome = cx.attempt(&plan, how).await?;
+        // The container itself is nobody else's business.
+        ready.lock.release();
         let made = outcome.created.get(&name).cloned();
         let mut done = outcome.complete().map(drop).map_err(Failure::from);
         if done.is_ok() {

@@ -34,6 +34,7 @@ impl Start {
     /// Starts what does not run.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let subject = cx.subject()?;
+        let lock = cx.lock_project(&subject.name, "start").await?;
         let observed = cx.observe_to_start(&subject.name, Vec::new()).await?;
         let selection = subject.selection(&self.services, &observed)?;
         if !observed.containers.iter().any(|container| subject.owns(container)) {
@@ -43,7 +44,8 @@ impl Start {
         }
         let plan = plan::start(&observed, &selection, self.wait);
         let wait_timeout = self.wait_timeout.map(Duration::from_secs);
-        cx.carry_out(&plan, Carry { operation: "start", wait_timeout, ..Carry::default() }).await?;
+        let how = Carry { operation: "start", wait_timeout, lock: Some(&lock), ..Carry::default() };
+        cx.carry_out(&plan, how).await?;
         Ok(Exit::Success)
     }
 }

@@ -25,10 +25,11 @@ impl Stop {
     /// Stops what runs.
     pub async fn run(self, cx: &Context<impl Engine>) -> Result<Exit> {
         let subject = cx.subject()?;
+        let lock = cx.lock_project(&subject.name, "stop").await?;
         let observed = cx.observe(&subject.name, Vec::new()).await?;
         let selection = subject.selection(&self.services, &observed)?;
         let plan = plan::stop(&observed, &selection, self.grace.timeout());
-        cx.execute(&plan, "stop").await?;
+        cx.execute(&lock, &plan, "stop").await?;
         Ok(Exit::Success)
     }
 }

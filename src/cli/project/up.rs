@@ -168,7 +168,10 @@ impl Up {
             // What cannot be watched is said before anything is fetched.
             Session::new(cx, &self.services, Acting::default())?;
         }
+        let only_plan = self.plan || cx.global().dry_run;
         let bring = Bring {
+            operation: "up",
+            only_plan,
             services: self.services.clone(),
             no_deps: self.how.no_deps,
             policy: self.how.pull.and_then(PullWhen::policy),
@@ -178,14 +181,13 @@ impl Up {
             quiet_build: self.how.building.quiet_build,
             scale: self.how.scale.iter().map(|text| scale(text)).collect::<Result<_>>()?,
         };
-        let only_plan = self.plan || cx.global().dry_run;
         let ready = bring.ready(cx).await?;
         let Some(desired) = &ready.desired else { return Ok(Exit::Success) };
         let mut options = self.options(cx)?;
         let yes = self.yes || only_plan;
         let attached = !self.detach && !self.wait && !self.how.no_start && !only_plan;
         options.start = !attached && !self.how.no_start;
-        let plan = cx.plan_up(desired, &ready.observed, &mut options, yes)?;
+        let plan = cx.plan_up(desired, &ready, &mut options, yes).await?;
         if only_plan {
             cx.show(&plan)?;
             return Ok(Exit::Success);
@@ -193,7 +195,8 @@ impl Up {
         if !attached {
             let wait_timeout = self.wait_timeout.and_then(|it| u64::try_from(it).ok());
             let wait_timeout = wait_timeout.map(Duration::from_secs);
-            let how = Carry { operation: "up", wait_timeout, ..Carry::default() };
+            let lock = Some(&ready.lock);
+            let how = Carry { operation: "up", wait_timeout, lock, ..Carry::default() };
             cx.carry_out(&plan, how).await?;
             return Ok(Exit::Success);
         }
@@ -225,7 +228,8 @@ impl Up {
         // Which of them run is said when their output is shown.
         let create = Plan { kept: Vec::new(), ..create.clone() };
         let signals = Signals::listen()?;
-        cx.execute(&create, "up").await?;
+        cx.execute(&ready.lock, &create, "up").await?;
+        ready.lock.hold().await?;
         let observed = cx.observe_to_start(&ready.project.name, Vec::new()).await?;
         let observed = Observed { images: ready.observed.images.clone(), ..observed };
         // Everything is as it shall be now, but for running.
@@ -233,7 +237,7 @@ impl Up {
         (options.recreate, options.recreate_dependencies) = (Recreate::Never, Recreate::Never);
         (options.renew_anonymous, options.remove_orphans) = (false, false);
         let start = plan::up(desired, &observed, &options)?;
-        attached.run(cx, &observed, &start, signals).await
+        attached.run(cx, &observed, (&start, &ready.lock), signals).await
     }
 
     fn options(&self, cx: &Context<impl Engine>) -> Result<UpOptions> {
@@ -359,41 +363,5 @@ impl Show {
             _ if self.abort_on_container_exit => End::FirstExit,
             _ => End::LastExit,
         }
-    }
-}
-
-impl<E: Engine> Context<E> {
-    /// Plans `up`; where a volume would be made anew, asks whether its data may be lost.
-    ///
-    /// # Errors
-    /// What [`plan::up`] finds to be impossible.
-    pub fn plan_up(
-        &self,
-        desired: &Desired,
-        observed: &Observed,
-        options: &mut UpOptions,
-        yes: bool,
-    ) -> Result<Plan> {
-        options.recreate_volumes = true;
-        let plan = plan::up(desired, observed, options)?;
-        let lost: Vec<String> = plan
-            .steps
-            .iter()
-            .filter_map(|step| match &step.action {
-                plan::Action::RemoveVolume(name) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        for name in &lost {
-            let question = format!(
-                "Volume {name:?} exists but doesn't match configuration in compose file. \
-                 Recreate (data will be lost)?"
-            );
-            if !yes && !self.ask(&question)? {
-                options.recreate_volumes = false;
-                return Ok(plan::up(desired, observed, options)?);
-            }
-        }
-        Ok(plan)
     }
 }

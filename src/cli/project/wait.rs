@@ -49,10 +49,11 @@ impl Wait {
         cx.output()
             .print_line(format!("container {:?} exited with status code {code}", id.as_str()))?;
         if self.down_project {
+            let lock = cx.lock_project(&subject.name, "wait").await?;
             let observed = cx.observe(&subject.name, Vec::new()).await?;
             let project = subject.name.clone();
             let options = DownOptions { project, known: subject.known, ..DownOptions::default() };
-            cx.execute(&plan::down(&observed, &options), "down").await?;
+            cx.execute(&lock, &plan::down(&observed, &options), "down").await?;
         }
         Ok(Exit::of_program(code))
     }

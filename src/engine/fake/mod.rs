@@ -32,9 +32,9 @@ use crate::resource::{
 };
 
 use super::{
-    AttachOptions, CommitOptions, CopyOptions, Engine, EventOptions, ExecStdio, LogOptions,
-    LogRecord, Phase, Progress, ProgressUpdate, PullOptions, PullPolicy, RemoveOptions,
-    StopOptions,
+    AttachOptions, CommitOptions, CopyOptions, Engine, EventOptions, ExecStdio, Holder, LogOptions,
+    LogRecord, Phase, Progress, ProgressUpdate, ProjectLock, PullOptions, PullPolicy,
+    RemoveOptions, StopOptions,
 };
 pub use registry::{image, images};
 use streams::{FakeAttachment, FakeEvents, FakeExec, FakeLogs, FakeWatch};
@@ -135,6 +135,10 @@ impl Fake {
 }
 
 impl Engine for Fake {
+    async fn lock_project(&self, _: &str, _: &str, _: Box<dyn Fn(&Holder)>) -> Result<ProjectLock> {
+        Ok(ProjectLock::of_nothing())
+    }
+
     async fn observe(&self, scope: &Scope) -> Result<Observed> {
         let mut observed = self.snapshot();
         if let Some(project) = &scope.project {

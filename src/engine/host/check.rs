@@ -7,9 +7,9 @@ use crate::base::{ContainerId, Context, Result};
 use crate::network;
 use crate::runtime::Bundle;
 use crate::shim;
-use crate::state::{self, Roots, lock};
+use crate::state::{self, Names, Roots, lock};
 
-use super::{names, observe};
+use super::observe;
 
 /// Something that belongs to nothing any more.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +83,7 @@ fn containers(roots: &Roots, found: &mut Vec<Leftover>) -> Result<()> {
 
 /// Names of nobody, and files of work that was cut short.
 fn files(roots: &Roots, found: &mut Vec<Leftover>) -> Result<()> {
-    for name in names::dangling(roots)? {
+    for name in Names::lock(roots)?.dangling()? {
         found.push(Leftover::new("name", name, "no container has it"));
     }
     for (dir, why) in [

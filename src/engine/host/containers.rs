@@ -16,7 +16,7 @@ use crate::resource::{ContainerSpec, Update, VolumeSpec};
 use crate::runtime::{Bundle, Cgroup};
 use crate::shim::protocol::Request;
 use crate::shim::{self, alive, client, log};
-use crate::state::{self, ContainerDir, Durability, Lock, roots::make_dir};
+use crate::state::{self, ContainerDir, Durability, Lock, Names, roots::make_dir};
 
 use super::observe::{self, FORMAT, Record};
 use super::resolve::resolve;
@@ -28,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Permission bits of a container's `/` (Docker: the same).
 const ROOT_MODE: u32 = 0o755;
 
-/// Makes a container: everything is prepared aside and put in place by one rename, then named.
+/// Makes a container: its name is taken, everything is prepared aside and put in place by one
+/// rename. What comes after that, a start would make up for.
 pub(super) fn create(host: &Host, mut spec: ContainerSpec) -> Result<ContainerId> {
     let roots = host.roots();
     // Cleaning up after dead processes waits while containers are being made.
@@ -37,23 +38,41 @@ pub(super) fn create(host: &Host, mut spec: ContainerSpec) -> Result<ContainerId
     foreign::program(&spec)?;
     start::check_sockets(&spec)?;
     let id = random_id()?;
-    names::take(roots, &spec.name, &id)?;
-    let result = inherit::mounts(host, &mut spec)
+    let aside = roots.container_staging(&id);
+    make_dir(&aside)?;
+    // As long as it is held, the name is ours before there is a container to it.
+    let _making = Lock::of_directory(&aside)?;
+    let result = Names::lock(roots)
+        .and_then(|names| names::take(&names, &spec.name, &id))
+        .and_then(|()| inherit::mounts(host, &mut spec))
         .and_then(|()| name_anonymous_volumes(&mut spec))
-        .and_then(|()| make_volumes(host, &spec))
         .and_then(|()| put_in_place(host, &id, &spec))
+        .and_then(|()| make_volumes(host, &spec))
         .and_then(|()| networks::register_names(host, &id, &spec));
     match result {
         Ok(()) => host.tell("create", &id, &spec),
-        Err(_) => names::free(roots, &spec.name, &id)?,
+        Err(_) => undo(host, &id, &spec)?,
     }
     result.map(|()| id)
+}
+
+/// Takes back what was made of a container, but for its volumes.
+fn undo(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<()> {
+    let roots = host.roots();
+    let gone = roots.gc().join(id.as_str());
+    match fs::rename(roots.container(id).data(), &gone) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        renamed => renamed.context(|| format!("cannot remove container {}", spec.name))?,
+    }
+    Names::lock(roots)?.free(&spec.name, id)?;
+    delete(&gone)?;
+    delete(&roots.container_staging(id))
 }
 
 /// Writes the container's directory aside, then renames it.
 fn put_in_place(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<()> {
     let roots = host.roots();
-    let (aside, place) = (roots.tmp().join(id.as_str()), roots.container(id));
+    let (aside, place) = (roots.container_staging(id), roots.container(id));
     let prepared = ContainerDir::new(aside.clone(), place.run().to_owned());
     for dir in [&prepared.upper(), &prepared.work(), &prepared.log_dir()] {
         make_dir(dir)?;
@@ -82,8 +101,9 @@ fn name_anonymous_volumes(spec: &mut ContainerSpec) -> Result<()> {
     Ok(())
 }
 
-/// Makes missing volumes. The container's first start fills empty ones from its image.
-fn make_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
+/// Makes missing volumes. The container's first start fills empty ones from its image. Not before
+/// the container is in place: a volume that no container names belongs to nobody.
+pub(super) fn make_volumes(host: &Host, spec: &ContainerSpec) -> Result<()> {
     for mount in spec.all_mounts() {
         let MountSource::Volume { name, anonymous, labels, .. } = &mount.source else { continue };
         let wanted = VolumeSpec {
@@ -128,16 +148,19 @@ pub(super) fn rename(host: &Host, id: &ContainerId, name: &str) -> Result<()> {
         let message = "Renaming a container with the same name as its current name";
         return Err(Error::new(Kind::Invalid, message));
     }
-    names::take(roots, name, id)?;
+    let names = Names::lock(roots)?;
+    names::take(&names, name, id)?;
     let old = std::mem::replace(&mut record.spec.name, name.to_owned());
     state::write(&path, &record, Durability::Machine)?;
+    names.free(&old, id)?;
+    drop(names);
     networks::rename(host, id, &record.spec, &old)?;
     host.announce(
         &Event::now(EventKind::Container, "rename", id.as_str())
             .about(&record.spec)
             .with("oldName", format!("/{old}")),
     );
-    names::free(roots, &old, id)
+    Ok(())
 }
 
 /// Changes limits and the restart policy: of the processes that run, then of the record.
@@ -169,11 +192,12 @@ pub(super) fn remove(host: &Host, id: &ContainerId, options: RemoveOptions) -> R
     let spec = record.spec;
     let _lock = end(&dir, id, &spec, options.force)?;
     let gone = roots.gc().join(id.as_str());
-    names::free(roots, &spec.name, id)?;
     match fs::rename(dir.data(), &gone) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         renamed => renamed.context(|| format!("cannot remove container {}", spec.name))?,
     }
+    // Not before the container: two would have one name, if this process died in between.
+    Names::lock(roots)?.free(&spec.name, id)?;
     host.tell("destroy", id, &spec);
     networks::forget_names(host, id, &spec)?;
     delete(dir.run())?;

@@ -31,7 +31,7 @@ fn of(host: &Host, source: &VolumesFrom) -> Result<ContainerSpec> {
 
 /// The container with this name, id or short id.
 fn id(host: &Host, name: &str) -> Result<Option<ContainerId>> {
-    if let Some(id) = names::owner(host.roots(), name)? {
+    if let Some(id) = crate::state::names::owner(host.roots(), name)? {
         return Ok(Some(id));
     }
     let ids = super::observe::ids(host.roots())?;

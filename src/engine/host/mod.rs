@@ -43,8 +43,8 @@ use crate::resource::{
 use crate::state::Roots;
 
 use super::{
-    AttachOptions, CommitOptions, CopyOptions, Engine, EventOptions, ExecStdio, LogOptions,
-    Progress, PullOptions, RemoveOptions, StopOptions,
+    AttachOptions, CommitOptions, CopyOptions, Engine, EventOptions, ExecStdio, Holder, LogOptions,
+    Progress, ProjectLock, PullOptions, RemoveOptions, StopOptions,
 };
 
 pub use check::{Leftover, leftovers};
@@ -109,6 +109,15 @@ impl Engine for Host {
     async fn observe(&self, scope: &Scope) -> Result<Observed> {
         // A snapshot is a handful of small reads: faster here than on its way to another thread.
         observe::observe(self, scope)
+    }
+
+    async fn lock_project(
+        &self,
+        project: &str,
+        command: &str,
+        waiting: Box<dyn Fn(&Holder)>,
+    ) -> Result<ProjectLock> {
+        ProjectLock::wait(self.roots().project_lock(project), command, waiting).await
     }
 
     async fn pull(

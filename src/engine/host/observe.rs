@@ -15,7 +15,7 @@ use crate::resource::observed::{Observed, Scope};
 use crate::state::{self, ContainerDir, Found, Roots, lock};
 use crate::{network, shim, shim::client};
 
-use super::{Host, names, volumes};
+use super::{Host, volumes};
 
 /// The format of container records that this version writes.
 pub(super) const FORMAT: u32 = 1;
@@ -74,7 +74,7 @@ fn left_behind(roots: &Roots, all: &[Container]) -> Result<BTreeMap<ContainerId,
         for (owner, file) in container.spec.namespace_owners() {
             let pid = match all.iter().find(|it| it.spec.name == owner) {
                 Some(owner) => owner.status.pid,
-                None => match names::owner(roots, owner)? {
+                None => match crate::state::names::owner(roots, owner)? {
                     Some(id) => status(&roots.container(&id))?.pid,
                     None => None,
                 },
@@ -155,7 +155,7 @@ pub(super) fn record(roots: &Roots, id: &ContainerId) -> Option<(Record, Option<
         Found::Absent => None,
         Found::Record(record) => Some((record, None)),
         Found::Damaged(why) => {
-            let name = names::of(roots, id).unwrap_or_else(|| id.short().to_owned());
+            let name = crate::state::names::of(roots, id).unwrap_or_else(|| id.short().to_owned());
             let made = fs::metadata(roots.container(id).data()).and_then(|it| it.created());
             let created_at = made.ok().and_then(|made| Timestamp::try_from(made).ok());
             let spec = ContainerSpec { name, ..ContainerSpec::default() };

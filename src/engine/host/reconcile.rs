@@ -7,11 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use crate::base::{Context, Result};
-use crate::state::{Lock, lock};
+use crate::state::{Lock, Names, lock, names};
 use crate::{network, shim};
 
 use super::containers::delete;
-use super::{Host, names, observe};
+use super::{Host, observe};
 
 /// Puts right what `kill -9` left behind.
 pub(super) fn all(host: &Host) -> Result<()> {
@@ -48,7 +48,7 @@ fn leftovers(host: &Host) -> Result<()> {
             delete(&entry.context(|| format!("cannot list {}", dir.display()))?.path())?;
         }
     }
-    names::free_dangling(roots)
+    Names::lock(roots)?.free_dangling()
 }
 
 /// Whether a directory has no entries.

@@ -14,7 +14,7 @@ use crate::state::{self, Durability};
 use crate::{network, shim};
 
 use super::Host;
-use super::containers::missing;
+use super::containers::{make_volumes, missing};
 use super::observe::{self, Record};
 use super::resolve::resolve;
 
@@ -29,6 +29,8 @@ pub(super) fn start(host: &Host, id: &ContainerId, attachment: Option<OwnedFd>) 
     if status.state.is_active() {
         return Ok(status);
     }
+    // Those of a container whose maker was killed.
+    make_volumes(host, &spec)?;
     make_bind_sources(&spec)?;
     bring_networks_up(host, &spec)?;
     state::write(&dir.bundle(), &resolve(host, id, &spec)?, Durability::Machine)?;

@@ -23,7 +23,7 @@ use crate::cli::project::watch::{Acting, Session};
 use crate::cli::ui::prefix::PrefixOptions;
 use crate::cli::ui::progress::Progress;
 use crate::cli::{Context, Exit, ProgressStyle, Result};
-use crate::engine::{Engine, EventOptions};
+use crate::engine::{Engine, EventOptions, ProjectLock};
 use crate::execute::{self, Cancel, Event, Outcome, RunOptions};
 use crate::plan::{self, Action, Plan, Selection};
 use crate::resource::Observed;
@@ -77,7 +77,7 @@ pub struct Verdict {
 }
 
 impl Attached {
-    /// Carries out `start` and shows what containers print, until all have ended.
+    /// Carries out `start`, until when it holds the project's lock, and shows what containers print, until all have ended.
     ///
     /// # Errors
     /// A container cannot be started; its output cannot be read.
@@ -85,7 +85,7 @@ impl Attached {
         &self,
         cx: &Context<E>,
         observed: &Observed,
-        start: &Plan,
+        (start, lock): (&Plan, &ProjectLock),
         mut signals: Signals,
     ) -> Result<Exit> {
         // What is wrong with the rules is said before anything starts.
@@ -95,7 +95,8 @@ impl Attached {
         let (begun, mut begins) = mpsc::unbounded_channel();
         let (acted, mut acts) = mpsc::unbounded_channel();
         let cancel = Cancel::default();
-        let mut work = std::pin::pin!(self.start(cx, start, &cancel, screen.running(begun)));
+        let mut work =
+            std::pin::pin!(self.start(cx, (start, lock), &cancel, screen.running(begun)));
         let menu = Menu::open(cx, self.menu, !self.watchable.is_empty())?;
         let mut stage = Stage::new(self, cx, &screen, &cancel, acted, menu);
         stage.session = session;
@@ -151,11 +152,12 @@ impl Attached {
     async fn start<E: Engine>(
         &self,
         cx: &Context<E>,
-        plan: &Plan,
+        (plan, lock): (&Plan, &ProjectLock),
         cancel: &Cancel,
         begun: mpsc::UnboundedSender<Begun>,
     ) -> Result<Outcome> {
-        let options = RunOptions { parallel: cx.parallel()?, wait_timeout: None };
+        let parallel = cx.parallel()?;
+        let options = RunOptions { parallel, lock: Some(lock), ..RunOptions::default() };
         let progress = Progress::new(cx.output(), ProgressStyle::Quiet, "up");
         let mut events = |event: Event<'_>| {
             if let Event::Done(step, _) = event
@@ -166,7 +168,10 @@ impl Attached {
             }
         };
         let engine = cx.engine()?;
-        Ok(execute::run(plan, engine, &options, cancel, &progress, &mut events).await)
+        let outcome = execute::run(plan, engine, &options, cancel, &progress, &mut events).await;
+        // From now on it only shows what runs.
+        lock.release();
+        Ok(outcome)
     }
 
     /// Stops or kills everything, telling so in plain lines: what containers print goes on.
@@ -187,7 +192,8 @@ impl Attached {
         };
         let progress = Progress::new(cx.output(), style, "stop");
         let mut events = |event: Event<'_>| tell(&progress, &event);
-        let options = RunOptions { parallel: cx.parallel()?, wait_timeout: None };
+        // Without the project's lock: an interrupt does not wait for others.
+        let options = RunOptions { parallel: cx.parallel()?, ..RunOptions::default() };
         let (engine, cancel) = (cx.engine()?, Cancel::default());
         let outcome = execute::run(&plan, engine, &options, &cancel, &progress, &mut events).await;
         cx.tell_notes(&outcome)?;

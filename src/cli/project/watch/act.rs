@@ -90,6 +90,7 @@ async fn containers<E: Engine>(
 async fn rebuild<E: Engine>(cx: &Context<E>, service: &str, how: Acting) -> Result<()> {
     let services = vec![service.to_owned()];
     let bring = Bring {
+        operation: "watch",
         services: services.clone(),
         no_deps: true,
         build: Some(true),
@@ -102,8 +103,10 @@ async fn rebuild<E: Engine>(cx: &Context<E>, service: &str, how: Acting) -> Resu
     let Some(desired) = &ready.desired else { return Ok(()) };
     let mut options = up_options(cx, &services, false)?;
     options.ignore_orphans = true;
-    let plan = cx.plan_up(desired, &ready.observed, &mut options, true)?;
-    cx.carry_out(&plan, Carry { operation: "watch", quiet: how.calm, ..Carry::default() }).await?;
+    let plan = cx.plan_up(desired, &ready, &mut options, true).await?;
+    let (quiet, lock) = (how.calm, Some(&ready.lock));
+    cx.carry_out(&plan, Carry { operation: "watch", quiet, lock, ..Carry::default() }).await?;
+    ready.lock.release();
     let images = before.containers.iter().filter(|it| service_of(it) == service);
     let images: BTreeSet<_> = images.filter_map(|it| it.spec.image_id.clone()).collect();
     for image in images.iter().filter(|_| how.prune) {
@@ -118,11 +121,12 @@ async fn rebuild<E: Engine>(cx: &Context<E>, service: &str, how: Acting) -> Resu
 
 async fn restart<E: Engine>(cx: &Context<E>, service: &str, how: Acting) -> Result<()> {
     let project = cx.project()?.name.clone();
+    let lock = cx.lock_project(&project, "watch").await?;
     let observed = cx.observe(&project, Vec::new()).await?;
     let selection = Selection { project, services: BTreeSet::from([service.to_owned()]) };
     let plan = plan::restart(&observed, &selection, None, true);
-    cx.carry_out(&plan, Carry { operation: "restart", quiet: how.calm, ..Carry::default() })
-        .await?;
+    let (quiet, lock) = (how.calm, Some(&lock));
+    cx.carry_out(&plan, Carry { operation: "restart", quiet, lock, ..Carry::default() }).await?;
     Ok(())
 }
 

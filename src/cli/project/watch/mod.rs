@@ -85,6 +85,7 @@ impl Watch {
     /// Builds and starts what will be watched.
     async fn up(&self, cx: &Context<impl Engine>) -> Result<()> {
         let bring = Bring {
+            operation: "watch",
             services: self.services.clone(),
             build: Some(true),
             quiet_build: self.quiet,
@@ -94,8 +95,8 @@ impl Watch {
         let Some(desired) = &ready.desired else { return Ok(()) };
         let mut options = up_options(cx, &self.services, false)?;
         options.start = true;
-        let plan = cx.plan_up(desired, &ready.observed, &mut options, false)?;
-        cx.execute(&plan, "up").await?;
+        let plan = cx.plan_up(desired, &ready, &mut options, false).await?;
+        cx.execute(&ready.lock, &plan, "up").await?;
         Ok(())
     }
 }
