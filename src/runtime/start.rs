@@ -204,7 +204,7 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
             drop(back);
             drop(theirs);
             let born = (pid, pidfd);
-            listen(&ours, &child, born, namespaces.need_stage(), warnings)
+            listen(ours, &child, born, namespaces.need_stage(), warnings)
         }
     }
 }
