@@ -13,7 +13,7 @@ use crate::base::{Error, Result};
 use crate::runtime::{Started, Starting};
 
 use super::launch;
-use super::poller::{Alarm, Interest, Source, now};
+use super::poller::{Alarm, Interest, Poller, Source, now};
 use super::probe::Probe;
 use super::protocol::{Failure, Reply};
 use super::run::{Command, Shim};
@@ -61,10 +61,7 @@ impl Shim {
     /// A process that is being started said something, or took too long.
     pub(super) fn on_start(&mut self, token: u32) {
         let Some((_, starting)) = self.starts.pending.get_mut(&token) else { return };
-        // Before it is closed: processes that were forked meanwhile have copies of it.
-        if let Some(fd) = starting.fd() {
-            self.poller.forget(fd);
-        }
+        forget(&self.poller, starting);
         let mut result = starting.advance();
         if result.is_none()
             && let Some(fd) = starting.fd()
@@ -163,7 +160,11 @@ impl Shim {
 
     /// Kills the probe, started or not; `None`: there is none.
     pub(super) fn end_probe(&mut self) -> Option<ProbeResult> {
-        self.starts.pending.retain(|_, (purpose, _)| !matches!(purpose, Purpose::Probe));
+        let is_probe = |_: &u32, entry: &mut (Purpose, Starting)| matches!(entry.0, Purpose::Probe);
+        for (_, (_, starting)) in self.starts.pending.extract_if(.., is_probe) {
+            forget(&self.poller, &starting);
+        }
+        self.arm_starts();
         let mut probe = self.probe.take()?;
         probe.kill();
         if probe.pid().is_some() {
@@ -175,6 +176,7 @@ impl Shim {
     /// The container has ended: what was not started will not be.
     pub(super) fn give_up_starts(&mut self) {
         for (purpose, starting) in std::mem::take(&mut self.starts.pending).into_values() {
+            forget(&self.poller, &starting);
             drop(starting);
             if let Purpose::Command { peer, .. } = purpose {
                 let failure = Failure::from(&launch::not_running());
@@ -219,6 +221,14 @@ impl Shim {
             let result = probe.finish(code, &self.poller);
             self.apply(Event::ProbeEnded(result));
         }
+    }
+}
+
+/// Before a start is over, which closes its descriptor: processes that were forked meanwhile have
+/// copies of it.
+fn forget(poller: &Poller, starting: &Starting) {
+    if let Some(fd) = starting.fd() {
+        poller.forget(fd);
     }
 }
 

@@ -26,6 +26,7 @@ mod crash;
 mod damage;
 mod foreign;
 mod hooks;
+mod hostile;
 mod hub;
 mod init;
 mod inside;
