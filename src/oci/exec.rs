@@ -82,7 +82,7 @@ impl Container {
         let init = init.ok_or_else(|| Error::new(Kind::Conflict, "container not running"))?;
         let cgroup = self.cgroup_for(exec)?;
         let stdio = stdio(&bundle.spec);
-        let mut started = runtime::exec(init.as_fd(), &bundle, &spec, &cgroup, &stdio)?;
+        let mut started = runtime::exec(init.as_fd(), &bundle, &spec, &cgroup, &stdio)?.finish()?;
         let ignored = unknown.iter().map(|name| format!("ignoring unknown capability {name:?}"));
         started.warnings.extend(ignored);
         if let (Some(path), Some(terminal)) = (&exec.console, &started.terminal) {

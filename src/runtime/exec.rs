@@ -17,18 +17,16 @@ use super::cgroup::Cgroup;
 use super::channel::Channel;
 use super::child::{Entry, Later};
 use super::label;
-use super::listen::{Child, Limits, listen};
+use super::listen::Limits;
 use super::program::{Birth, Program};
-use super::start::{
-    ExecSpec, Started, Stdio, capabilities, end, filter, listener, process_of, who,
-};
+use super::start::{ExecSpec, Stdio, capabilities, end, filter, listener, process_of, who};
+use super::starting::Starting;
 
 /// How long a program's start inside a container may take. What the container does to the new
 /// process (stopping it, a lease on its file) must not keep its supervisor from anything else.
 const LIMITS: Limits = Limits { all: Duration::from_secs(20), last: Duration::from_secs(5) };
 
-/// Executes a program in a container whose process 1 is `init` (a pidfd): returns when it was
-/// executed.
+/// Begins to execute a program in a container whose process 1 is `init` (a pidfd).
 ///
 /// `cgroup` is the container's; `bundle` is the one it was started with.
 ///
@@ -40,7 +38,7 @@ pub fn exec(
     exec: &ExecSpec,
     cgroup: &Cgroup,
     stdio: &Stdio<'_>,
-) -> Result<Started> {
+) -> Result<Starting> {
     let process = process_of(bundle)?;
     label::check(process)?;
     let (caps, warnings) = capabilities(process, exec.privileged)?;
@@ -85,8 +83,6 @@ pub fn exec(
             affinity.and_then(|cpus| cpus.cpu_affinity_final().as_deref()),
         ),
     };
-    let child =
-        Child { bundle, own_users: other.users, state: None, gated: false, limits: Some(LIMITS) };
     let mut cloned = process::clone(0, doors.directory.as_ref().map(AsFd::as_fd));
     if matches!(&cloned, Err(error) if error.kind() == ErrorKind::ResourceBusy)
         && let Some(below) = other.pid.and_then(|pid| cgroup.group_of(pid))
@@ -100,7 +96,7 @@ pub fn exec(
         }
         Fork::Parent { pid, pidfd } => {
             drop(theirs);
-            listen(&ours, &child, (pid, pidfd), true, warnings)
+            Ok(Starting::new(ours, LIMITS, (pid, pidfd), warnings))
         }
     }
 }

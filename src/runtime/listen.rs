@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use oci_spec::runtime::{ContainerState, Process, State};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Rlimit, Signal, WaitId, WaitIdOptions};
 
 use crate::base::{Context, Error, Kind, Result};
@@ -18,6 +19,10 @@ use super::hooks;
 use super::idmap::Mappings;
 use super::rlimits;
 use super::start::Started;
+
+/// How long the end of a process is waited for that has been killed or has nothing left to do.
+/// One that takes longer is left to whoever reaps this process's children.
+const REAPING: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// What the parent knows of the child.
 pub(super) struct Child<'a> {
@@ -43,84 +48,171 @@ pub(super) struct Limits {
 }
 
 /// A process, and its descriptor.
-type Born = (Pid, OwnedFd);
+pub(super) type Born = (Pid, OwnedFd);
 
 /// Hears from the child until it executes its program, or is ready to, or fails. `between` says
 /// that `cloned` is not the container's process, but brings it about.
 pub(super) fn listen(
-    channel: &Channel,
+    channel: Channel,
     child: &Child<'_>,
     cloned: Born,
     between: bool,
-    mut warnings: Vec<String>,
+    warnings: Vec<String>,
 ) -> Result<Started> {
-    let (mut terminal, mut ready, mut failure, mut waits) = (None, false, None::<Error>, None);
-    let (mut process, middle) = if between { (None, Some(cloned)) } else { (Some(cloned), None) };
-    let mut end = child.limits.map(|limits| Instant::now() + limits.all);
+    let mut talk = Conversation::new(channel, child.limits, cloned, between, warnings);
+    talk.gated = child.gated;
     loop {
-        // What is born last speaks over this channel too, and what it could be made to say by
-        // others of the container must not count: all that came before is settled by then.
-        let heard = match channel.receive_until(end) {
-            Ok(Some(Message::Ready)) => {
-                ready = true;
-                end = end.min(child.limits.map(|limits| Instant::now() + limits.last));
-                Ok(())
-            }
-            Ok(Some(Message::Warning(text))) => {
-                warnings.push(text);
-                Ok(())
-            }
-            Ok(Some(Message::Terminal(fd))) if !ready => {
-                terminal = Some(fd);
-                Ok(())
-            }
-            Ok(Some(Message::Born(fd))) if process.is_none() => {
-                own_child(fd).map(|born| process = Some(born))
-            }
-            Ok(Some(Message::Waits(stage))) => {
-                waits = Some(stage);
-                Ok(())
-            }
-            // Who is between may be slower to tell of the birth than the child is to fail.
-            Ok(Some(Message::Failed(error))) if ready && between && process.is_none() => {
-                failure.get_or_insert(error);
-                Ok(())
-            }
-            Ok(Some(Message::Failed(error))) => Err(error),
-            Ok(Some(Message::Done | Message::Terminal(_) | Message::Born(_))) => Ok(()),
-            Ok(None) => break,
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(too_slow()),
-            Err(error) => Err(Error::other("cannot hear from the child").with_source(error)),
+        let message = talk.channel.receive_until(talk.end);
+        let served = match talk.hear(message) {
+            Turn::Over => break,
+            Turn::Next => talk.next_stage().map_or(Ok(None), |stage| {
+                let pid = talk.process.as_ref().map_or(Pid::INIT, |(pid, _)| *pid);
+                serve(&talk.channel, child, stage, pid)
+            }),
         };
-        // Whoever brings it about may be slower to say so than it is to speak for itself.
-        let heard =
-            heard.and_then(|()| match process.as_ref().zip(waits.take_if(|_| process.is_some())) {
-                Some((born, stage)) => {
-                    serve(channel, child, stage, born).map(|more| warnings.extend(more))
-                }
-                None => Ok(()),
-            });
-        if let Err(error) = heard {
-            failure.get_or_insert(error);
-            break;
-        }
-        if ready && child.gated && process.is_some() {
-            break;
-        }
-    }
-    if let Some((_, pidfd)) = middle {
-        reap(&pidfd, failure.is_some());
-    }
-    let failure = failure.or_else(|| {
-        (!ready).then(|| Error::other("the container's process was killed while it was set up"))
-    });
-    match (failure, process) {
-        (None, Some((pid, pidfd))) => Ok(Started { pid, pidfd, terminal, warnings }),
-        (failure, process) => {
-            if let Some((_, pidfd)) = process {
-                reap(&pidfd, true);
+        match served {
+            Ok(warning) => talk.warnings.extend(warning),
+            Err(error) => {
+                talk.failure.get_or_insert(error);
+                break;
             }
-            Err(failure.unwrap_or_else(|| Error::other("the container's process was not born")))
+        }
+    }
+    talk.conclude()
+}
+
+/// What follows a message.
+pub(super) enum Turn {
+    /// The next one.
+    Next,
+    /// The result.
+    Over,
+}
+
+/// What was heard so far of a process that is being set up.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    pub(super) channel: Channel,
+    limits: Option<Limits>,
+    /// When it is given up.
+    pub(super) end: Option<Instant>,
+    gated: bool,
+    between: bool,
+    /// The process that brings the program's about.
+    middle: Option<Born>,
+    process: Option<Born>,
+    terminal: Option<OwnedFd>,
+    ready: bool,
+    waits: Option<Stage>,
+    pub(super) failure: Option<Error>,
+    warnings: Vec<String>,
+}
+
+impl Conversation {
+    pub(super) fn new(
+        channel: Channel,
+        limits: Option<Limits>,
+        cloned: Born,
+        between: bool,
+        warnings: Vec<String>,
+    ) -> Conversation {
+        let (process, middle) = if between { (None, Some(cloned)) } else { (Some(cloned), None) };
+        Conversation {
+            channel,
+            limits,
+            end: limits.map(|limits| Instant::now() + limits.all),
+            gated: false,
+            between,
+            middle,
+            process,
+            terminal: None,
+            ready: false,
+            waits: None,
+            failure: None,
+            warnings,
+        }
+    }
+
+    /// Takes in what came over the channel.
+    pub(super) fn hear(&mut self, message: io::Result<Option<Message>>) -> Turn {
+        match message {
+            Ok(Some(message)) => {
+                if let Err(error) = self.take(message) {
+                    self.failure.get_or_insert(error);
+                    return Turn::Over;
+                }
+            }
+            Ok(None) => return Turn::Over,
+            Err(error) => {
+                let failure = match error.kind() {
+                    io::ErrorKind::TimedOut => too_slow(),
+                    _ => Error::other("cannot hear from the child").with_source(error),
+                };
+                self.failure.get_or_insert(failure);
+                return Turn::Over;
+            }
+        }
+        match self.ready && self.gated && self.process.is_some() && self.waits.is_none() {
+            true => Turn::Over,
+            false => Turn::Next,
+        }
+    }
+
+    /// What is born last speaks over this channel too, and what others of the container could make
+    /// it say must not count: all that came before is settled by then.
+    fn take(&mut self, message: Message) -> Result<()> {
+        match message {
+            Message::Ready => {
+                self.ready = true;
+                self.end = self.end.min(self.limits.map(|limits| Instant::now() + limits.last));
+            }
+            Message::Warning(text) => self.warnings.push(text),
+            Message::Terminal(fd) if !self.ready => self.terminal = Some(fd),
+            Message::Born(fd) if self.process.is_none() => self.process = Some(own_child(fd)?),
+            Message::Waits(stage) => self.waits = Some(stage),
+            // Who is between may be slower to tell of the birth than the child is to fail.
+            Message::Failed(error) if self.ready && self.between && self.process.is_none() => {
+                self.failure.get_or_insert(error);
+            }
+            Message::Failed(error) => return Err(error),
+            Message::Done | Message::Terminal(_) | Message::Born(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What the child waits for, once its process is known: whoever brings it about may be slower
+    /// to say so than it is to speak for itself.
+    fn next_stage(&mut self) -> Option<Stage> {
+        self.waits.take_if(|_| self.process.is_some())
+    }
+
+    /// The program's process, or why there is none; then none is left.
+    pub(super) fn conclude(mut self) -> Result<Started> {
+        let failed = self.failure.is_some();
+        if let Some((_, pidfd)) = self.middle.take() {
+            reap(&pidfd, failed);
+        }
+        // It may have been about to tell of a birth.
+        while failed && self.process.is_none() {
+            match self.channel.receive_until(Some(Instant::now())) {
+                Ok(Some(Message::Born(fd))) => self.process = own_child(fd).ok(),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let killed = || Error::other("the container's process was killed while it was set up");
+        let failure = self.failure.or_else(|| (!self.ready).then(killed));
+        match (failure, self.process) {
+            (None, Some((pid, pidfd))) => {
+                Ok(Started { pid, pidfd, terminal: self.terminal, warnings: self.warnings })
+            }
+            (failure, process) => {
+                if let Some((_, pidfd)) = process {
+                    reap(&pidfd, true);
+                }
+                let unborn = || Error::other("the container's process was not born");
+                Err(failure.unwrap_or_else(unborn))
+            }
         }
     }
 }
@@ -150,23 +242,22 @@ fn reap(process: &OwnedFd, kill: bool) {
         // It is dying by itself; what counts is that it is reaped.
         let _ = rustix::process::pidfd_send_signal(process, Signal::KILL);
     }
-    let _ = rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
+    let mut ended = [PollFd::new(process, PollFlags::IN)];
+    // One that is frozen or traced may take as long as others like.
+    let _ = poll(&mut ended, Some(&REAPING));
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    let _ = rustix::process::waitid(WaitId::PidFd(process.as_fd()), options);
 }
 
 /// Does what the child waits for.
-fn serve(
-    channel: &Channel,
-    child: &Child<'_>,
-    stage: Stage,
-    (pid, _): &Born,
-) -> Result<Option<String>> {
+fn serve(channel: &Channel, child: &Child<'_>, stage: Stage, pid: Pid) -> Result<Option<String>> {
     let warning = match stage {
         Stage::Users => {
-            Mappings::of(child.bundle.spec.linux().as_ref()).give(*pid)?;
-            lend_privileges(child, *pid)?
+            Mappings::of(child.bundle.spec.linux().as_ref()).give(pid)?;
+            lend_privileges(child, pid)?
         }
         Stage::Hooks => {
-            run_hooks(child, *pid)?;
+            run_hooks(child, pid)?;
             None
         }
     };

@@ -2,7 +2,8 @@
 //!
 //! [`start`] clones a child into new namespaces; the child assembles the container's mounts,
 //! gives up its privileges and executes the program. [`exec`] does the same inside a container
-//! that runs. Both return when the program was executed, or with what went wrong before.
+//! that runs. A [`start`] returns when the program was executed, or with what went wrong before; what
+//! [`exec`] begins can be waited for, or heard of from a loop.
 //!
 //! The caller has one thread: between clone and execve the child runs ordinary code. All mounts
 //! are made detached and attached inside the child's own mount namespace, so nothing shows in the
@@ -42,6 +43,7 @@ mod schedule;
 mod search;
 pub mod seccomp;
 pub mod start;
+mod starting;
 mod sysctl;
 mod terminal;
 pub mod user;
@@ -54,3 +56,4 @@ pub use foreign::Foreign;
 pub use start::{
     Alone, ExecSpec, Namespace, Setup, Size, Started, Stdio, hear, start, start_alone,
 };
+pub use starting::Starting;

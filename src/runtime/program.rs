@@ -389,12 +389,7 @@ fn strings(texts: &[String]) -> Result<Vec<CString>> {
 }
 
 /// Makes the streams 0, 1 and 2, and the user's: a program may open `/dev/stdout` again.
-fn take_streams(
-    root: &Root,
-    streams: &Streams<'_>,
-    user: &User,
-    birth: Birth,
-) -> Result<()> {
+fn take_streams(root: &Root, streams: &Streams<'_>, user: &User, birth: Birth) -> Result<()> {
     let failed = || "cannot set up standard streams".to_owned();
     // Out of the way first: one of them may be 0, 1 or 2 itself.
     let fds = streams.fds.iter().map(|fd| dev::stream(root, *fd));

@@ -217,7 +217,7 @@ pub fn start_alone(bundle: &Bundle, setup: &Setup<'_>, alone: &Alone<'_>) -> Res
             drop(back);
             drop(theirs);
             let born = (pid, pidfd);
-            listen(&ours, &child, born, by_another, warnings)
+            listen(ours, &child, born, by_another, warnings)
         }
     }
 }

@@ -7,12 +7,15 @@ use std::path::Path;
 
 use oci_spec::runtime::LinuxNamespaceType;
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::Pid;
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::resource::container::{ContainerSpec, Sharing};
 use crate::resource::process::ExecSpec;
 use crate::runtime::cgroup::MemoryWatch;
-use crate::runtime::{self, Bundle, Cgroup, Foreign, Namespace, Setup, Size, Started, Stdio};
+use crate::runtime::{
+    self, Bundle, Cgroup, Foreign, Namespace, Setup, Size, Started, Starting, Stdio,
+};
 use crate::state::{self, ContainerDir, Roots};
 use crate::sys::pidfd;
 
@@ -204,11 +207,11 @@ impl Payload {
         limits.chain(start).cloned().collect()
     }
 
-    /// Executes a program in the container.
+    /// Begins to execute a program in the container.
     ///
     /// # Errors
     /// As [`runtime::exec`]; [`Kind::NotFound`] when the container does not run.
-    pub(super) fn exec(&self, spec: &ExecSpec, stdio: &Stdio<'_>) -> Result<Started> {
+    pub(super) fn exec(&self, spec: &ExecSpec, stdio: &Stdio<'_>) -> Result<Starting> {
         let init = self.init.as_ref().ok_or_else(not_running)?;
         let mut env = spec.env.clone();
         let names_terminal = |entry: &String| entry.starts_with("TERM=");
@@ -228,7 +231,7 @@ impl Payload {
         };
         let bundle = if spec.tty { Cow::Borrowed(&self.bundle) } else { self.without_terminal() };
         if let Some(foreign) = &self.foreign {
-            return foreign.exec(&bundle, init.pid, &exec, stdio);
+            return foreign.exec(&bundle, init.pid, &exec, stdio).map(Starting::over);
         }
         let cgroup = self.cgroup.as_ref().ok_or_else(no_cgroup)?;
         runtime::exec(init.pidfd.as_fd(), &bundle, &exec, cgroup, stdio)
@@ -251,6 +254,11 @@ impl Payload {
             process.set_env(Some(env.into_iter().filter(|entry| !given(entry)).collect()));
         }
         Cow::Owned(bundle)
+    }
+
+    /// The first process's id, while there is one.
+    pub(super) fn init(&self) -> Option<Pid> {
+        self.init.as_ref().map(|init| init.pid)
     }
 
     /// Whether `pid` is the first process.

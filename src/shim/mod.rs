@@ -26,6 +26,7 @@ mod serve;
 mod socket;
 mod spawn;
 mod start;
+mod starts;
 pub mod supervisor;
 mod volumes;
 mod wiring;

@@ -45,6 +45,8 @@ pub(super) enum Source {
     Names,
     /// Somebody deleted firewall rules.
     Walls,
+    /// A program that is being started in the container.
+    Start(u32),
 }
 
 impl Source {
@@ -63,6 +65,7 @@ impl Source {
             Source::Ports => (8, 0),
             Source::Names => (9, 0),
             Source::Walls => (12, 0),
+            Source::Start(index) => (15, index),
         };
         (kind << 32) | u64::from(index)
     }
@@ -82,6 +85,7 @@ impl Source {
             10 => Source::Terminal(index),
             11 => Source::Memory,
             12 => Source::Walls,
+            15 => Source::Start(index),
             _ => Source::Names,
         }
     }
@@ -120,6 +124,8 @@ pub(super) enum Alarm {
     Network,
     /// A log service may take more output now.
     Forward,
+    /// A program was not started in time.
+    Start,
 }
 
 /// The set and its alarms.

@@ -7,10 +7,9 @@ use rustix::pipe::PipeFlags;
 
 use crate::base::{Context, Result};
 use crate::resource::process::{ExecSpec, HealthCheck};
-use crate::runtime::Stdio;
+use crate::runtime::{Started, Starting, Stdio};
 use crate::sys::pidfd;
 
-use super::announce::Announcer;
 use super::launch::{Payload, null};
 use super::output::read_capped;
 use super::poller::{Interest, Poller, Source};
@@ -24,23 +23,22 @@ const MAX_OUTPUT: usize = 4096;
 pub(super) struct Probe {
     /// What events call it.
     id: String,
-    pid: i32,
-    pidfd: OwnedFd,
+    /// Its process, once it is executed.
+    process: Option<(i32, OwnedFd)>,
     pipe: File,
     output: Vec<u8>,
 }
 
 impl Probe {
-    /// Starts the check's command in the container.
+    /// Begins to start the check's command in the container.
     ///
     /// # Errors
-    /// It cannot be executed.
+    /// It cannot be.
     pub(super) fn start(
         check: &HealthCheck,
         payload: &Payload,
         poller: &Poller,
-        announcer: &mut Announcer,
-    ) -> Result<Probe> {
+    ) -> Result<(Probe, Starting)> {
         let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
             .map_err(std::io::Error::from)
             .context(|| "cannot make a pipe".to_owned())?;
@@ -51,13 +49,23 @@ impl Probe {
         let spec = ExecSpec { argv: check.argv.clone(), ..ExecSpec::default() };
         let stdio =
             Stdio::Pipes { stdin: null.as_fd(), stdout: writer.as_fd(), stderr: writer.as_fd() };
-        let started = payload.exec(&spec, &stdio)?;
+        let starting = payload.exec(&spec, &stdio)?;
         poller
             .watch(reader.as_fd(), Source::Probe, Interest::READ)
             .context(|| "cannot wait for a probe".to_owned())?;
-        let (pid, pidfd) = (started.pid.as_raw_pid(), started.pidfd);
-        let id = announcer.executes(&check.argv)?;
-        Ok(Probe { id, pid, pidfd, pipe: File::from(reader), output: Vec::new() })
+        let pipe = File::from(reader);
+        Ok((Probe { id: String::new(), process: None, pipe, output: Vec::new() }, starting))
+    }
+
+    /// Its program is executed, and events call it `id`.
+    pub(super) fn runs(&mut self, started: Started, id: String) {
+        self.id = id;
+        self.process = Some((started.pid.as_raw_pid(), started.pidfd));
+    }
+
+    /// Its process, once its program is executed.
+    pub(super) fn pid(&self) -> Option<i32> {
+        self.process.as_ref().map(|(pid, _)| *pid)
     }
 
     /// What events call it, for the last of them.
@@ -67,7 +75,7 @@ impl Probe {
 
     /// Whether `pid` is its process.
     pub(super) fn is(&self, pid: i32) -> bool {
-        self.pid == pid
+        self.pid() == Some(pid)
     }
 
     /// Takes what it printed, so that it never waits for us.
@@ -86,7 +94,9 @@ impl Probe {
 
     /// Kills it; whoever reaps children reaps it.
     pub(super) fn kill(&self) {
-        // It may just have ended by itself.
-        let _ = pidfd::send_signal(self.pidfd.as_fd(), libc::SIGKILL);
+        if let Some((_, pidfd)) = &self.process {
+            // It may just have ended by itself.
+            let _ = pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL);
+        }
     }
 }

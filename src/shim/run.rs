@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
-use rustix::process::{WaitOptions, WaitStatus};
 
 use crate::base::{ContainerId, Context, Error, Result};
 use crate::resource::ContainerSpec;
@@ -24,7 +23,8 @@ use super::poller::{Alarm, Poller, Ready, Source, now};
 use super::probe::Probe;
 use super::protocol::Frame;
 use super::records::Records;
-use super::supervisor::{Effect, Event, Exit, ProbeResult, StartFailure, Supervisor};
+use super::starts::Starts;
+use super::supervisor::{Effect, Event, Exit, StartFailure, Supervisor};
 use super::wiring::Wiring;
 
 /// How long output of a container that ended is waited for: other processes may hold its pipes.
@@ -32,9 +32,6 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// How long nothing must happen before memory is given back.
 const CALM: Duration = Duration::from_millis(250);
-
-/// The exit code of what was killed.
-const KILLED: i32 = 128 + libc::SIGKILL;
 
 /// When a log service that was full is asked again.
 const AGAIN: Duration = Duration::from_millis(20);
@@ -74,6 +71,8 @@ pub(super) struct Shim {
     pub(super) commands: BTreeMap<i32, Command>,
     pub(super) announcer: Announcer,
     pub(super) probe: Option<Probe>,
+    /// Programs that are being started in the container.
+    pub(super) starts: Starts,
     /// Peers that wait for the container's end.
     pub(super) stoppers: Vec<u32>,
     /// Size of the terminal, as an attached peer last said.
@@ -133,6 +132,7 @@ impl Shim {
             Source::Peer(id) => self.on_peer(id, ready),
             Source::Terminal(pid) => self.on_terminal(pid),
             Source::Memory => self.on_memory(),
+            Source::Start(token) => self.on_start(token),
             Source::Ports | Source::Names | Source::Walls => {
                 self.wiring.on_ready(ready.source, &self.poller);
             }
@@ -195,10 +195,7 @@ impl Shim {
             Effect::KillAll => self.payload.kill_all(),
             Effect::StartProbe => return self.start_probe(),
             Effect::EndProbe { report } => {
-                let mut probe = self.probe.take()?;
-                probe.kill();
-                self.announcer.executed(probe.take_id(), KILLED);
-                let result = probe.finish(-1, &self.poller);
+                let result = self.end_probe()?;
                 return report.then_some(Event::ProbeEnded(result));
             }
             Effect::Arm(timer, at) => self.poller.set_alarm(Alarm::Supervisor(timer), Some(at)),
@@ -235,23 +232,6 @@ impl Shim {
         }
     }
 
-    fn start_probe(&mut self) -> Option<Event> {
-        let check = self.spec.health.as_ref()?;
-        if self.ending.is_some() {
-            // There is nothing left to probe; the end is told in a moment.
-            return None;
-        }
-        match Probe::start(check, &self.payload, &self.poller, &mut self.announcer) {
-            Ok(probe) => {
-                self.probe = Some(probe);
-                None
-            }
-            Err(error) => {
-                Some(Event::ProbeEnded(ProbeResult { code: -1, output: error.to_string() }))
-            }
-        }
-    }
-
     fn on_signals(&mut self) {
         let mut terminate = false;
         while let Ok(Some(info)) = self.signals.read_signal() {
@@ -263,30 +243,9 @@ impl Shim {
         }
     }
 
-    /// Takes the exit codes of our children, and of those that lost their parents.
-    fn reap(&mut self) {
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            let (pid, code) = (pid.as_raw_pid(), exit_code(status));
-            if self.payload.is_init(pid) {
-                self.on_init_end(code);
-            } else if let Some(command) = self.commands.remove(&pid) {
-                if let Some(terminal) = &command.terminal {
-                    self.poller.forget(terminal.as_fd());
-                }
-                let reply = super::protocol::Reply::Exited { code };
-                self.peers.answer(command.peer, &reply, &self.poller);
-                self.announcer.executed(command.id, code);
-            } else if let Some(mut probe) = self.probe.take_if(|probe| probe.is(pid)) {
-                self.announcer.executed(probe.take_id(), code);
-                let result = probe.finish(code, &self.poller);
-                self.apply(Event::ProbeEnded(result));
-            }
-        }
-    }
-
     /// The first process is gone. What else is in the container must go, too, before it counts as
     /// ended, and what was printed must be in the log.
-    fn on_init_end(&mut self, code: i32) {
+    pub(super) fn on_init_end(&mut self, code: i32) {
         self.ending = Some(code);
         self.payload.kill_all();
         self.poller.set_alarm(Alarm::Drain, Some(now().boot + DRAIN));
@@ -306,6 +265,7 @@ impl Shim {
     fn end_run(&mut self) {
         let Some(code) = self.ending.take() else { return };
         self.poller.set_alarm(Alarm::Drain, None);
+        self.give_up_starts();
         self.output.close();
         if self.output.flush() {
             self.peers.tell_output(&self.poller);
@@ -326,6 +286,7 @@ impl Shim {
                 Alarm::Drain => self.end_run(),
                 // What is done after each waking.
                 Alarm::Forward => {}
+                Alarm::Start => self.on_late_starts(),
                 Alarm::Network => {
                     self.wiring.on_ready(Source::Ports, &self.poller);
                     self.wiring.on_ready(Source::Names, &self.poller);
@@ -363,14 +324,6 @@ impl Shim {
         // A container that closed its input is not told what was typed.
         let _ = self.output.write_input(&self.poller);
         self.peers.mute_input(!self.output.wants_input(), &self.poller);
-    }
-}
-
-fn exit_code(status: WaitStatus) -> i32 {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => code,
-        (None, Some(signal)) => 128 + signal,
-        (None, None) => 255,
     }
 }
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 use crate::base::{Error, Kind, Result};
 use crate::resource::State;
 use crate::resource::process::{ExecSpec, TerminalSize};
-use crate::runtime::{Size, Started, Stdio};
+use crate::runtime::{Size, Starting, Stdio};
 
 use super::launch;
 use super::peers::{Incoming, Role};
 use super::poller::{Interest, Ready, Source};
 use super::protocol::{Failure, Frame, Reply, Request};
-use super::run::{Command, Shim};
+use super::run::Shim;
+use super::starts::Purpose;
 use super::supervisor::{Event, Grace, StopRequest};
 
 impl Shim {
@@ -158,14 +159,9 @@ impl Shim {
             }
             _ => return Err(launch::not_running()),
         }
-        let started = self.execute(spec, size, descriptors)?;
-        let pid = started.pid.as_raw_pid();
-        let exec = self.announcer.executes(&spec.argv)?;
-        // Without a copy it ends with whoever has the terminal, which is no reason not to run it.
-        let terminal = started.terminal.as_ref().and_then(|it| it.try_clone().ok());
-        self.commands.insert(pid, Command { peer: id, id: exec, terminal });
+        let starting = self.execute(spec, size, descriptors)?;
         self.peers.set_role(id, Role::Waiter);
-        self.peers.reply(id, &Reply::Started { pid }, started.terminal, &self.poller);
+        self.begin(Purpose::Command { peer: id, argv: spec.argv.clone() }, starting);
         Ok(())
     }
 
@@ -174,7 +170,7 @@ impl Shim {
         spec: &ExecSpec,
         size: Option<(u16, u16)>,
         descriptors: &[OwnedFd],
-    ) -> Result<Started> {
+    ) -> Result<Starting> {
         if spec.tty {
             let size = size.map(|(rows, columns)| Size { rows, columns });
             return self.payload.exec(spec, &Stdio::Terminal { size });
@@ -245,7 +241,7 @@ impl Shim {
     }
 
     /// Nobody reads any more what commands of this peer print: so that they go on, we do.
-    fn drain_terminals(&self, peer: u32) {
+    pub(super) fn drain_terminals(&self, peer: u32) {
         for (pid, command) in self.commands.iter().filter(|(_, command)| command.peer == peer) {
             let (Some(terminal), Ok(pid)) = (&command.terminal, u32::try_from(*pid)) else {
                 continue;

@@ -137,6 +137,7 @@ fn prepare(dir: &ContainerDir, lock: &mut Option<Lock>) -> Result<Shim> {
         commands: std::collections::BTreeMap::new(),
         announcer,
         probe: None,
+        starts: super::starts::Starts::default(),
         stoppers: Vec::new(),
         size: None,
         ending: None,

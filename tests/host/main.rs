@@ -27,6 +27,7 @@ mod damage;
 mod followed;
 mod foreign;
 mod hooks;
+mod hostile;
 mod hub;
 mod init;
 mod inside;
