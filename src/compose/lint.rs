@@ -7,32 +7,39 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::base::path::missing_socket;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, Sources, list};
 
 use super::files::Files;
 use super::model::{MountKind, Project, Service};
 use super::node::{Node, Value};
 
 /// Every code, and what it is about.
-pub const RULES: [(&str, &str); 7] = [
+pub const RULES: [(&str, &str); 8] = [
     ("image-without-version", "an image without a version changes without notice"),
     ("unused", "a network, volume, secret or config that no service uses"),
     ("secret-in-file", "a password or key is written in the compose file"),
+    ("unknown-driver", "a driver of logs, networks or volumes that `up` refuses"),
     ("missing-socket", "a socket that a service mounts is not there, as Docker's"),
     ("whole-machine", "a service can do anything to the machine"),
     ("key-as-variable", "a key of a service stands under its environment, where it has no effect"),
     ("no-restart", "a service that others need is not restarted when it fails"),
 ];
 
-/// Reports what is likely to cause trouble, but for the rules in `allowed`. `files` is this machine.
-pub fn lint(project: &Project, files: &dyn Files, allowed: &[String], out: &mut Diagnostics) {
+/// Reports what is likely to cause trouble, but for the rules in `allowed`. `files` is this machine,
+/// `sources` what the project was read from.
+pub fn lint(
+    project: &Project,
+    (files, sources): (&dyn Files, &Sources),
+    allowed: &[String],
+    out: &mut Diagnostics,
+) {
     let on = |code: &str| !allowed.iter().any(|it| it == code);
     for service in project.services.values() {
         if on("image-without-version") {
             image(project, service, out);
         }
         if on("secret-in-file") {
-            secrets(project, service, out);
+            secrets(project, service, sources, out);
         }
         if on("key-as-variable") {
             keys(project, service, out);
@@ -43,6 +50,9 @@ pub fn lint(project: &Project, files: &dyn Files, allowed: &[String], out: &mut 
         if on("missing-socket") {
             sockets(project, service, files, out);
         }
+    }
+    if on("unknown-driver") {
+        drivers(project, out);
     }
     if on("unused") {
         unused(project, out);
@@ -68,7 +78,7 @@ fn image(project: &Project, service: &Service, out: &mut Diagnostics) {
 }
 
 /// A value that is written out, under a name that says it is a secret.
-fn secrets(project: &Project, service: &Service, out: &mut Diagnostics) {
+fn secrets(project: &Project, service: &Service, sources: &Sources, out: &mut Diagnostics) {
     let path = ["services", &service.name, "environment"];
     let written = project.document.find(&path).and_then(Node::as_mapping);
     for (name, entry) in written.into_iter().flatten() {
@@ -79,7 +89,8 @@ fn secrets(project: &Project, service: &Service, out: &mut Diagnostics) {
         let literal = service.environment.get(name).is_some_and(Option::is_some);
         if secret
             && literal
-            && !value.text.is_empty()
+            && is_secret(&value.text)
+            && !entry.node.span.is_some_and(|span| sources.slice(span).contains("${"))
             && !project.environment.values().any(|it| *it == value.text)
         {
             out.warning(
@@ -92,6 +103,26 @@ fn secrets(project: &Project, service: &Service, out: &mut Diagnostics) {
             ));
         }
     }
+}
+
+/// Whether a value can be a secret: switches, numbers and paths are none.
+fn is_secret(value: &str) -> bool {
+    let is_switch = matches!(
+        value.to_ascii_lowercase().as_str(),
+        "" | "true"
+            | "false"
+            | "yes"
+            | "no"
+            | "on"
+            | "off"
+            | "none"
+            | "null"
+            | "disabled"
+            | "enabled"
+    );
+    let is_place = value.starts_with(['/', '.', '~', '$']) || value.contains("://");
+    let is_number = value.trim_end_matches(char::is_alphabetic).parse::<f64>().is_ok();
+    !(is_switch || is_place || is_number && value.len() < 8)
 }
 
 /// Keys that are often written one level too deep, and that nobody calls a variable.
@@ -168,6 +199,39 @@ fn sockets(project: &Project, service: &Service, files: &dyn Files, out: &mut Di
     }
 }
 
+/// Drivers of logs that the engine has.
+const LOG_DRIVERS: [&str; 5] = ["json-file", "local", "none", "journald", "syslog"];
+/// Drivers of networks that the engine has.
+const NETWORK_DRIVERS: [&str; 4] = ["default", "bridge", "macvlan", "ipvlan"];
+/// Drivers of volumes that the engine has.
+const VOLUME_DRIVERS: [&str; 1] = ["local"];
+
+/// What `up` refuses: drivers that the engine does not have.
+fn drivers(project: &Project, out: &mut Diagnostics) {
+    let mut report = |path: &[&str], driver: Option<&str>, known: &[&str]| {
+        let Some(driver) = driver.filter(|it| !it.is_empty() && !known.contains(it)) else {
+            return;
+        };
+        out.error(
+            "unknown-driver",
+            project.document.place(path),
+            format!("there is no driver `{driver}`"),
+        )
+        .hint(format!("known are {}", list(known.iter().copied())));
+    };
+    for (name, service) in &project.services {
+        let driver = service.logging.as_ref().and_then(|it| it.driver.as_deref());
+        report(&["services", name, "logging", "driver"], driver, &LOG_DRIVERS);
+    }
+    let used = project.used();
+    for (name, network) in used.networks.iter().filter(|(_, it)| !it.external) {
+        report(&["networks", name, "driver"], network.driver.as_deref(), &NETWORK_DRIVERS);
+    }
+    for (name, volume) in used.volumes.iter().filter(|(_, it)| !it.external) {
+        report(&["volumes", name, "driver"], volume.driver.as_deref(), &VOLUME_DRIVERS);
+    }
+}
+
 fn unused(project: &Project, out: &mut Diagnostics) {
     let mut all = project.clone();
     all.services.append(&mut all.disabled);
@@ -220,12 +284,13 @@ mod tests {
 
     #[test]
     fn each_rule_finds_its_trouble_and_can_be_allowed() {
-        let text = "services:\n  web:\n    image: nginx\n    privileged: true\n    depends_on: [db]\n    environment: {platform: linux/x86_64, DB_PASSWORD: hunter2, OTHER_PASSWORD: \"${P:-}\"}\n  db:\n    image: mysql:8.0\n    volumes: [/var/run/docker.sock:/d.sock:ro]\nvolumes: {old: }\n";
+        let text = "services:\n  web:\n    image: nginx\n    privileged: true\n    depends_on: [db]\n    environment: {platform: linux/x86_64, DB_PASSWORD: hunter2, OTHER_PASSWORD: \"${P:-none}\", TOKEN_TTL: 30m, PASSWORD_RESET: yes, SECRET_KEY: /run/key}\n    logging: {driver: gelf}\n  db:\n    image: mysql:8.0\n    volumes: [/var/run/docker.sock:/d.sock:ro]\nvolumes: {old: }\n";
         let files = Memory::new().with("/p/compose.yaml", text);
         let request = LoadRequest { working_dir: "/p".into(), ..LoadRequest::default() };
-        let project = load(&request, &files).project.unwrap();
+        let loaded = load(&request, &files);
+        let (project, sources) = (loaded.project.unwrap(), loaded.sources);
         let mut out = Diagnostics::default();
-        lint(&project, &files, &[], &mut out);
+        lint(&project, (&files, &sources), &[], &mut out);
         let mut codes: Vec<&str> = out.iter().map(|it| it.code).collect();
         codes.sort_unstable();
         assert_eq!(
@@ -236,12 +301,13 @@ mod tests {
                 "missing-socket",
                 "no-restart",
                 "secret-in-file",
+                "unknown-driver",
                 "unused",
                 "whole-machine"
             ]
         );
         let (all, mut out) = (RULES.map(|it| it.0.to_owned()), Diagnostics::default());
-        lint(&project, &files, &all, &mut out);
+        lint(&project, (&files, &sources), &all, &mut out);
         assert!(out.is_empty());
     }
 }

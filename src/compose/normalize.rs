@@ -24,9 +24,7 @@ pub fn defaults(root: &mut Node) {
         list(service, "env_file", |file| put(file, "required", || boolean(true)));
         list(service, "secrets", |secret| secret_target(secret, "/run/secrets/"));
         list(service, "gpus", device_count);
-        if let Some(build) = service.get_mut("build") {
-            put(build, "context", || Node::text("."));
-        }
+        build_context(service);
         if let Some(reservations) = service
             .get_mut("deploy")
             .and_then(|it| it.get_mut("resources"))
@@ -42,6 +40,17 @@ pub fn defaults(root: &mut Node) {
             }
         }
     });
+}
+
+/// Builds that name no context have the directory of their project, which may be an included one.
+pub fn build_contexts(root: &mut Node) {
+    for_services(root, |_, service| build_context(service));
+}
+
+fn build_context(service: &mut Node) {
+    if let Some(build) = service.get_mut("build") {
+        put(build, "context", || Node::text("."));
+    }
 }
 
 /// A platform by the name that images have for its processor; `None`: it has that already. People

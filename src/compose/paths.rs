@@ -10,6 +10,8 @@ pub struct Paths<'a> {
     pub base: &'a Path,
     /// What `~` stands for; `None`: it stays.
     pub home: Option<&'a str>,
+    /// Variables were not replaced: what begins with one may be absolute, and stays as it is.
+    pub raw: bool,
 }
 
 impl Paths<'_> {
@@ -92,6 +94,7 @@ impl Paths<'_> {
         if let Value::Scalar(scalar) = &mut node.value
             && !scalar.text.is_empty()
             && !is_windows(&scalar.text)
+            && !(self.raw && scalar.text.starts_with('$'))
         {
             scalar.text = absolute(self.base, &scalar.text, self.home);
         }

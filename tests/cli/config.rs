@@ -59,3 +59,40 @@ fn mistakes_are_shown_with_their_place() {
     assert!(err.contains("error[unknown-key]"), "{err}");
     assert!(err.contains("did you mean `image`?"), "{err}");
 }
+
+#[test]
+fn variables_that_stay_keep_every_port_name_and_path() {
+    let machine = Machine::with(
+        "services:\n  a:\n    image: busybox\n    networks: ['${NET}']\n    depends_on: ['${DB}']\n    ports: ['${A}:80', '${B}:81', '8080:${C:-90}', '127.0.0.1:${D}:91/udp']\n    volumes: [{type: bind, source: '${E}/data', target: /data}]\n",
+    );
+    let ran = machine.run("config --no-interpolate");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for text in ["${A}:80", "${B}:81", "8080:${C:-90}", "127.0.0.1:${D}:91/udp", "${NET}", "${DB}"]
+    {
+        assert!(ran.out.contains(text), "{text}: {}", ran.out);
+    }
+    assert!(ran.out.contains("source: ${E}/data"), "{}", ran.out);
+    let listed = machine.out("config --no-interpolate --variables");
+    for name in ["A", "B", "C", "D", "E"] {
+        assert!(listed.lines().any(|line| line.starts_with(&format!("{name} "))), "{listed}");
+    }
+}
+
+#[test]
+fn resources_that_no_service_uses_are_printed_on_request() {
+    let machine = Machine::with(COMPOSE);
+    assert!(!machine.out("config").contains("demo_data"));
+    assert!(machine.out("--all-resources config").contains("name: demo_data"));
+    assert!(machine.out("--all-resources config --format json").contains("demo_data"));
+    assert_eq!(machine.out("--all-resources config --volumes"), "data\n");
+}
+
+#[test]
+fn warnings_are_about_the_services_that_were_named() {
+    let machine = Machine::with(
+        "services:\n  web: {image: 'nginx:${TAG}'}\n  db: {image: 'postgres:${VERSION}'}\n",
+    );
+    let said = machine.err("config web");
+    assert!(said.contains("`TAG`") && !said.contains("`VERSION`"), "{said}");
+    assert_eq!(machine.err("config --quiet"), "");
+}

@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{Context as _, Error, Kind};
+use crate::base::{Context as _, Digest, Error, Kind};
 use crate::cli::app::selection::no_such_service;
 use crate::cli::files::lock::digests;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row};
 use crate::cli::ui::table::Columns;
 use crate::cli::{Context, Exit, Result};
 use crate::compose::config::{
-    document_json, document_yaml, explain, to_json, to_portable, to_yaml, variables_json,
-    variables_yaml,
+    document_json, document_yaml, explain, to_json, to_json_all, to_portable, to_yaml, to_yaml_all,
+    variables_json, variables_yaml,
 };
 use crate::compose::diagram::{self, draw};
 use crate::compose::lock::Lock;
 use crate::compose::{LoadOptions, Loaded, Node, Project, config_hash, variables};
-use crate::diag::list;
+use crate::diag::{Severity, Span, list};
 use crate::engine::Engine;
 use crate::image::Reference;
 use crate::plan;
@@ -154,7 +154,8 @@ impl Config {
         let mut options = self.passes.options();
         // Variables are listed as they are written.
         options.interpolate &= !self.list.variables;
-        let loaded = cx.load(options);
+        let mut loaded = cx.load(options);
+        self.quieten(&mut loaded);
         if self.list.variables {
             cx.output().print(self.variables(&loaded)?)?;
             return Ok(Exit::Success);
@@ -178,11 +179,41 @@ impl Config {
             true => project,
             false => project.select(&self.services, true)?,
         };
-        let text = match self.list.text(&project.used())? {
+        let listed = match cx.global().all_resources {
+            true => project.clone(),
+            false => project.used(),
+        };
+        let text = match self.list.text(&listed)? {
             Some(text) => text,
             None => self.whole(cx, project).await?,
         };
         self.write(cx, text)
+    }
+
+    /// Leaves out warnings that the user did not ask for: with `--quiet` all, and else those of
+    /// services that are not named.
+    fn quieten(&self, loaded: &mut Loaded) {
+        let Some(project) = &loaded.project else { return };
+        let selected = match self.services.is_empty() {
+            true => None,
+            false => project.select(&self.services, true).ok(),
+        };
+        let all = project.document.find(&["services"]).and_then(Node::as_mapping);
+        let others: Vec<Span> = all
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| {
+                selected.as_ref().is_some_and(|it| !it.services.contains_key(*name))
+            })
+            .filter_map(|(_, entry)| entry.node.span)
+            .collect();
+        let inside = |span: Span, other: &Span| {
+            other.source == span.source && other.start <= span.start && span.end <= other.end
+        };
+        let elsewhere = |span: Span| others.iter().any(|other| inside(span, other));
+        loaded.diagnostics.retain(|it| {
+            it.severity == Severity::Error || !(self.quiet || it.span.is_some_and(elsewhere))
+        });
     }
 
     /// Prints a text, or writes it to the file that was asked for.
@@ -222,7 +253,9 @@ impl Config {
             return Ok(to_portable(&project));
         }
         match self.format.as_deref() {
+            None | Some("yaml") if cx.global().all_resources => Ok(to_yaml_all(&project)),
             None | Some("yaml") => Ok(to_yaml(&project)),
+            Some("json") if cx.global().all_resources => Ok(to_json_all(&project)),
             Some("json") => Ok(to_json(&project)),
             Some(other) => Err(unknown_format(other).into()),
         }
@@ -357,8 +390,9 @@ fn hashes(project: &Project, names: &str) -> Result<Vec<String>> {
 /// Names images in full and with the digests that their registries have for them now.
 async fn resolve_digests(cx: &Context<impl Engine>, project: &mut Project) -> Result<()> {
     let names = Lock::images_of(project).into_iter().collect();
-    let digests = digests(cx, project, names).await?;
-    for service in project.services.values_mut().filter(|service| service.build.is_none()) {
+    let mut digests = digests(cx, project, names).await?;
+    digests.extend(digests_of_built(cx, project).await?);
+    for service in project.services.values_mut() {
         let Some(image) = &mut service.image else { continue };
         if let Some(digest) = digests.get(image) {
             let name = image.parse::<Reference>()?.or_latest();
@@ -366,6 +400,29 @@ async fn resolve_digests(cx: &Context<impl Engine>, project: &mut Project) -> Re
         }
     }
     Ok(())
+}
+
+/// The digests of images that are built and have been pushed. Of the others, it says so.
+async fn digests_of_built(
+    cx: &Context<impl Engine>,
+    project: &Project,
+) -> Result<BTreeMap<String, Digest>> {
+    let mut found = BTreeMap::new();
+    for (name, service) in project.services.iter().filter(|(_, it)| it.build.is_some()) {
+        let image = service.image.clone().filter(|image| !image.contains('@'));
+        match image {
+            Some(image) => match digests(cx, project, BTreeSet::from([image.clone()])).await {
+                Ok(digests) => found.extend(digests),
+                Err(_) => cx.output().warn(format!(
+                    "service {name} is not pinned: {image} is built, and its registry does not have it"
+                ))?,
+            },
+            None => cx.output().warn(format!(
+                "service {name} is not pinned: it is built, and has no `image`"
+            ))?,
+        }
+    }
+    Ok(found)
 }
 
 /// An override file with nothing but images.

@@ -53,7 +53,7 @@ impl Lint {
         let Loaded { project, mut diagnostics, sources, .. } = cx.load(LoadOptions::default());
         if let Some(project) = &project {
             let files = Disk { environment: cx.environment() };
-            lint(project, &files, &self.allow, &mut diagnostics);
+            lint(project, (&files, &sources), &self.allow, &mut diagnostics);
         }
         diagnostics.tidy();
         if cx.global().strict {

@@ -1,6 +1,7 @@
 //! `build`, `develop`, hooks, device requests and providers.
 
 use super::super::model::{DeviceRequest, Service, WatchAction};
+use super::super::node::Node;
 use super::Check;
 
 pub fn check(check: &mut Check, service: &Service) {
@@ -51,11 +52,14 @@ fn build(check: &mut Check, service: &Service) {
     }
     for (name, context) in &build.additional_contexts {
         let Some(needed) = context.strip_prefix("service:") else { continue };
-        if !check.project.services.contains_key(needed) {
+        // A service that is off or was not asked for is built all the same.
+        let services = check.project.document.find(&["services"]).and_then(Node::as_mapping);
+        if !services.is_some_and(|all| all.contains_key(needed)) {
             let place = check.at(service, &["build", "additional_contexts", name]);
             let message =
                 format!("the context `{name}` is the service `{needed}`, which is not defined");
-            let known: Vec<&str> = check.project.services.keys().map(String::as_str).collect();
+            let known: Vec<&str> =
+                services.into_iter().flat_map(|all| all.keys().map(String::as_str)).collect();
             check.out.error("unknown-service", place, message).suggest(needed, known);
         }
     }
@@ -92,7 +96,7 @@ fn develop(check: &mut Check, service: &Service) {
             let place = check.at(service, &["develop", "watch", &name, "action"]);
             let message =
                 format!("service `{}` cannot be rebuilt, as it has no `build`", service.name);
-            check.out.error("missing-key", place, message);
+            check.out.warning("no-effect", place, message);
         }
     }
 }

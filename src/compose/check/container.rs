@@ -114,7 +114,7 @@ fn health(check: &mut Check, service: &Service) {
         let place = check.key(service, &["healthcheck", "start_interval"]);
         check
             .out
-            .error("missing-key", place, "`start_interval` needs `start_period`")
+            .warning("no-effect", place, "`start_interval` has no effect without `start_period`")
             .hint("add `start_period`: for so long `start_interval` is used");
     }
     if health.disable && !health.test.is_empty() && health.test[0] != "NONE" {

@@ -9,7 +9,7 @@ pub fn check(check: &mut Check) {
     for (name, secret) in &project.secrets {
         let sources =
             [("file", secret.file.is_some()), ("environment", secret.environment.is_some())];
-        source(check, "secrets", name, &sources, secret.external || secret.driver.is_some());
+        source(check, "secrets", name, &sources, secret.external);
     }
     for (name, config) in &project.configs {
         let sources = [

@@ -7,7 +7,11 @@ use super::super::model::Project;
 /// The project as a JSON value, its top-level keys in order, without what no service uses.
 #[must_use]
 pub fn project_json(project: &Project) -> Value {
-    let mut value = used(project);
+    arranged(used(project))
+}
+
+/// A project's value with its top-level keys in order.
+fn arranged(mut value: Value) -> Value {
     if let Value::Object(top) = &mut value
         && let Some(Value::Object(own)) = top.shift_remove("x-")
     {
@@ -23,7 +27,16 @@ pub fn project_json(project: &Project) -> Value {
 /// `config --format json`: two spaces a level, and a line break at the end.
 #[must_use]
 pub fn to_json(project: &Project) -> String {
-    let mut value = project_json(project);
+    printed(project_json(project))
+}
+
+/// `--all-resources config --format json`: with what no service uses.
+#[must_use]
+pub fn to_json_all(project: &Project) -> String {
+    printed(arranged(whole(project)))
+}
+
+fn printed(mut value: Value) -> String {
     escape(&mut value);
     let text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text + "\n"
@@ -39,10 +52,15 @@ pub(super) fn escape(value: &mut Value) {
     }
 }
 
+/// The project as a value, with networks, volumes and the like that no service uses.
+pub(super) fn whole(project: &Project) -> Value {
+    // Maps of the model have text keys only, so this cannot fail.
+    serde_json::to_value(project).unwrap_or_default()
+}
+
 /// The project as a value, without what no service that is on uses.
 pub(super) fn used(project: &Project) -> Value {
-    // Maps of the model have text keys only, so this cannot fail.
-    let mut value = serde_json::to_value(project).unwrap_or_default();
+    let mut value = whole(project);
     let used = project.used_names();
     for (kind, names) in used {
         if let Some(Value::Object(all)) = value.get_mut(kind) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::model::Project;
-use super::json::{escape, hoist, used};
+use super::json::{escape, hoist, used, whole};
 use super::write::write;
 
 /// Top-level keys in the order in which YAML has them.
@@ -17,9 +17,18 @@ pub fn to_yaml(project: &Project) -> String {
     write(&value(project))
 }
 
+/// `--all-resources config`: with what no service uses.
+#[must_use]
+pub fn to_yaml_all(project: &Project) -> String {
+    write(&arranged(project, whole(project)))
+}
+
 /// What [`to_yaml`] prints.
 pub(super) fn value(project: &Project) -> Value {
-    let mut value = used(project);
+    arranged(project, used(project))
+}
+
+fn arranged(project: &Project, mut value: Value) -> Value {
     escape(&mut value);
     hoist(&mut value);
     if let Value::Object(top) = &mut value {

@@ -88,7 +88,13 @@ impl Loader<'_> {
                 if base.is_none() && !has_service(tree, name) {
                     self.missing(&extends, tree, file);
                 }
-                base.map(Rc::new)
+                // What is included and written here, too, is extended as both together.
+                let both = imported.filter(|_| has_service(tree, name));
+                let included = both.and_then(|it| it.get("services")?.get(name)).cloned();
+                match included {
+                    Some(included) => base.map(|base| Rc::new(self.onto(Rc::new(included), base))),
+                    None => base.map(Rc::new),
+                }
             }
         };
         chain.pop();
@@ -156,7 +162,10 @@ impl Loader<'_> {
             return known.clone();
         }
         let tree = self.documents(path, from).and_then(|documents| {
-            let mut tree = documents.first()?.clone();
+            let Some(mut tree) = documents.first().cloned() else {
+                self.empty(path);
+                return None;
+            };
             self.interpolate(&mut tree, scope);
             Some(Rc::new(tree))
         });

@@ -19,21 +19,31 @@ impl Loader<'_> {
             return Some(documents.clone());
         }
         let source = self.source(path, from, "the compose file")?;
-        let before = self.out.len();
         let documents = Rc::new(yaml::read(source, &self.sources, &mut self.out));
-        if documents.is_empty() && self.out.len() == before {
-            let message = format!("the compose file `{}` is empty", self.display(path));
-            self.out.error("empty-file", None, message).hint("begin with a line `services:`");
-        }
         self.parsed.insert(path.to_owned(), documents.clone());
         Some(documents)
     }
 
-    /// The files of a project or of an included one, merged. `None` if none could be read.
+    /// Reports a file that has nothing but comments, unless more is wrong with it.
+    pub(super) fn empty(&mut self, path: &Path) {
+        if !self.out.has_errors() {
+            let message = format!("the compose file `{}` is empty", self.display(path));
+            self.out.error("empty-file", None, message).hint("begin with a line `services:`");
+        }
+    }
+
+    /// The files of a project or of an included one, merged. `None` if none could be read. Only
+    /// the project's first file must say something (Docker: the same).
     pub(super) fn model(&mut self, files: &[PathBuf], scope: &Scope) -> Option<Node> {
         let mut merged: Option<Node> = None;
         for file in files {
             let Some(documents) = self.documents(file, None) else { continue };
+            let is_first = scope.includers.is_empty() && merged.is_none();
+            match documents.is_empty() {
+                true if is_first => self.empty(file),
+                true => drop(merged.get_or_insert_with(|| Node::mapping(Mapping::new()))),
+                false => {}
+            }
             for document in documents.iter() {
                 if self.values_left == 0 {
                     break;

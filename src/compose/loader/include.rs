@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::environment::Environment;
 
 use super::super::node::{Mapping, Node, Value};
+use super::super::normalize::build_contexts;
 use super::super::paths::absolute;
 use super::super::service_environment;
 
@@ -89,6 +90,7 @@ impl Loader<'_> {
             true => directory.clone(),
             false => directory.strip_prefix(scope.directory).unwrap_or(&directory).to_owned(),
         };
+        build_contexts(&mut model);
         self.paths(&shown).project(&mut model);
         service_environment::take_over(&mut model, &environment);
         self.remember_values(&model, &environment);

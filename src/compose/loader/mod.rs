@@ -169,7 +169,8 @@ impl<'a> Loader<'a> {
     }
 
     fn paths<'b>(&'b self, base: &'b Path) -> Paths<'b> {
-        Paths { base, home: self.request.environment.get("HOME").map(String::as_str) }
+        let home = self.request.environment.get("HOME").map(String::as_str);
+        Paths { base, home, raw: !self.request.options.interpolate }
     }
 
     /// `-p`, else `COMPOSE_PROJECT_NAME`, else `name:`, else the name of the directory.
@@ -225,7 +226,9 @@ impl<'a> Loader<'a> {
                     Ok(template) => template.evaluate(&mut Silent(environment)),
                     Err(_) => continue,
                 };
-                name = Some((text, node.span)).filter(|(text, _)| !text.is_empty()).or(name);
+                // What is left of a variable is no name; nothing at all asks for the default.
+                let said = !text.is_empty() || node.as_str().is_some_and(|it| it.contains('$'));
+                name = Some((text, node.span)).filter(|_| said).or(name);
             }
         }
         name

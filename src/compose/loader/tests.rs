@@ -276,3 +276,59 @@ fn includes_are_not_nested_without_end() {
     });
     assert!(said(&load(&request(), &chain)).contains("more than 64 files include one another"));
 }
+
+#[test]
+fn a_service_that_is_included_and_overridden_is_extended_as_both() {
+    let project = project(&[
+        ("a.yml", "services:\n  web: {image: busybox, environment: {A: A}}\n"),
+        (
+            "compose.yaml",
+            "include: [a.yml]\nservices:\n  web: {environment: {B: B}}\n  worker: {extends: {service: web}, environment: {C: C}}\n",
+        ),
+    ]);
+    let worker = &project.services["worker"];
+    let names: Vec<&str> = worker.environment.keys().map(String::as_str).collect();
+    assert_eq!((worker.image.as_deref(), names), (Some("busybox"), vec!["A", "B", "C"]));
+    assert_eq!(project.services["web"].environment.len(), 2);
+}
+
+#[test]
+fn a_build_without_a_context_has_the_directory_of_its_own_project() {
+    let project = project(&[
+        ("sub/a.yml", "services:\n  web: {build: {dockerfile: My}}\n"),
+        ("compose.yaml", "include: [sub/a.yml]\nservices:\n  own: {build: {dockerfile: My}}\n"),
+    ]);
+    let context = |name: &str| project.services[name].build.as_ref().unwrap().context.clone();
+    assert_eq!((context("web").as_str(), context("own").as_str()), ("/p/sub", "/p"));
+}
+
+#[test]
+fn files_with_nothing_but_comments_can_follow_and_be_included() {
+    let project = project(&[
+        ("a.yml", "# nothing yet\n"),
+        ("compose.yaml", "include: [a.yml]\nservices:\n  web: {image: nginx}\n"),
+    ]);
+    assert_eq!(project.services.len(), 1);
+    let memory = Memory::new()
+        .with("/p/a.yml", "# nothing yet\n")
+        .with("/p/compose.yaml", "services:\n  web: {image: nginx}\n");
+    let load_both = |first: &str, second: &str| {
+        let files = vec![first.into(), second.into()];
+        let request = LoadRequest { working_dir: "/p".into(), files, ..LoadRequest::default() };
+        load(&request, &memory).project.is_some()
+    };
+    assert!(load_both("/p/compose.yaml", "/p/a.yml"));
+    assert!(!load_both("/p/a.yml", "/p/compose.yaml"));
+}
+
+#[test]
+fn a_context_may_be_a_service_that_is_off_or_not_asked_for() {
+    let memory = Memory::new().with(
+        "/p/compose.yaml",
+        "services:\n  base: {build: ., profiles: [off]}\n  app: {build: {context: ., additional_contexts: {base: 'service:base'}}}\n",
+    );
+    for services in [vec![], vec!["app".to_owned()]] {
+        let request = LoadRequest { working_dir: "/p".into(), services, ..LoadRequest::default() };
+        assert!(load(&request, &memory).project.is_some());
+    }
+}

@@ -152,6 +152,7 @@ impl<'a> Canonical<'a> {
         mapping.retain(|name, entry| {
             if let Some(noun) = map.names
                 && !is_name(name)
+                && !(self.raw && name.contains('$'))
             {
                 let message = format!("`{name}` is not a name for a {noun}");
                 self.out
@@ -228,7 +229,7 @@ impl<'a> Canonical<'a> {
     }
 
     /// Applies what the list does with equal items, within this one file.
-    fn unique(&mut self, items: &mut Vec<Node>, unique: Unique) {
+    pub fn unique(&mut self, items: &mut Vec<Node>, unique: Unique) {
         if let Unique::Strict = unique {
             let mut seen: HashMap<String, Option<Span>> = HashMap::new();
             items.retain(|item| {

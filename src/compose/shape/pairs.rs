@@ -13,6 +13,9 @@ pub fn pairs(cx: &mut Canonical, node: &mut Node, kind: Pairs) -> bool {
             true
         }
         Value::Sequence(items) => {
+            if kind == Pairs::Names {
+                cx.unique(items, super::Unique::Strict);
+            }
             let items = std::mem::take(items);
             node.value = Value::Mapping(listed(cx, items, kind));
             true
@@ -127,6 +130,7 @@ pub fn hosts(cx: &mut Canonical, node: &mut Node) -> bool {
             }
         }
         Value::Sequence(items) => {
+            cx.unique(items, super::Unique::Strict);
             for item in std::mem::take(items) {
                 let Some(text) = item.as_str() else {
                     cx.wrong(&item, "text");

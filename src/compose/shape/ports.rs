@@ -9,7 +9,7 @@ use super::super::node::{Entry, Mapping, Node, Scalar, ScalarKind};
 use super::super::yaml::sprint;
 use super::canonical::number;
 use super::short::field;
-use super::{Canonical, Fields, Items, Shape, Unique, Wrong, fields, key, parses};
+use super::{Canonical, Fields, Items, Shape, Unique, Wrong, fields, key, parses, required};
 
 /// Published ports.
 pub static PORTS: Items =
@@ -22,7 +22,7 @@ static PORT: Fields = fields(
         key("name", Shape::Text),
         key("mode", Shape::Text),
         key("host_ip", Shape::Parsed(address)),
-        key("target", Shape::Int(1, 65_535)),
+        required("target", Shape::Int(1, 65_535)),
         key("published", Shape::ParsedNumber(published)),
         key("protocol", Shape::Parsed(parses::<Protocol>)),
         key("app_protocol", Shape::Text),
@@ -45,8 +45,12 @@ fn published(text: &str) -> Result<(), crate::base::Error> {
     }
 }
 
-/// Ports are equal when address, host port, container port and protocol are.
+/// Ports are equal when address, host port, container port and protocol are; those with variables
+/// that were not replaced, when their texts are.
 fn identity(node: &Node) -> Option<String> {
+    if let Some(text) = node.as_str() {
+        return Some(text.to_owned());
+    }
     let or = |key: &str, default: &str| field(node, key).unwrap_or_else(|| default.to_owned());
     let (address, protocol) = (or("host_ip", "0.0.0.0"), or("protocol", "tcp"));
     Some(format!("{address}:{}:{}/{protocol}", or("published", ""), or("target", "")))
@@ -173,7 +177,9 @@ fn host_ports(text: &str, from: usize) -> Result<Option<PortRange>, Wrong> {
 
 fn host_address(text: &str) -> Result<Option<String>, Wrong> {
     let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
-    match bare.is_empty() || bare.parse::<IpAddr>().is_ok() {
+    // Without brackets, an IPv6 address ends where no reader can see.
+    let is_bare_v6 = bare == text && text.contains(':');
+    match bare.is_empty() || !is_bare_v6 && bare.parse::<IpAddr>().is_ok() {
         true => Ok((!bare.is_empty()).then(|| bare.to_owned())),
         false => {
             let hint = "write the address in numbers, as in 127.0.0.1:8080:80 or [::1]:8080:80";
@@ -202,13 +208,23 @@ mod tests {
             ("127.0.0.1:8080:80", "127.0.0.1|8080|80|tcp"),
             ("127.0.0.1::80", "127.0.0.1||80|tcp"),
             ("[::1]:8080:80", "::1|8080|80|tcp"),
-            ("::1:8080:80", "::1|8080|80|tcp"),
             ("8000-9000:80", "|8000-9000|80|tcp"),
             ("3000-3001:4000-4001", "|3000-3001|4000-4001|tcp"),
         ] {
             assert_eq!(printed(text), spec, "{text}");
         }
-        for text in ["", "a", "80:", "a:80", "1-3:1-2", "x:1:2", "80/x", "127.0.0.1:80", "70000"] {
+        for text in [
+            "",
+            "a",
+            "80:",
+            "a:80",
+            "1-3:1-2",
+            "x:1:2",
+            "80/x",
+            "127.0.0.1:80",
+            "70000",
+            "::1:80:80",
+        ] {
             assert!(Spec::parse(text).is_err(), "{text}");
         }
     }

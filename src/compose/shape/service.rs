@@ -5,7 +5,7 @@ use super::super::node::Node;
 use super::build::BUILD;
 use super::canonical::{boolean, mapping};
 use super::deploy::{DEPLOY, DEVELOP, GPUS};
-use super::network::{ATTACHMENT, NETWORK};
+use super::network::{ATTACHMENT, DRIVER_OPTIONS, NETWORK};
 use super::ports::PORTS;
 use super::resource::{CONFIG, CONFIGS, MODEL, SECRET, SECRETS, VOLUME};
 use super::volumes::VOLUMES;
@@ -44,7 +44,7 @@ static INCLUDE: Fields = closed(
 );
 
 static SERVICES: Map = Map { value: Shape::Fields(&SERVICE), names: Some("service"), listed: None };
-static MODELS: Map = Map { value: Shape::FieldsOrNull(&MODEL), names: Some("model"), listed: None };
+static MODELS: Map = Map { value: Shape::Fields(&MODEL), names: Some("model"), listed: None };
 static NETWORKS: Map =
     Map { value: Shape::FieldsOrNull(&NETWORK), names: Some("network"), listed: None };
 static VOLUMES_BY_NAME: Map =
@@ -276,7 +276,7 @@ static HEALTHCHECK: Fields = fields(
 
 /// Where output goes; merged in a way of its own.
 pub static LOGGING: Fields =
-    fields("`logging`", &[key("driver", Shape::Text), key("options", Shape::Map(&OPTIONS))]);
+    fields("`logging`", &[key("driver", Shape::Text), key("options", Shape::Map(&DRIVER_OPTIONS))]);
 
 static HOOKS: Items = Items { long: &HOOK, short: short::none, alone: false, unique: Unique::No };
 

@@ -1,7 +1,7 @@
 //! `volumes` of a service, in short form `[SOURCE:]TARGET[:OPTION,…]` and long.
 
 use super::super::interpolate::locate;
-use super::super::node::{Entry, Mapping, Node, Scalar};
+use super::super::node::{Entry, Mapping, Node, Scalar, Value};
 use super::canonical::{boolean, mapping};
 use super::short::{target, text};
 use super::{Canonical, Digits, Fields, Items, Pairs, Shape, Unique, Wrong, fields, key, required};
@@ -45,10 +45,24 @@ static OPTIONS: Fields = fields(
     ],
 );
 
-static TMPFS: Fields = fields(
-    "the options of a tmpfs",
-    &[key("size", Shape::WholeSize), key("mode", Shape::Mode(Digits::Decimal))],
-);
+static TMPFS: Fields = Fields {
+    noun: "the options of a tmpfs",
+    keys: &[key("size", Shape::WholeSize), key("mode", Shape::Mode(Digits::Decimal))],
+    open: true,
+    then: Some(not_negative),
+};
+
+/// A tmpfs has no negative size.
+fn not_negative(cx: &mut Canonical, node: &mut Node) -> bool {
+    let Some(size) = node.get("size") else { return true };
+    let negative = |scalar: &Scalar| scalar.text.starts_with('-');
+    match &size.value {
+        Value::Scalar(scalar) if negative(scalar) => {
+            cx.at("size", |cx| cx.wrong(size, "a size such as 512m"))
+        }
+        _ => true,
+    }
+}
 
 static IMAGE: Fields = fields("the options of an image", &[key("subpath", Shape::Text)]);
 

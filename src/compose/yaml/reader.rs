@@ -141,7 +141,9 @@ impl<'a> Reader<'a> {
     ) -> Node {
         let kind = match (style, tag.and_then(granit_parser::Tag::core_suffix)) {
             (_, Some("str")) => Some(ScalarKind::Text),
-            (ScalarStyle::Plain, None | Some("null" | "bool" | "int" | "float")) => resolve(text),
+            (ScalarStyle::Plain, None) | (_, Some("null" | "bool" | "int" | "float")) => {
+                resolve(text)
+            }
             _ => Some(ScalarKind::Text),
         };
         let value = match kind {
