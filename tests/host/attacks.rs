@@ -336,23 +336,3 @@ fn ptrace_newborn_a_program_started_inside_never_shows_the_hosts_files() {
     assert_eq!(sh(&world, "cat /tmp/ready /tmp/found 2>/dev/null"), "ready\n");
     world.down();
 }
-
-/// stopped-newborn: a program of the container stops each process that is started inside, so that
-/// whoever starts it waits for ever, and the container cannot be stopped any more.
-#[test]
-fn stopped_newborn_what_stops_each_new_process_is_stopped_itself() {
-    let world = World::new();
-    let watch = "while :; do read a b c d last < /proc/loadavg; for p in $$last $$((last+1)) \
-                 $$((last+2)); do [ $$p -gt 1 ] && kill -STOP $$p 2>/dev/null; done; done";
-    world.up(&format!(
-        "services:\n  it:\n    image: busybox\n    stop_grace_period: 1s\n    \
-         healthcheck: {{test: 'true', interval: 200ms}}\n    command: [sh, -c, {watch:?}]\n"
-    ));
-    let began = std::time::Instant::now();
-    let _ = world.compose(&["exec", "-T", "it", "true"]);
-    assert!(began.elapsed() < LIMIT, "exec ends: {:?}", began.elapsed());
-    world.compose(&["kill", "it"]).ok();
-    world.compose(&["rm", "-f", "-s", "it"]).ok();
-    assert!(began.elapsed() < LIMIT, "all of it ends: {:?}", began.elapsed());
-    world.down();
-}

@@ -148,7 +148,7 @@ impl Running {
         let stdio =
             Stdio::Pipes { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
         let init = self.started.pidfd.as_fd();
-        let started = runtime::exec(init, &self.bundle, exec, self.cgroup(), &stdio)?;
+        let started = runtime::exec(init, &self.bundle, exec, self.cgroup(), &stdio)?.finish()?;
         drop((stdout, stderr));
         let (mut out, mut err) = (String::new(), String::new());
         read.read_to_string(&mut out).expect("text");

@@ -113,6 +113,7 @@ fn terminal() {
         running.cgroup(),
         &stdio,
     )
+    .and_then(runtime::Starting::finish)
     .expect("it starts");
     let master =
         fs::File::from(started.terminal.as_ref().expect("a terminal").try_clone().expect("a copy"));

@@ -5,7 +5,7 @@ use crate::resource::{ContainerSpec, container::VolumesFrom};
 use crate::state;
 
 use super::observe::Record;
-use super::{Host, names};
+use super::Host;
 
 /// Fills `inherited` with the volumes and bind mounts of the containers in `volumes_from`.
 ///
