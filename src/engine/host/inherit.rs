@@ -3,10 +3,10 @@
 use crate::base::{ContainerId, Error, Kind, Result};
 use crate::resource::mount::{Mount, MountSource};
 use crate::resource::{ContainerSpec, container::VolumesFrom};
-use crate::state;
+use crate::state::{self, names};
 
+use super::Host;
 use super::observe::Record;
-use super::{Host, names};
 
 /// Fills `inherited` with the volumes and bind mounts of the containers in `volumes_from`. What
 /// the container mounts itself wins, and of two others the later one (Docker: the same).
@@ -60,7 +60,7 @@ fn as_inherited(mount: &Mount, source: &VolumesFrom) -> Mount {
 
 /// The container with this name, id or short id.
 fn id(host: &Host, name: &str) -> Result<Option<ContainerId>> {
-    if let Some(id) = crate::state::names::owner(host.roots(), name)? {
+    if let Some(id) = names::owner(host.roots(), name)? {
         return Ok(Some(id));
     }
     let ids = super::observe::specs(host.roots())?.into_iter().map(|(id, _)| id);
