@@ -128,18 +128,23 @@ fn live_state(roots: &Roots, networks: &[Network], complete: bool) -> Result<()>
             let Ok(container) = name.parse::<ContainerId>() else { continue };
             if !roots.container(&container).data().exists() {
                 let path = live.name_record(&container);
-                std::fs::remove_file(&path)
-                    .context(|| format!("cannot remove {}", path.display()))?;
+                gone_is_fine(std::fs::remove_file(&path), &path)?;
             }
         }
         let known = networks.iter().any(|network| network.id == id);
         if complete && !known && !record::has_live_address(roots, &id)? {
-            let path = live.root();
-            std::fs::remove_dir_all(path)
-                .context(|| format!("cannot remove {}", path.display()))?;
+            gone_is_fine(std::fs::remove_dir_all(live.root()), live.root())?;
         }
     }
     Ok(())
+}
+
+/// The result of a removal; another command may have been quicker.
+fn gone_is_fine(removed: std::io::Result<()>, path: &std::path::Path) -> Result<()> {
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.context(|| format!("cannot remove {}", path.display())),
+    }
 }
 
 /// Names in a directory; none when it does not exist.

@@ -89,6 +89,19 @@ impl Filters {
     }
 }
 
+/// What came of one of many things; `None` for one that another command has removed, or begun to
+/// use, since all were listed: the others are done all the same.
+///
+/// # Errors
+/// Any other failure.
+pub fn unless_changed<T>(result: base::Result<T>) -> base::Result<Option<T>> {
+    match result {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Things that were removed because nobody uses them.
 #[derive(Debug, Default)]
 pub struct Pruned {
@@ -169,6 +182,16 @@ pub async fn each_at_once<E: Engine>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_have_removed_or_use_by_now_is_passed_over() {
+        for kind in [Kind::NotFound, Kind::Conflict] {
+            let result: base::Result<()> = Err(Error::new(kind, "it changed"));
+            assert!(unless_changed(result).unwrap().is_none());
+        }
+        assert!(unless_changed::<()>(Err(Error::other("disk full"))).is_err());
+        assert_eq!(unless_changed(Ok(1)).unwrap(), Some(1));
+    }
 
     #[test]
     fn values_of_one_key_are_alternatives_and_labels_must_all_fit() {

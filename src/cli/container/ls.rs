@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::cli::app::bulk::unless_changed;
 use crate::cli::project::ps;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
@@ -166,7 +167,8 @@ impl Ls {
             row = row.with("Image", id);
         }
         if self.size || self.format.contains(".Size") {
-            let size = cx.engine()?.inspect(&container.id, true).await?.size.unwrap_or_default();
+            let found = unless_changed(cx.engine()?.inspect(&container.id, true).await)?;
+            let size = found.and_then(|it| it.size).unwrap_or_default();
             let (own, whole) = (human::size(size.writable), human::size(size.total));
             row = row.with("Size", format!("{own} (virtual {whole})"));
         }

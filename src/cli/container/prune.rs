@@ -1,6 +1,6 @@
 //! `container prune`: remove containers that do not run.
 
-use crate::cli::app::bulk::Pruned;
+use crate::cli::app::bulk::{Pruned, unless_changed};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::{Engine, RemoveOptions};
 
@@ -45,8 +45,14 @@ pub async fn prune(cx: &Context<impl Engine>, filters: &[String]) -> Result<Prun
         if container.status.state.is_active() || !conditions.hold(container, &observed) {
             continue;
         }
-        let size = engine.inspect(&container.id, true).await?.size;
-        engine.remove_container(&container.id, &RemoveOptions::default()).await?;
+        let Some(found) = unless_changed(engine.inspect(&container.id, true).await)? else {
+            continue;
+        };
+        let removed = engine.remove_container(&container.id, &RemoveOptions::default()).await;
+        if unless_changed(removed)?.is_none() {
+            continue;
+        }
+        let size = found.size;
         pruned.names.push(container.id.to_string());
         pruned.bytes += size.map_or(0, |size| size.writable);
     }

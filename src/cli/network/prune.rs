@@ -1,6 +1,6 @@
 //! `network prune`: remove networks that no container uses.
 
-use crate::cli::app::bulk::Filters;
+use crate::cli::app::bulk::{Filters, unless_changed};
 use crate::cli::container::BRIDGE;
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
@@ -59,8 +59,15 @@ pub async fn unused(cx: &Context<impl Engine>, filter: &[String]) -> Result<Vec<
             && users(&observed, &network.spec.name).next().is_none()
     });
     let names: Vec<String> = unused.map(|network| network.spec.name.clone()).collect();
-    if !names.is_empty() {
-        engine.remove_networks(&names).await?;
+    if names.is_empty() || unless_changed(engine.remove_networks(&names).await)?.is_some() {
+        return Ok(names);
     }
-    Ok(names)
+    // One of them is used by now, perhaps by a build: the others go one by one.
+    let mut removed = Vec::new();
+    for name in names {
+        if unless_changed(engine.remove_networks(std::slice::from_ref(&name)).await)?.is_some() {
+            removed.push(name);
+        }
+    }
+    Ok(removed)
 }

@@ -1,6 +1,6 @@
 //! `volume prune`: remove volumes that no container mounts.
 
-use crate::cli::app::bulk::{Filters, Pruned};
+use crate::cli::app::bulk::{Filters, Pruned, unless_changed};
 use crate::cli::{Context, Exit, Result};
 use crate::engine::Engine;
 use crate::engine::host::bytes_below;
@@ -61,7 +61,9 @@ pub async fn unused(cx: &Context<impl Engine>, all: bool, filter: &[String]) -> 
     for volume in unused {
         let data = roots.volume_data(&volume.spec.name);
         let bytes = if data.exists() { bytes_below(&data)? } else { 0 };
-        engine.remove_volume(&volume.spec.name).await?;
+        if unless_changed(engine.remove_volume(&volume.spec.name).await)?.is_none() {
+            continue;
+        }
         pruned.names.push(volume.spec.name.clone());
         pruned.bytes += bytes;
     }

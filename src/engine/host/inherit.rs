@@ -2,10 +2,10 @@
 
 use crate::base::{ContainerId, Error, Kind, Result};
 use crate::resource::{ContainerSpec, container::VolumesFrom};
-use crate::state;
+use crate::state::{self, names};
 
-use super::observe::Record;
 use super::Host;
+use super::observe::Record;
 
 /// Fills `inherited` with the volumes and bind mounts of the containers in `volumes_from`.
 ///
@@ -31,7 +31,7 @@ fn of(host: &Host, source: &VolumesFrom) -> Result<ContainerSpec> {
 
 /// The container with this name, id or short id.
 fn id(host: &Host, name: &str) -> Result<Option<ContainerId>> {
-    if let Some(id) = crate::state::names::owner(host.roots(), name)? {
+    if let Some(id) = names::owner(host.roots(), name)? {
         return Ok(Some(id));
     }
     let ids = super::observe::ids(host.roots())?;

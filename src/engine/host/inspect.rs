@@ -120,9 +120,13 @@ pub fn bytes_below(root: &Path) -> Result<u64> {
     let mut waiting = vec![root.to_owned()];
     while let Some(dir) = waiting.pop() {
         let failed = || format!("cannot read {}", dir.display());
-        for entry in fs::read_dir(&dir).context(failed)? {
+        let entries = match fs::read_dir(&dir) {
+            // A running container, or another command, may have removed it in between.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.context(failed)?,
+        };
+        for entry in entries {
             let entry = entry.context(failed)?;
-            // A running container may have removed it in between.
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
                 waiting.push(entry.path());

@@ -15,7 +15,7 @@ use crate::resource::mount::MountSource;
 use crate::resource::{ContainerSpec, Volume, VolumeSpec};
 use crate::state::{self, Durability, Lock, Roots, roots::make_dir};
 
-use super::containers::random_id;
+use super::containers::{delete, random_id};
 use super::{Host, observe};
 
 /// Makes a volume; an existing one of that name stays as it is. Without a name it gets one of 64
@@ -86,7 +86,7 @@ pub(super) fn remove(host: &Host, name: &str) -> Result<()> {
         Err(error) => Err(error).context(|| format!("cannot remove volume {name}")),
         Ok(()) => {
             host.announce(&event("destroy", name));
-            fs::remove_dir_all(&gone).context(|| format!("cannot delete volume {name}"))
+            delete(&gone).context(|| format!("cannot delete volume {name}"))
         }
     }
 }

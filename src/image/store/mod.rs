@@ -119,8 +119,15 @@ impl Store {
     /// The store cannot be read.
     pub fn list(&self) -> Result<Vec<Image>> {
         let refs = self.refs()?;
-        let mut images: Vec<Image> =
-            refs.images.keys().map(|id| self.image(&refs, id)).collect::<Result<_>>()?;
+        let mut images = Vec::new();
+        for id in refs.images.keys() {
+            match self.image(&refs, id) {
+                Ok(image) => images.push(image),
+                // Another command has removed it since the names were read.
+                Err(_) if !self.refs()?.images.contains_key(id) => {}
+                Err(error) => return Err(error),
+            }
+        }
         images.sort_by(|a, b| (b.created_at, &a.id).cmp(&(a.created_at, &b.id)));
         Ok(images)
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::base::Digest;
+use crate::cli::app::bulk::unless_changed;
 use crate::cli::container::ls::{self as containers, as_docker};
 use crate::cli::image::ls::{self as images, Line};
 use crate::cli::project::ps;
@@ -184,7 +185,8 @@ async fn container_rows(
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for container in observed.containers.iter().rev() {
-        let size = cx.engine()?.inspect(&container.id, true).await?.size.unwrap_or_default();
+        let found = unless_changed(cx.engine()?.inspect(&container.id, true).await)?;
+        let size = found.and_then(|it| it.size).unwrap_or_default();
         let row = ps::row(container, Timestamp::now(), short);
         rows.push(as_docker(row.with("Size", human::size(size.writable))));
     }

@@ -5,6 +5,7 @@ mod each;
 use std::collections::BTreeSet;
 
 use crate::base::Digest;
+use crate::cli::app::bulk::unless_changed;
 use crate::cli::ui::listing::{JsonStyle, Listing, Row, unless_raw};
 use crate::cli::ui::table::Columns;
 use crate::cli::volume::users;
@@ -124,7 +125,8 @@ fn sizes(store: &Store, layers: &BTreeSet<Digest>) -> Result<u64> {
 async fn containers(cx: &Context<impl Engine>, observed: &Observed) -> Result<Vec<Taken>> {
     let mut taken = Vec::new();
     for container in &observed.containers {
-        let size = cx.engine()?.inspect(&container.id, true).await?.size;
+        let found = unless_changed(cx.engine()?.inspect(&container.id, true).await)?;
+        let Some(size) = found.map(|it| it.size) else { continue };
         taken.push(Taken {
             bytes: size.map_or(0, |size| size.writable),
             used: container.status.state.is_active(),
