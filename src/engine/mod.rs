@@ -33,6 +33,8 @@ use crate::resource::{
     Endpoint, Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
 };
 
+pub use crate::sys::fs::{read_bounded, read_text_bounded};
+
 pub use crate::resource::log::{LogOptions, LogRecord, Stream};
 pub use crate::resource::process::TerminalSize;
 
