@@ -23,6 +23,19 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// As [`harmless`], for text in columns: tabs stay, too.
+#[must_use]
+pub fn harmless_columns(text: &str) -> Cow<'_, str> {
+    visible(text, |letter| letter == '\n' || letter == '\t')
+}
+
+/// Whether `text` can be one word of a file of lines and words, such as `/etc/hosts`: it is not
+/// empty, and has no blank, end of line or other control character.
+#[must_use]
+pub fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
+}
+
 fn visible(text: &str, is_fine: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(|letter: char| letter.is_control() && !is_fine(letter)) {
         return Cow::Borrowed(text);
@@ -47,6 +60,15 @@ fn visible(text: &str, is_fine: impl Fn(char) -> bool) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// words-with-lines.
+    #[test]
+    fn a_word_brings_no_line_of_its_own() {
+        for text in ["", "a b", "a\nnameserver 6.6.6.6", "a\tb", "a\u{2028}b", "\x1b[2J"] {
+            assert!(!is_word(text), "{text:?}");
+        }
+        assert!(["web", "host.example", "ndots:1", "::1"].into_iter().all(is_word));
+    }
 
     #[test]
     fn control_characters_are_shown_and_not_obeyed() {

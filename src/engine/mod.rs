@@ -34,6 +34,8 @@ use crate::resource::{
     Endpoint, Image, Inspection, Network, NetworkSpec, Observed, Stats, Update, Volume, VolumeSpec,
 };
 
+pub use crate::sys::fs::{read_bounded, read_text_bounded};
+
 pub use crate::resource::log::{LogOptions, LogRecord, Stream};
 pub use crate::resource::process::TerminalSize;
 pub use project_lock::{Holder, ProjectLock};

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
@@ -74,6 +75,48 @@ pub fn open_file(place: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     }
 }
 
+/// Reads a file that a user named, of at most `most` bytes. It never waits for another process to
+/// open the other end of a pipe that has a name; a pipe without one (`<(…)` of a shell) is read to
+/// its end.
+///
+/// # Errors
+/// `InvalidInput` for a pipe that has a name, `FileTooLarge` for more than `most` bytes.
+pub fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    /// `PIPEFS_MAGIC` of `linux/magic.h`.
+    const PIPEFS_MAGIC: u64 = 0x5049_5045;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+    if kind == rustix::fs::FileType::Fifo {
+        if rustix::fs::fstatfs(&file)?.f_type as u64 != PIPEFS_MAGIC {
+            let message = "it is a named pipe, and must be a file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+    }
+    if rustix::termios::isatty(&file) {
+        rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::from(file).take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(bytes),
+    }
+}
+
+/// As [`read_bounded`], for text.
+///
+/// # Errors
+/// As there, and `InvalidData` for what is not UTF-8.
+pub fn read_text_bounded(path: &Path, most: u64) -> io::Result<String> {
+    let bytes = read_bounded(path, most)?;
+    String::from_utf8(bytes).map_err(|_| {
+        io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8")
+    })
+}
+
 /// Has the kernel begin to write back what was written to `file`, and does not wait for it: a sync
 /// that follows finds less to do.
 ///
@@ -129,6 +172,26 @@ mod tests {
         assert!(open_file(place(".").as_fd()).is_err());
         let file = open_file(place("file").as_fd()).unwrap();
         assert_eq!(std::io::read_to_string(std::fs::File::from(file)).unwrap(), "text");
+    }
+
+    /// named-pipe-input.
+    #[test]
+    fn what_a_user_names_is_read_without_waiting_and_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_eq!(read_bounded(&pipe, 9).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        let endless = read_bounded(Path::new("/dev/zero"), 9).unwrap_err();
+        assert_eq!(endless.kind(), io::ErrorKind::FileTooLarge);
+        std::fs::write(dir.path().join("file"), "123456789").unwrap();
+        assert_eq!(read_bounded(&dir.path().join("file"), 9).unwrap(), b"123456789");
+        assert!(read_bounded(&dir.path().join("file"), 8).is_err());
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"text").unwrap();
+        drop(writer);
+        let nameless = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(read_text_bounded(Path::new(&nameless), 9).unwrap(), "text");
     }
 
     #[test]

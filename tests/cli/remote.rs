@@ -92,22 +92,19 @@ fn a_project_in_a_git_repository_is_included_with_what_lies_beside_it() {
     let up = format!("{}{}", "../".repeat(12), root.path().join("outside").display());
     let escape = machine.fails(&format!("-f {url}#main:{up} config"));
     assert!(escape.contains("has no directory"), "{escape}");
-    std::os::unix::fs::symlink(root.path().join("outside"), repository.join("link")).unwrap();
-    let there = repository.join(root.path().join("outside").strip_prefix("/").unwrap());
-    std::fs::create_dir_all(&there).unwrap();
-    let text = "services: {inside: {image: inside}}\n";
-    std::fs::write(there.join("compose.yaml"), text).unwrap();
-    git(&repository, &["add", "."]);
-    git(&repository, &["commit", "--quiet", "-m", "third"]);
-    let shown = machine.out(&format!("-f {url}#main:link config --services"));
-    assert_eq!(shown, "inside\n");
-    let shown = machine.out(&format!("-f {url}#main:link/compose.yaml config --services"));
-    assert_eq!(shown, "inside\n");
-
     let missing = machine.fails(&format!("-f {url}#main:nowhere config"));
     assert!(missing.contains("has no directory `nowhere`"), "{missing}");
     let option = machine.fails(&format!("-f {url}#--upload-pack=x config"));
     assert!(option.contains("is no reference of a git repository"), "{option}");
+
+    // remote-link-out: nor does a link by which the project reads or mounts.
+    std::os::unix::fs::symlink(root.path().join("outside"), repository.join("link")).unwrap();
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "--quiet", "-m", "third"]);
+    for named in ["main", "main:link", "main:link/compose.yaml"] {
+        let escape = machine.fails(&format!("-f {url}#{named} config --services"));
+        assert!(escape.contains("link is a link that leads out of the repository"), "{escape}");
+    }
 }
 
 /// A registry that has one artifact: a manifest and blobs, answered by digest or tag.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
-    Capabilities, Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, Mount, PosixRlimit,
-    PosixRlimitBuilder, PosixRlimitType, Process, Root, Spec,
+    Capabilities, Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, LinuxPids,
+    LinuxResources, Mount, PosixRlimit, PosixRlimitBuilder, PosixRlimitType, Process, Root, Spec,
 };
 
 use crate::runtime::{Bundle, Content, Rootfs, Seccomp, UserSpec, caps, masks};
@@ -125,9 +125,20 @@ fn linux(wanted: &Wanted<'_>) -> Linux {
         .set_cgroups_path(Some(wanted.cgroup.clone()))
         .set_sysctl(Some(sysctls(wanted)))
         .set_seccomp(None)
+        .set_resources(Some(resources()))
         .set_masked_paths(Some(paths(masks::HIDDEN)))
         .set_readonly_paths(Some(paths(masks::READ_ONLY)));
     linux
+}
+
+/// Processes and threads of a step: enough for any compiler, too few to take the machine's.
+const PROCESSES: i64 = 16_384;
+
+fn resources() -> LinuxResources {
+    let (mut resources, mut pids) = (LinuxResources::default(), LinuxPids::default());
+    pids.set_limit(PROCESSES);
+    resources.set_pids(Some(pids));
+    resources
 }
 
 /// As containers have them: without `NET_RAW`, it is what lets programs ping.

@@ -24,6 +24,10 @@ use crate::runtime::Content;
 use crate::runtime::root::Root;
 use crate::state::Lock;
 use crate::state::roots::make_dir;
+use crate::sys::fs::read_bounded;
+
+/// No secret of a build is larger (BuildKit: 500 kB).
+const SECRET_BYTES: u64 = 32 << 20;
 
 /// The mounts of a step, with everything looked up.
 pub(super) struct Mounts {
@@ -169,7 +173,7 @@ impl Builder<'_> {
         match self.request.secrets.get(id) {
             Some(Secret::Value(value)) => Ok(Where::Secret(value.clone())),
             Some(Secret::File(path)) => {
-                let value = std::fs::read(path);
+                let value = read_bounded(path, SECRET_BYTES);
                 Ok(Where::Secret(value.context(|| format!("cannot read secret {id}"))?))
             }
             None if mount.required => {

@@ -8,6 +8,7 @@ use super::files::Made;
 use super::mounts::Mounts;
 use super::stage::Position;
 use super::{Builder, StepResult, Stop};
+use crate::base::text::harmless;
 use crate::base::{Digest, Result};
 use crate::build::dockerfile::{Command, Heredoc, Instruction, Run, RunNetwork, Step, show};
 use crate::build::history;
@@ -158,7 +159,7 @@ impl Builder<'_> {
         let message = format!("the command ended with exit code {code}");
         self.mistake("step-failed", step.span, message, |mistake| {
             if !tail.lines.is_empty() {
-                mistake.note(format!("its last output:\n{}", tail.text()));
+                mistake.note(format!("its last output:\n{}", harmless(&tail.text())));
             }
             let why = match code {
                 127 => Some("the image does not have this program, or not in its PATH"),

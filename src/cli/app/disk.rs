@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::app::environment::Environment;
 use crate::cli::files::remote;
 use crate::compose::{Files, Remote};
+use crate::engine::read_text_bounded;
 
 /// Nothing larger is a file of variables or a compose file; `/dev/zero` never ends.
 const MAX_BYTES: u64 = 32 << 20;
@@ -35,7 +36,7 @@ impl Files for Disk<'_> {
     fn read(&self, path: &Path) -> io::Result<String> {
         match path.file_name().is_some_and(|name| name == "-") {
             true => bounded(io::stdin()),
-            false => bounded(std::fs::File::open(path)?),
+            false => read_text_bounded(path, MAX_BYTES),
         }
     }
 

@@ -146,11 +146,14 @@ struct Input {
     ours: Option<OwnedFd>,
 }
 
-/// Our input: as it is if it is a pipe, which holds what nobody has read; else through one.
+/// Our input: as it is if it is a pipe, which holds what nobody has read; else through one. A pipe
+/// that has a name is a file of the host: its owner and mode are not for the container to change.
 fn input() -> Result<Input> {
+    const PIPEFS_MAGIC: u64 = 0x5049_5045;
     let stdin = rustix::stdio::stdin();
     let kind = rustix::fs::fstat(stdin).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    if kind == Ok(FileType::Fifo) {
+    let nameless = rustix::fs::fstatfs(stdin).is_ok_and(|it| it.f_type as u64 == PIPEFS_MAGIC);
+    if kind == Ok(FileType::Fifo) && nameless {
         let copy = stdin.try_clone_to_owned().context(|| "cannot copy a descriptor".to_owned())?;
         return Ok(Input { theirs: copy, ours: None });
     }

@@ -1,7 +1,7 @@
 //! Fetches compose files from git repositories and registries into the user's cache.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::{Context as _, Digest, Error, Kind, Result};
@@ -66,9 +66,50 @@ fn git(environment: &Environment, text: &str) -> Result<PathBuf> {
     let fresh = Fresh::new(&cache)?;
     let agent = environment.get("SSH_AUTH_SOCK").map(PathBuf::from);
     let checkout = repository.fetch(&fresh.0, agent.as_deref())?;
+    check_links(&fresh.0.join("tree"))?;
     let home = home(&checkout.commit);
     fresh.publish(&home)?;
     inner(&home)
+}
+
+/// Every link in a fetched tree leads to a place in it: what is read or mounted by a path in the
+/// tree is the tree's, and not the user's own keys.
+///
+/// # Errors
+/// [`Kind::Invalid`] for the first link that leads out, or cannot be told.
+fn check_links(tree: &Path) -> Result<()> {
+    let mut directories = vec![(tree.to_owned(), 0)];
+    while let Some((directory, depth)) = directories.pop() {
+        let failed = || format!("cannot read {}", directory.display());
+        for entry in std::fs::read_dir(&directory).context(failed)? {
+            let entry = entry.context(failed)?;
+            let kind = entry.file_type().context(failed)?;
+            if kind.is_dir() {
+                directories.push((entry.path(), depth + 1));
+            } else if kind.is_symlink() {
+                let target = std::fs::read_link(entry.path()).context(failed)?;
+                if !stays_in(&target, depth) {
+                    let path = entry.path();
+                    let path = path.strip_prefix(tree).unwrap_or(&path);
+                    let message =
+                        format!("{} is a link that leads out of the repository", path.display());
+                    return Err(Error::new(Kind::Invalid, message));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a link in a directory so deep in a tree stays in it, whatever other links, which stay in
+/// it themselves, are on the way: only at its beginning it may go up.
+fn stays_in(target: &Path, depth: usize) -> bool {
+    let mut parts = target.components().filter(|part| *part != Component::CurDir).peekable();
+    let mut up = 0;
+    while parts.next_if_eq(&Component::ParentDir).is_some() {
+        up += 1;
+    }
+    up <= depth && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// `…#main:deploy/compose.yaml` names a file, and git fetches directories.
@@ -233,6 +274,25 @@ mod tests {
             assert!(files("x/y", &hash::sha256(b""), parts).is_err(), "{name}");
         }
         assert!(is_plain_name(".env") && is_plain_name("0a1b.env"));
+    }
+
+    /// remote-link-out: `./keys` of a fetched project is a link to `/root/.ssh`, and is mounted.
+    #[test]
+    fn no_link_leads_out_of_a_fetched_tree() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        for target in ["../../c", "x/y", "../b/z", ".", "./d"] {
+            symlink(target, deep.join("link")).unwrap();
+            check_links(dir.path()).unwrap();
+            std::fs::remove_file(deep.join("link")).unwrap();
+        }
+        for target in ["/root/.ssh", "../../../c", "x/../../../../c", "x/.."] {
+            symlink(target, deep.join("link")).unwrap();
+            assert!(check_links(dir.path()).is_err(), "{target}");
+            std::fs::remove_file(deep.join("link")).unwrap();
+        }
     }
 
     #[test]

@@ -15,8 +15,11 @@ use crate::cli::project::exec::Interactive;
 use crate::cli::{Context, Exit, Failure, Result};
 use crate::compose::{Project, dotenv};
 use crate::diag::{Style, render};
-use crate::engine::{AttachOptions, Engine, RemoveOptions};
+use crate::engine::{AttachOptions, Engine, RemoveOptions, read_text_bounded};
 use crate::plan::{self, Plan, RunOptions, Target};
+
+/// No file of variables is larger.
+const MOST_BYTES: u64 = 32 << 20;
 
 /// Run a command in a new container of a service
 ///
@@ -282,7 +285,8 @@ impl Change {
         for file in &self.env_from_file {
             let path = cx.directory().join(file);
             let name = file.display().to_string();
-            let text = std::fs::read_to_string(&path).context(|| format!("cannot read {name}"))?;
+            let text =
+                read_text_bounded(&path, MOST_BYTES).context(|| format!("cannot read {name}"))?;
             let found = dotenv::read(&name, &text, &known);
             all.extend(found.map_err(|(mistakes, sources)| {
                 let colour = cx.output().err_has_colour();

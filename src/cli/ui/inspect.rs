@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use crate::base;
+use crate::base::text::harmless_columns;
 use crate::cli::Context;
 use crate::cli::app::report::{Exit, Result, line};
 use crate::cli::ui::template::Format;
@@ -39,7 +40,11 @@ impl Findings {
                 let template = Format::verbatim(text)?;
                 for mut shape in self.found {
                     add_named(&mut shape, text);
-                    output.print(template.render(&shape, &BTreeMap::new())? + "\n")?;
+                    let shown = template.render(&shape, &BTreeMap::new())? + "\n";
+                    match output.out_is_terminal() {
+                        true => output.print(&*harmless_columns(&shown))?,
+                        false => output.print(shown)?,
+                    }
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use crate::base::Result;
+use crate::base::text::harmless_columns;
 use crate::cli::ui::table::Columns;
 use crate::cli::ui::template::Format;
 use crate::docker::go_json;
@@ -78,7 +79,10 @@ impl Listing {
 
     /// One line for each thing.
     fn lines(&self, template: &Format) -> Result<String> {
-        let line = |row: &Row| Ok(template.render(&row.shown(), &row.labels)? + "\n");
+        let line = |row: &Row| {
+            let text = template.render(&row.shown(), &row.labels)?;
+            Ok(harmless_columns(&text).into_owned() + "\n")
+        };
         self.rows.iter().map(line).collect()
     }
 
@@ -88,7 +92,7 @@ impl Listing {
         let header = template.render(&self.headings(), &BTreeMap::new())?;
         let lines = self.rows.iter().map(|row| template.render(&row.shown(), &row.labels));
         let lines: Vec<String> = std::iter::once(Ok(header)).chain(lines).collect::<Result<_>>()?;
-        let cells = |line: &String| line.split('\t').map(str::to_owned).collect();
+        let cells = |line: &String| harmless_columns(line).split('\t').map(str::to_owned).collect();
         Ok(self.layout.align(&lines.iter().map(cells).collect::<Vec<_>>()))
     }
 

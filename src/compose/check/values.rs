@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::base::text::is_word;
 use crate::base::{PortRange, Protocol, capability};
 
 use super::super::model::Service;
@@ -38,10 +39,36 @@ pub fn check(check: &mut Check, service: &Service) {
                 .hint("write NAME=VALUE, as in seccomp=unconfined, or no-new-privileges:true");
         }
     }
+    words(check, service);
     mac(check, service);
     signal(check, service);
     capabilities(check, service);
     addresses(check, service);
+}
+
+/// What becomes a word of `/etc/hosts` or `/etc/resolv.conf` must not bring lines of its own.
+fn words(check: &mut Check, service: &Service) {
+    let mut given: Vec<(Vec<String>, &str)> = Vec::new();
+    for (key, value) in [("hostname", &service.hostname), ("domainname", &service.domainname)] {
+        given.extend(value.iter().map(|value| (vec![key.to_owned()], value.as_str())));
+    }
+    for (key, list) in [("dns_search", &service.dns_search), ("dns_opt", &service.dns_opt)] {
+        let list = list.iter().enumerate();
+        given.extend(
+            list.map(|(index, value)| (vec![key.to_owned(), index.to_string()], value.as_str())),
+        );
+    }
+    for (path, value) in given {
+        if !value.is_empty() && !is_word(value) {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let place = check.at(service, &path);
+            let message = format!("`{}` must be one word", value.escape_debug());
+            check
+                .out
+                .error("bad-value", place, message)
+                .hint("blanks and line breaks have no place in it");
+        }
+    }
 }
 
 fn mac(check: &mut Check, service: &Service) {

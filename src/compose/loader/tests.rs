@@ -332,3 +332,19 @@ fn a_context_may_be_a_service_that_is_off_or_not_asked_for() {
         assert!(load(&request, &memory).project.is_some());
     }
 }
+
+/// words-with-lines: what becomes a word of `/etc/hosts` or `/etc/resolv.conf`.
+#[test]
+fn words_of_generated_files_bring_no_lines_of_their_own() {
+    for key in [
+        r#"hostname: "a\nroot""#,
+        r#"domainname: "b c""#,
+        r#"dns_search: ["a\nnameserver 6.6.6.6"]"#,
+        r#"dns_opt: ["ndots:1\nsearch evil"]"#,
+        r#"extra_hosts: ["a=1.2.3.4\nb"]"#,
+    ] {
+        let text = format!("services:\n  web:\n    image: nginx\n    {key}\n");
+        let loaded = load(&request(), &files(&[("compose.yaml", &text)]));
+        assert!(said(&loaded).contains("error["), "{key}: {}", said(&loaded));
+    }
+}

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::text::is_word;
+
 use super::Extensions;
 use super::wire;
 
@@ -69,6 +71,9 @@ impl FromStr for HostEntry {
             .split_once('=')
             .or_else(|| text.split_once(':'))
             .ok_or_else(|| format!("`{text}` is not written as `name=address`"))?;
+        if !is_word(name) || !is_word(address) {
+            return Err(format!("`{}` is no name and address for /etc/hosts", text.escape_debug()));
+        }
         let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         Ok(HostEntry { name: name.to_owned(), address: bare.unwrap_or(address).to_owned() })
     }

@@ -6,8 +6,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
+use crate::base::text::is_word;
 use crate::base::{ContainerId, Context, Digest, Error, Kind, Result};
 use crate::engine::bundle::{self, HostDevice, VolumeContent, bundle, cdi};
+use crate::engine::{read_bounded, read_text_bounded};
 use crate::resource::mount::{Mount, MountSource, Origin, Submounts};
 use crate::resource::{ContainerSpec, Image};
 use crate::runtime::Bundle;
@@ -17,11 +19,18 @@ use super::{Host, foreign, volumes};
 /// Files that the shim writes for each start.
 const GENERATED: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
+/// No secret or config is larger (Docker: 500 kB, in a cluster).
+const CONTENT_BYTES: u64 = 32 << 20;
+
+/// No seccomp profile is larger; Docker's own has 13 kB.
+const PROFILE_BYTES: u64 = 4 << 20;
+
 /// The control group in which those of all containers are made that name no other.
 const CGROUP: &str = "compose";
 
 /// Every path, number and flag for the kernel.
 pub(super) fn resolve(host: &Host, id: &ContainerId, spec: &ContainerSpec) -> Result<Bundle> {
+    check_words(spec)?;
     let mut spec = spec.clone();
     for mount in spec.mounts.iter_mut().chain(&mut spec.inherited) {
         read_file(host, mount)?;
@@ -82,6 +91,23 @@ fn gains_nothing(host: &Host, spec: &ContainerSpec, image: &Image) -> Result<boo
     host.store().has_privileged_files(image).map(|found| !found)
 }
 
+/// What is written to `/etc/hosts` and `/etc/resolv.conf` is one word each, whoever asks for it.
+fn check_words(spec: &ContainerSpec) -> Result<()> {
+    let named = [("host name", &spec.hostname), ("domain name", &spec.domainname)];
+    let named = named.into_iter().filter_map(|(what, it)| Some((what, it.as_deref()?)));
+    let search = spec.dns.search.iter().map(|it| ("search domain", it.as_str()));
+    let options = spec.dns.options.iter().map(|it| ("resolver option", it.as_str()));
+    let hosts = spec.extra_hosts.iter().flat_map(|(name, address)| [name, address]);
+    let hosts = hosts.map(|it| ("extra host", it.as_str()));
+    for (what, text) in named.chain(search).chain(options).chain(hosts) {
+        if !text.is_empty() && !is_word(text) {
+            let message = format!("invalid {what} \"{}\"", text.escape_debug());
+            return Err(Error::new(Kind::Invalid, message).hint("it must be one word"));
+        }
+    }
+    Ok(())
+}
+
 /// The container's control group, below the one it names.
 fn cgroup(spec: &ContainerSpec, id: &ContainerId) -> Result<PathBuf> {
     let parent = Path::new(spec.cgroup_parent.as_deref().unwrap_or(CGROUP));
@@ -105,7 +131,7 @@ fn read_file(host: &Host, mount: &mut Mount) -> Result<()> {
         let (create, propagation, submounts) = (false, None, Submounts::default());
         MountSource::Bind { path, create, propagation, submounts, selinux: None }
     } else {
-        let data = fs::read(&path).map_err(|error| match error.kind() {
+        let data = read_bounded(&path, CONTENT_BYTES).map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
                 let message = format!("bind source path does not exist: {}", path.display());
                 Error::new(Kind::NotFound, message)
@@ -143,8 +169,8 @@ fn read_profile(option: &mut String) -> Result<()> {
     let Some(path) = option.strip_prefix("seccomp=").filter(|path| path.starts_with('/')) else {
         return Ok(());
     };
-    let text =
-        fs::read_to_string(path).context(|| format!("opening seccomp profile ({path}) failed"))?;
+    let text = read_text_bounded(Path::new(path), PROFILE_BYTES)
+        .context(|| format!("opening seccomp profile ({path}) failed"))?;
     *option = format!("seccomp={text}");
     Ok(())
 }

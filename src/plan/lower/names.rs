@@ -23,7 +23,7 @@ pub(super) fn container_labels(
     image: &Image,
     depends_on: &BTreeMap<String, Dependency>,
 ) -> BTreeMap<String, String> {
-    let mut all = image.config.labels.clone();
+    let mut all = image_labels(image);
     all.extend(service.labels.clone());
     let own = [
         (labels::PROJECT, project.name.clone()),
@@ -41,6 +41,13 @@ pub(super) fn container_labels(
     if !project.env_files.is_empty() {
         all.insert(labels::ENVIRONMENT_FILE.to_owned(), list(&project.env_files));
     }
+    all
+}
+
+/// Labels that a container has from its image: none that would make it part of a project.
+pub(super) fn image_labels(image: &Image) -> BTreeMap<String, String> {
+    let mut all = image.config.labels.clone();
+    all.retain(|key, _| !key.starts_with(labels::PREFIX));
     all
 }
 
@@ -65,4 +72,21 @@ pub(super) fn resource_labels(
 /// Paths as labels have them.
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::image;
+
+    /// image-joins-project: an image's container is counted, stopped and removed with a project that
+    /// its labels name.
+    #[test]
+    fn labels_of_an_image_make_its_container_part_of_no_project() {
+        let mut image = image("nginx");
+        let given = [(labels::PROJECT, "bank"), (labels::ONE_OFF, "True"), ("vendor", "acme")];
+        image.config.labels =
+            given.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+        assert_eq!(image_labels(&image).into_keys().collect::<Vec<_>>(), ["vendor"]);
+    }
 }

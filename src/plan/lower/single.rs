@@ -7,7 +7,7 @@ use crate::compose::{Project, Service};
 use crate::resource::network::NetworkMode;
 use crate::resource::{ContainerSpec, Image};
 
-use super::{container, image_of};
+use super::{container, image_of, names};
 
 /// The container that `service` describes, named as the service: its networks are real names, and
 /// it has no labels but those of its image and its own.
@@ -19,7 +19,7 @@ pub fn single(service: &Service, image: &Image) -> Result<ContainerSpec> {
     let images = BTreeMap::from([(image_of(&project, service), image.clone())]);
     let mut spec = container(&project, service, &images, &BTreeMap::new())?;
     spec.name.clone_from(&service.name);
-    spec.labels.clone_from(&image.config.labels);
+    spec.labels = names::image_labels(image);
     spec.labels.extend(service.labels.clone());
     if let NetworkMode::Networks(endpoints) = &mut spec.network {
         // A service's name is an alias of its containers; this one's name is its own.

@@ -3,16 +3,21 @@
 use std::path::Path;
 
 use crate::base::{Context as _, Error, Kind, Result};
+use crate::engine::read_text_bounded;
 
 /// One line of such a file: a name, and what stands behind its `=`; `None`: there is no `=`.
 pub type Line = (String, Option<String>);
+
+/// No file of variables or labels is larger.
+const MOST_BYTES: u64 = 32 << 20;
 
 /// Reads a file.
 ///
 /// # Errors
 /// It cannot be read, or a line has no name or blanks in it.
 pub fn read(path: &Path) -> Result<Vec<Line>> {
-    let text = std::fs::read_to_string(path).context(|| format!("open {}", path.display()))?;
+    let text =
+        read_text_bounded(path, MOST_BYTES).context(|| format!("open {}", path.display()))?;
     parse(&text).context(|| format!("invalid file {}", path.display()))
 }
 

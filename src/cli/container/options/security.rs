@@ -4,7 +4,7 @@ use crate::base::{Context as _, Error, Kind, Result, capability};
 use crate::cli::Context;
 use crate::compose::Service;
 use crate::compose::model::{CgroupMode, NamespaceMode};
-use crate::engine::Engine;
+use crate::engine::{Engine, read_text_bounded};
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Privileges")]
@@ -122,6 +122,9 @@ fn mode(given: &Option<NamespaceMode>, option: &str, what: &str) -> Result<Optio
 const SECURITY_OPTIONS: [&str; 5] =
     ["no-new-privileges", "seccomp", "apparmor", "label", "systempaths"];
 
+/// No seccomp profile is larger; Docker's own has 13 kB.
+const PROFILE_BYTES: u64 = 4 << 20;
+
 /// A seccomp profile is named by its file, and becomes its text.
 fn security_option(cx: &Context<impl Engine>, text: &str) -> Result<String> {
     let text = text.replacen(':', "=", usize::from(!text.contains('=')));
@@ -134,7 +137,7 @@ fn security_option(cx: &Context<impl Engine>, text: &str) -> Result<String> {
     match text.strip_prefix("seccomp=") {
         None | Some("unconfined" | "builtin") => Ok(text),
         Some(path) => {
-            let profile = std::fs::read_to_string(cx.directory().join(path))
+            let profile = read_text_bounded(&cx.directory().join(path), PROFILE_BYTES)
                 .context(|| format!("opening seccomp profile ({path}) failed"))?;
             Ok(format!("seccomp={profile}"))
         }
