@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::{Context, Error, Kind, Result};
-use crate::runtime::{Bundle, Cgroup, Rootfs, Seccomp};
+use crate::runtime::{Bundle, Cgroup, CgroupPath, Rootfs, Seccomp};
 use crate::state::{self, Durability, Lock, OciDir, OciRoot, lock};
 
 use super::{config, update};
@@ -33,8 +33,8 @@ pub(super) struct Record {
     pub(super) created: String,
     /// User id of who made it.
     pub(super) owner: u32,
-    /// Below the root of each hierarchy.
-    pub(super) cgroup: PathBuf,
+    /// `None` while it is being made.
+    pub(super) cgroup: Option<CgroupPath>,
     /// Its root file system shows in a mount namespace of others.
     pub(super) shows: bool,
     pub(super) annotations: Option<HashMap<String, String>>,
@@ -116,10 +116,10 @@ impl Container {
         self.record.pid
     }
 
-    /// Where its control group is, below the root of each hierarchy.
+    /// Where its control group is, below the root of each hierarchy; empty while it is being made.
     #[must_use]
     pub fn cgroup_path(&self) -> &Path {
-        &self.record.cgroup
+        self.record.cgroup.as_ref().map_or(Path::new(""), CgroupPath::as_path)
     }
 
     /// The bundle it was made from.
@@ -162,7 +162,9 @@ impl Container {
 
     /// Its first process, safe from reuse of the id; `None` when it has ended.
     pub(super) fn process(&self) -> Result<Option<OwnedFd>> {
-        let Some(pid) = self.record.pid.and_then(Pid::from_raw) else { return Ok(None) };
+        // No container's process has the number of the machine's first one, or a group's.
+        let pid = self.record.pid.filter(|pid| *pid > 1).and_then(Pid::from_raw);
+        let Some(pid) = pid else { return Ok(None) };
         let opened = match pidfd_open(pid, PidfdFlags::empty()) {
             Err(rustix::io::Errno::SRCH) => return Ok(None),
             opened => opened.map_err(std::io::Error::from),
@@ -177,10 +179,10 @@ impl Container {
     /// # Errors
     /// The hierarchies cannot be found.
     pub fn cgroup(&self) -> Result<Option<Cgroup>> {
-        if self.record.cgroup.as_os_str().is_empty() {
-            return Ok(None);
+        match &self.record.cgroup {
+            Some(path) => Cgroup::open(path),
+            None => Ok(None),
         }
-        Cgroup::open(&self.record.cgroup)
     }
 
     /// What it was made from.

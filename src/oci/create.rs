@@ -113,11 +113,11 @@ impl Making<'_> {
 
     fn make_locked(&self, dir: &OciDir, config: &Config) -> Result<Made> {
         let bundle = &config.bundle;
-        let mut container = Container { dir: dir.clone(), record: self.record(bundle) };
+        let mut container = Container { dir: dir.clone(), record: self.record(bundle)? };
         container.save()?;
         fs::write(dir.config(), &config.text)
             .context(|| format!("cannot write {}", dir.config().display()))?;
-        let cgroup = Cgroup::create(&bundle.cgroup(), &bundle.resources())?;
+        let cgroup = Cgroup::create(&bundle.cgroup()?, &bundle.resources())?;
         let made = self.start(&mut container, bundle, &cgroup);
         match made {
             Ok(started) => {
@@ -134,7 +134,7 @@ impl Making<'_> {
         }
     }
 
-    fn record(&self, bundle: &Bundle) -> Record {
+    fn record(&self, bundle: &Bundle) -> Result<Record> {
         let spec = &bundle.spec;
         let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
         let own_mounts = namespaces.into_iter().flatten().any(|namespace| {
@@ -143,7 +143,7 @@ impl Making<'_> {
         let runtime::Rootfs::Directory { path: rootfs } = &bundle.rootfs else {
             unreachable!("configurations name a directory")
         };
-        Record {
+        Ok(Record {
             id: self.id.to_owned(),
             version: spec.version().clone(),
             pid: None,
@@ -152,10 +152,10 @@ impl Making<'_> {
             rootfs: rootfs.clone(),
             created: jiff::Timestamp::now().to_string(),
             owner: rustix::process::getuid().as_raw(),
-            cgroup: bundle.cgroup(),
+            cgroup: Some(bundle.cgroup()?),
             shows: !own_mounts,
             annotations: spec.annotations().clone(),
-        }
+        })
     }
 
     fn start(

@@ -11,7 +11,7 @@ use crate::runtime::{self, Cgroup, ExecSpec, Started, caps};
 
 use super::config;
 use super::console;
-use super::container::{Container, Status};
+use super::container::{Container, Status, not_running};
 use super::create::{has_terminal, stdio, write_pid};
 
 /// What is executed, and how.
@@ -96,13 +96,11 @@ impl Container {
 
     fn cgroup_for(&self, exec: &Exec) -> Result<Cgroup> {
         let Some(below) = &exec.cgroup else { return self.needed_cgroup() };
-        let below = below.strip_prefix("/").unwrap_or(below);
-        let leads_out = below.components().any(|part| part == std::path::Component::ParentDir);
-        if leads_out {
+        let whole = self.record.cgroup.as_ref().ok_or_else(not_running)?;
+        let path = whole.below(below).map_err(|_| {
             let message = format!("{} is not a sub cgroup path", below.display());
-            return Err(Error::new(Kind::Invalid, message));
-        }
-        let path = self.record.cgroup.join(below);
+            Error::new(Kind::Invalid, message)
+        })?;
         match Cgroup::open(&path)? {
             Some(cgroup) => Ok(cgroup),
             None => {

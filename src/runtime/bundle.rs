@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
 
+use crate::base::{Error, Kind, Result};
+
+use super::CgroupPath;
+
 /// An OCI runtime specification and the few things it has no words for.
 ///
 /// Written to disk as JSON. `spec` alone is what another OCI runtime gets as `config.json`, with
@@ -112,12 +116,15 @@ impl Content {
 }
 
 impl Bundle {
-    /// The cgroup's path below the root of each hierarchy, without a leading `/`.
-    #[must_use]
-    pub fn cgroup(&self) -> PathBuf {
+    /// Its control group.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] when it names none, or the root of all groups.
+    pub fn cgroup(&self) -> Result<CgroupPath> {
         let linux = self.spec.linux().as_ref();
         let path = linux.and_then(|linux| linux.cgroups_path().as_deref());
-        path.map(|path| path.strip_prefix("/").unwrap_or(path).to_owned()).unwrap_or_default()
+        let path = path.ok_or_else(|| Error::new(Kind::Invalid, "it names no control group"))?;
+        CgroupPath::new(path)
     }
 
     /// Limits for the cgroup; none when the specification has none.
@@ -125,5 +132,23 @@ impl Bundle {
     pub fn resources(&self) -> oci_spec::runtime::LinuxResources {
         let linux = self.spec.linux().as_ref();
         linux.and_then(|linux| linux.resources().clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_that_lost_its_content_names_no_group_to_be_killed() {
+        for text in [
+            "{}",
+            r#"{"spec":{"ociVersion":"1.2.1","linux":{"cgroupsPath":""}}}"#,
+            r#"{"spec":{"ociVersion":"1.2.1","linux":{"cgroupsPath":"/"}}}"#,
+            r#"{"spec":{"ociVersion":"1.2.1","linux":{"cgroupsPath":"compose/.."}}}"#,
+        ] {
+            let bundle: Bundle = serde_json::from_str(text).unwrap();
+            assert_eq!(bundle.cgroup().unwrap_err().kind(), Kind::Invalid, "{text}");
+        }
     }
 }

@@ -47,7 +47,7 @@ pub mod user;
 pub mod view;
 
 pub use bundle::{Bundle, Content, Rootfs, Seccomp, UserSpec};
-pub use cgroup::Cgroup;
+pub use cgroup::{Cgroup, CgroupPath};
 pub use exec::exec;
 pub use foreign::Foreign;
 pub use start::{

@@ -84,7 +84,7 @@ impl Payload {
         let foreign = foreign(&bundle, dir);
         let cgroup = match &foreign {
             Some(_) => None,
-            None => Some(Cgroup::create(&bundle.cgroup(), &bundle.resources())?),
+            None => Some(Cgroup::create(&bundle.cgroup()?, &bundle.resources())?),
         };
         let stdin_open = spec.process.stdin_open;
         let volumes = MemoryVolumes::of(spec, &bundle);
@@ -170,7 +170,7 @@ impl Payload {
         let mounts: Vec<_> = shared_memory.chain(volumes).collect();
         if let Some(foreign) = &self.foreign {
             let started = foreign.start(&self.bundle, &joined, &mounts, &stdio)?;
-            self.cgroup = Cgroup::open(&self.bundle.cgroup())?;
+            self.cgroup = Cgroup::open(&self.bundle.cgroup()?)?;
             self.oom_before = 0;
             return Ok(started);
         }

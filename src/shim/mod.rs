@@ -31,6 +31,6 @@ mod volumes;
 mod wiring;
 
 pub use crate::runtime::reaper::{ARGUMENT as INIT, main as init};
-pub use recover::{end_processes, recover};
+pub use recover::{cgroup, end_processes, recover};
 pub use spawn::{ARGUMENT, spawn, spawn_from};
 pub use start::main;

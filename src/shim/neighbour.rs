@@ -36,7 +36,9 @@ impl Neighbour {
             return Err(not_running());
         }
         let status: Option<Status> = state::read(&dir.status())?;
-        let pid = status.and_then(|status| status.pid).ok_or_else(not_running)?;
+        let pid = status.and_then(|status| status.pid);
+        // The machine's first process is no container's.
+        let pid = pid.filter(|pid| *pid > 1).ok_or_else(not_running)?;
         Ok(Neighbour { name: name.to_owned(), dir, pid })
     }
 

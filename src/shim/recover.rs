@@ -52,14 +52,32 @@ pub fn recover(dir: &ContainerDir, id: &ContainerId) -> Result<()> {
 /// # Errors
 /// Its processes do not die.
 pub fn end_processes(dir: &ContainerDir, id: &ContainerId, _lock: &Lock) -> Result<()> {
-    let Some(bundle) = state::read::<Bundle>(&dir.bundle())? else { return Ok(()) };
-    if let Some(cgroup) = Cgroup::open(&bundle.cgroup())? {
+    // What cannot be read decides nothing: the group is found by its name then.
+    let bundle = state::read::<Bundle>(&dir.bundle()).unwrap_or_default();
+    if bundle.is_none() && !dir.bundle().exists() {
+        // It was never started.
+        return Ok(());
+    }
+    if let Some(cgroup) = cgroup(bundle.as_ref(), id)? {
         kill(&cgroup, id)?;
         cgroup.remove()?;
     }
-    match launch::foreign(&bundle, dir) {
-        Some(foreign) => foreign.delete(&bundle),
+    match bundle.and_then(|bundle| Some((launch::foreign(&bundle, dir)?, bundle))) {
+        Some((foreign, bundle)) => foreign.delete(&bundle),
         None => Ok(()),
+    }
+}
+
+/// The control group of a container: where its bundle says, if that is a group named after it, and
+/// else wherever one is named after it.
+///
+/// # Errors
+/// The hierarchies cannot be found.
+pub fn cgroup(bundle: Option<&Bundle>, id: &ContainerId) -> Result<Option<Cgroup>> {
+    let written = bundle.and_then(|bundle| bundle.cgroup().ok());
+    match written.filter(|path| path.as_path().file_name() == Some(id.as_str().as_ref())) {
+        Some(path) => Cgroup::open(&path),
+        None => Cgroup::named(id.as_str()),
     }
 }
 

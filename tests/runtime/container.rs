@@ -87,7 +87,7 @@ impl Container {
 
     pub fn start(&self) -> Result<Running> {
         let bundle = self.bundle();
-        let cgroup = Cgroup::create(&bundle.cgroup(), &bundle.resources())?;
+        let cgroup = Cgroup::create(&bundle.cgroup()?, &bundle.resources())?;
         let ((out, stdout), (err, stderr)) = (pipe().expect("a pipe"), pipe().expect("a pipe"));
         let stdin = fs::File::open("/dev/null").expect("the null device");
         let stdio =

@@ -127,7 +127,7 @@ fn first_terminal() {
     container.spec.process.user = "web".to_owned();
     container.spec.init = true;
     let bundle = container.bundle();
-    let cgroup = Cgroup::create(&bundle.cgroup(), &bundle.resources()).expect("a cgroup");
+    let cgroup = Cgroup::create(&bundle.cgroup().unwrap(), &bundle.resources()).expect("a cgroup");
     let stdio = Stdio::Terminal { size: Some(Size { rows: 24, columns: 80 }) };
     let started =
         runtime::start(&bundle, &Setup { cgroup: &cgroup, namespaces: &[], mounts: &[], stdio })

@@ -95,7 +95,7 @@ fn freeze() {
 
 fn busy() {
     let running = Container::sh("sleep 100").start().expect("it starts");
-    let path = running.bundle.cgroup();
+    let path = running.bundle.cgroup().expect("it has a group");
     let error = compose::runtime::Cgroup::create(&path, &running.bundle.resources())
         .expect_err("it is in use");
     assert_eq!(error.kind(), compose::base::Kind::Conflict);

@@ -48,7 +48,7 @@ fn run(order: &Order) -> Result<u8> {
     for graft in &order.grafts {
         attach(graft)?;
     }
-    let cgroup = Cgroup::create(&order.bundle.cgroup(), &order.bundle.resources())?;
+    let cgroup = Cgroup::create(&order.bundle.cgroup()?, &order.bundle.resources())?;
     let result = contained(order, &cgroup);
     // What the step left running ends with it; nothing of it may outlive the build.
     let killed = cgroup.kill().and_then(|()| cgroup.remove());

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use crate::base::{ContainerId, Context, Result};
 use crate::network;
-use crate::runtime::{Bundle, Cgroup};
+use crate::runtime::Bundle;
+use crate::shim;
 use crate::state::{self, Roots, lock};
 
 use super::{names, observe};
@@ -65,9 +65,8 @@ fn containers(roots: &Roots, found: &mut Vec<Leftover>) -> Result<()> {
             found.push(Leftover::new("container", id.short(), why));
         }
         // Where its own is, which may be below a parent of the user's.
-        let bundle: Option<Bundle> = state::read(&dir.bundle())?;
-        let usual = || Path::new("compose").join(id.as_str());
-        if let Some(cgroup) = Cgroup::open(&bundle.map_or_else(usual, |it| it.cgroup()))? {
+        let bundle: Option<Bundle> = state::read(&dir.bundle()).unwrap_or_default();
+        if let Some(cgroup) = shim::cgroup(bundle.as_ref(), id)? {
             let processes = cgroup.processes()?.len();
             let why = format!("its container does not run; it has {processes} processes");
             found.push(Leftover::new("control group", id.short(), &why));

@@ -146,7 +146,7 @@ pub(super) fn update(host: &Host, id: &ContainerId, update: &Update) -> Result<(
     let spec = &record.spec;
     if observe::settled(&dir)?.state.is_active() {
         let bundle: Option<Bundle> = state::read(&dir.bundle())?;
-        let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup())).transpose()?.flatten();
+        let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup()?)).transpose()?.flatten();
         if let Some(mut cgroup) = cgroup {
             cgroup.update(&resolve(host, id, spec)?.resources())?;
         }
@@ -242,7 +242,7 @@ pub(super) fn processes(host: &Host, id: &ContainerId) -> Result<Vec<i32>> {
         return Err(Error::new(Kind::NotFound, format!("container {} is not running", id.short())));
     }
     let bundle: Option<Bundle> = state::read(&host.roots().container(id).bundle())?;
-    let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup())).transpose()?.flatten();
+    let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup()?)).transpose()?.flatten();
     let pids = cgroup.map(|cgroup| cgroup.processes()).transpose()?.unwrap_or_default();
     tell(host, id, "top")?;
     Ok(pids.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect())

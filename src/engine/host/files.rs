@@ -254,7 +254,8 @@ pub(super) fn proc(
     flags: OFlags,
 ) -> Result<OwnedFd> {
     let ended = || Error::new(Kind::Conflict, "the container has just ended");
-    let pid = status.pid.ok_or_else(ended)?;
+    // The machine's first process is no container's.
+    let pid = status.pid.filter(|pid| *pid > 1).ok_or_else(ended)?;
     let path = format!("/proc/{pid}/{file}");
     let opened = rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
     let opened = opened.map_err(|_| ended())?;

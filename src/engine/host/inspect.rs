@@ -148,7 +148,7 @@ pub(super) fn stats(host: &Host, id: &ContainerId) -> Result<Stats> {
     let machine = Machine::look()?;
     (stats.system_nanos, stats.online_cpus) = (machine.nanos, machine.cpus);
     let bundle: Option<Bundle> = state::read(&dir.bundle())?;
-    let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup())).transpose()?.flatten();
+    let cgroup = bundle.map(|bundle| Cgroup::open(&bundle.cgroup()?)).transpose()?.flatten();
     if let Some(cgroup) = cgroup {
         let used = cgroup.stats();
         stats.cpu_nanos = used.cpu_nanos;

@@ -4,18 +4,18 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::Group;
 use super::hierarchy::Hierarchy;
+use super::{CgroupPath, Group};
 
 /// Makes `path` below the root of `hierarchy`, and says whether it was not there before.
-pub(super) fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<(Group, bool)> {
+pub(super) fn make(hierarchy: &Hierarchy, path: &CgroupPath) -> io::Result<(Group, bool)> {
     let group = Group::new(hierarchy, path);
     let mut is_new = true;
     // Somebody may be removing the last other group, and the directory above with it.
     for _ in 0..100 {
         match fs::create_dir(&group.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_parents(hierarchy, path)?;
+                make_parents(hierarchy, path.as_path())?;
                 continue;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_new = false,
@@ -28,7 +28,7 @@ pub(super) fn make(hierarchy: &Hierarchy, path: &Path) -> io::Result<(Group, boo
     }
     // Groups above that somebody else made need not share what they have.
     if !group.is_offered(group.controllers.iter().map(String::as_str)) {
-        make_parents(hierarchy, path)?;
+        make_parents(hierarchy, path.as_path())?;
     }
     Ok((group, is_new))
 }

@@ -11,6 +11,7 @@ mod hierarchy;
 mod limits;
 mod make;
 mod memory;
+mod path;
 mod signal;
 mod stats;
 
@@ -32,6 +33,7 @@ pub use hierarchy::is_v2;
 use limits::Write;
 use make::make;
 pub use memory::MemoryWatch;
+pub use path::CgroupPath;
 pub use stats::Stats;
 
 /// A container's control group, in every hierarchy that this machine has.
@@ -62,27 +64,28 @@ impl Cgroup {
     /// # Errors
     /// [`Kind::Conflict`] when the group has processes or is frozen; a limit that the kernel refuses,
     /// named.
-    pub fn create(path: &Path, resources: &LinuxResources) -> Result<Cgroup> {
+    pub fn create(path: &CgroupPath, resources: &LinuxResources) -> Result<Cgroup> {
         let mut cgroup = Cgroup::of(Vec::new());
+        let shown = path.as_path().display();
         let mut busy = false;
         for hierarchy in hierarchy::detect()? {
             // Nobody knows what was done to one that is left over.
-            if hierarchy.unified && hierarchy.mount.join(path).is_dir() {
+            if hierarchy.unified && hierarchy.mount.join(path.as_path()).is_dir() {
                 cgroup.killed.store(true, Ordering::Relaxed);
             }
             let made = make(&hierarchy, path);
             let (group, is_new) = made.context(|| {
-                format!("cannot make cgroup {} in {}", path.display(), hierarchy.mount.display())
+                format!("cannot make cgroup {shown} in {}", hierarchy.mount.display())
             })?;
             busy |= !is_new && group.is_busy();
             cgroup.groups.push(group);
         }
         if busy {
-            let message = format!("cgroup {} is in use by other processes", path.display());
+            let message = format!("cgroup {shown} is in use by other processes");
             return Err(Error::new(Kind::Conflict, message));
         }
         if cgroup.is_frozen() {
-            let message = format!("cgroup {} is frozen: nothing would run in it", path.display());
+            let message = format!("cgroup {shown} is frozen: nothing would run in it");
             return Err(Error::new(Kind::Conflict, message));
         }
         let set = cgroup.set(resources).and_then(|()| cgroup.limit_devices(resources));
@@ -100,13 +103,24 @@ impl Cgroup {
     ///
     /// # Errors
     /// The hierarchies cannot be found.
-    pub fn open(path: &Path) -> Result<Option<Cgroup>> {
+    pub fn open(path: &CgroupPath) -> Result<Option<Cgroup>> {
         let groups: Vec<Group> = hierarchy::detect()?
             .into_iter()
             .map(|hierarchy| Group::new(&hierarchy, path))
             .filter(|group| group.path.is_dir())
             .collect();
         Ok((!groups.is_empty()).then_some(Cgroup::of(groups)))
+    }
+
+    /// The existing group with this name, wherever it is below the roots; `None` when there is
+    /// none. Takes a look at every group: for when nothing says where it is.
+    ///
+    /// # Errors
+    /// The hierarchies cannot be found.
+    pub fn named(name: &str) -> Result<Option<Cgroup>> {
+        let hierarchies = hierarchy::detect()?;
+        let mut found = hierarchies.iter().filter_map(|it| path::find(&it.mount, name));
+        found.next().map_or(Ok(None), |path| Cgroup::open(&path))
     }
 
     fn of(groups: Vec<Group>) -> Cgroup {
@@ -306,10 +320,10 @@ pub(super) struct Doors {
 }
 
 impl Group {
-    fn new(hierarchy: &Hierarchy, path: &Path) -> Group {
+    fn new(hierarchy: &Hierarchy, path: &CgroupPath) -> Group {
         Group {
             mount: hierarchy.mount.clone(),
-            path: hierarchy.mount.join(path),
+            path: hierarchy.mount.join(path.as_path()),
             controllers: hierarchy.controllers.clone(),
             unified: hierarchy.unified,
         }

@@ -128,7 +128,7 @@ fn linux(spec: &mut Spec, bundle: &Bundle, facts: &Facts) -> Result<()> {
         let joined = facts.namespaces.iter().find(|(kind, _)| *kind == namespace.typ());
         namespace.set_path(joined.map(|(_, path)| path.clone()));
     }
-    linux.set_cgroups_path(Some(Path::new("/").join(bundle.cgroup())));
+    linux.set_cgroups_path(Some(Path::new("/").join(bundle.cgroup()?.as_path())));
     // Ours denies what is not allowed, theirs allow what is not denied.
     if let Some(resources) = linux.resources_mut() {
         let mut deny = LinuxDeviceCgroup::default();

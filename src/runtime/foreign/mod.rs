@@ -154,7 +154,7 @@ impl Foreign {
         // One that it never made it does not know; what is left of it shows below.
         let _ =
             self.call("delete", &["delete".into(), "--force".into(), self.id.clone().into()], None);
-        if let Some(cgroup) = Cgroup::open(&bundle.cgroup())? {
+        if let Some(cgroup) = Cgroup::open(&bundle.cgroup()?)? {
             cgroup.kill()?;
             cgroup.remove()?;
         }
