@@ -224,6 +224,9 @@ mod tests {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Link);
         header.set_size(0);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
         builder.append_link(&mut header, "link", "missing").unwrap();
         let mut behind = builder.into_inner().unwrap();
         behind.resize(20 << 20, 0);

@@ -8,7 +8,7 @@ use super::pattern;
 /// Where values come from; `None`: the variable is not set.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Substitutions nest in each other's words; nobody nests deeper than this (Compose files: the same).
+/// How deep substitutions may nest in each other's words (as in Compose files).
 const MAX_DEPTH: usize = 50;
 
 /// Bytes that values may add to a word: variables that name each other double it with every line.

@@ -3,17 +3,15 @@
 
 use std::any::Any;
 
-use crate::sys::process;
-
 /// From now on, such a refusal ends this process with one line and exit code 1. Locks are released
 /// and records stay as they are, as with any other end.
 pub fn tell_in_one_line() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| match refusal(panic.payload()) {
         Some(line) => {
-            // Nobody is left to tell that standard error is closed.
+            // There is nowhere else to say it.
             let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
-            process::exit(1)
+            std::process::exit(1)
         }
         None => usual(panic),
     }));
