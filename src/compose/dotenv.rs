@@ -388,7 +388,7 @@ mod tests {
             ("A='it\\'s'", "it's"),
             ("A=\"b\\tc\\$OS $OS\\x\"", "b\tc$OS os\\x"),
             ("A=\"pa\\$word\"", "pa$word"),
-            ("A=\"a\\$$OS \\$\\$ \\${OS}\"", "a$$OS $$ ${OS}"),
+            ("A=\"a\\$$OS \\$\\$ \\${OS}\"", "a$os $$ ${OS}"),
             ("A=\"b\nc\"", "b\nc"),
             ("A=x$OS", "xos"),
             ("A=x$$OS", "x$OS"),

@@ -97,7 +97,7 @@ impl Channel {
     /// Those of `dup2(2)` and `close_range(2)`.
     pub fn alone_from(&self, first: u32) -> io::Result<Channel> {
         let high = rustix::io::fcntl_dupfd_cloexec(&self.0, first as i32 + 1)?;
-        let alone = sys::process::move_descriptor(high, first)?;
+        let alone = sys::process::move_descriptor(&high, first)?;
         sys::process::close_from(first + 1)?;
         Ok(Channel(alone))
     }

@@ -13,9 +13,10 @@ use crate::sys;
 
 use super::cgroup::Doors;
 use super::channel::{Channel, Message};
-use super::program::{Parent, Program, Streams};
+use super::program::{Parent, Program};
 use super::root::Root;
 use super::start::Stdio;
+use super::streams::Streams;
 use super::{schedule, terminal};
 
 /// What both a container's first process and a later one do first.

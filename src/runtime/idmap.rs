@@ -141,6 +141,16 @@ pub fn map(
         .context(|| format!("cannot map owners of {target}"))
 }
 
+fn outside(mappings: &[LinuxIdMapping], id: u32) -> Option<u32> {
+    if mappings.is_empty() {
+        return Some(id);
+    }
+    mappings.iter().find_map(|mapping| {
+        let offset = id.checked_sub(mapping.container_id())?;
+        (offset < mapping.size()).then(|| mapping.host_id().checked_add(offset))?
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,14 +164,4 @@ mod tests {
         .unwrap();
         assert_eq!(lines(&mappings), "0 100000 65536\n65536 7 1\n");
     }
-}
-
-fn outside(mappings: &[LinuxIdMapping], id: u32) -> Option<u32> {
-    if mappings.is_empty() {
-        return Some(id);
-    }
-    mappings.iter().find_map(|mapping| {
-        let offset = id.checked_sub(mapping.container_id())?;
-        (offset < mapping.size()).then(|| mapping.host_id().checked_add(offset))?
-    })
 }

@@ -44,6 +44,7 @@ mod search;
 pub mod seccomp;
 pub mod start;
 mod starting;
+mod streams;
 mod sysctl;
 mod terminal;
 pub mod user;

@@ -55,7 +55,7 @@ fn borrow(namespace: BorrowedFd<'_>, attributes: u64) -> Result<OwnedFd> {
             continue;
         }
         // What is not one, or shows other processes, may have been put there by the container.
-        let Ok(copied) = mount::copy(CWD, &process.join("root/proc"), false) else { continue };
+        let Ok(copied) = mount::copy(CWD, process.join("root/proc"), false) else { continue };
         if shows(&copied, wanted) {
             mount::change(copied.as_fd(), false, Attributes::set(attributes))
                 .context(|| "cannot protect a procfs".to_owned())?;
@@ -70,6 +70,6 @@ fn shows(mount: &OwnedFd, namespace: u64) -> bool {
     let is_proc = rustix::fs::fstatfs(mount).is_ok_and(|found| found.f_type as u64 == PROC_MAGIC);
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let first = rustix::fs::openat(mount, Path::new("1/ns/pid"), flags, Mode::empty());
-    let found = first.and_then(|first| rustix::fs::fstat(first));
+    let found = first.and_then(rustix::fs::fstat);
     is_proc && found.is_ok_and(|found| found.st_ino == namespace)
 }

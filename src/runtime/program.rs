@@ -6,11 +6,11 @@
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use oci_spec::runtime::{ContainerState, Hook, Linux, PosixRlimit, Process, State};
-use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{Gid, Mode, OFlags, Uid};
 
 use crate::base::{Context, Error, Kind, Result};
 use crate::sys;
@@ -19,7 +19,6 @@ use crate::sys::process::Fork;
 use super::bundle::UserSpec;
 use super::caps::Sets;
 use super::channel::{Channel, Message};
-use super::dev;
 use super::exec::latest;
 use super::hooks;
 use super::label::Labels;
@@ -28,6 +27,7 @@ use super::root::{Make, Root, is_directory};
 use super::schedule;
 use super::search;
 use super::seccomp::{self, Listener};
+use super::streams::{Streams, take_streams};
 use super::user::{self, User};
 
 /// A program and how it is executed.
@@ -99,15 +99,6 @@ pub enum Who<'a> {
         /// Further groups.
         groups: Vec<u32>,
     },
-}
-
-/// The three standard streams, and whether they are one terminal.
-#[derive(Debug)]
-pub struct Streams<'a> {
-    /// Descriptors that become 0, 1 and 2.
-    pub fds: [BorrowedFd<'a>; 3],
-    /// They are a terminal, which becomes the controlling one.
-    pub terminal: bool,
 }
 
 /// Whom a child reports to.
@@ -228,13 +219,13 @@ impl Program<'_> {
                 channel.try_clone().context(failed)?
             }
         };
-        let Err(error) = self.fork_and_execute(ready, &alone);
+        let Err(error) = self.fork_and_execute(&ready, &alone);
         // The parent may be gone, but then so are we in a moment.
         let _ = alone.send(&Message::Failed(error));
         sys::process::exit(1)
     }
 
-    fn fork_and_execute(&self, ready: Prepared, channel: &Channel) -> Result<Infallible> {
+    fn fork_and_execute(&self, ready: &Prepared, channel: &Channel) -> Result<Infallible> {
         let early = self.locks_before_birth();
         if early {
             self.give_up(ready.root, !self.no_new_privileges)?;
@@ -386,37 +377,4 @@ fn strings(texts: &[String]) -> Result<Vec<CString>> {
         })
     };
     texts.iter().map(convert).collect()
-}
-
-/// Makes the streams 0, 1 and 2, and the user's: a program may open `/dev/stdout` again.
-fn take_streams(root: &Root, streams: &Streams<'_>, user: &User, birth: Birth) -> Result<()> {
-    let failed = || "cannot set up standard streams".to_owned();
-    // Out of the way first: one of them may be 0, 1 or 2 itself.
-    let fds = streams.fds.iter().map(|fd| dev::stream(root, *fd));
-    let fds = fds.collect::<io::Result<Vec<OwnedFd>>>().context(failed)?;
-    let placed = rustix::stdio::dup2_stdin(&fds[0])
-        .and_then(|()| rustix::stdio::dup2_stdout(&fds[1]))
-        .and_then(|()| rustix::stdio::dup2_stderr(&fds[2]));
-    placed.map_err(io::Error::from).context(failed)?;
-    for fd in &fds {
-        let stat = rustix::fs::fstat(fd).map_err(io::Error::from).context(failed)?;
-        let shared = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
-            && stat.st_rdev == rustix::fs::makedev(1, 3);
-        if shared || stat.st_uid == user.uid {
-            continue;
-        }
-        match rustix::fs::fchown(fd, Some(Uid::from_raw(user.uid)), None) {
-            // Files on read-only or foreign file systems stay as they are.
-            Ok(()) | Err(rustix::io::Errno::ROFS | rustix::io::Errno::PERM) => {}
-            Err(rustix::io::Errno::INVAL) => {}
-            Err(error) => return Err(io::Error::from(error)).context(failed),
-        }
-    }
-    // A session's leader takes its terminal, and the one that is born last leads its own.
-    if streams.terminal && birth == Birth::First {
-        rustix::process::ioctl_tiocsctty(fds[0].as_fd())
-            .map_err(io::Error::from)
-            .context(failed)?;
-    }
-    Ok(())
 }

@@ -163,11 +163,11 @@ pub fn exit(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Gives `from` the number `to`; what had that number is closed. `execve` closes it.
+/// A copy of `from` with the number `to`; what had that number is closed. `execve` closes it.
 ///
 /// # Errors
 /// Those of `dup3(2)`: `EBADF` for a number beyond the limit of open files.
-pub fn move_descriptor(from: OwnedFd, to: u32) -> io::Result<OwnedFd> {
+pub fn move_descriptor(from: &OwnedFd, to: u32) -> io::Result<OwnedFd> {
     let to = libc::c_int::try_from(to).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: takes numbers only; `from` is open.
     let result = unsafe { libc::dup3(from.as_raw_fd(), to, libc::O_CLOEXEC) };

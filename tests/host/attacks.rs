@@ -328,8 +328,17 @@ fn ptrace_newborn_a_program_started_inside_never_shows_the_hosts_files() {
     }
     // A container that joins the namespace is no better to look at.
     for _ in 0..10 {
-        let beside =
-            ["container", "run", "--rm", "--pid", "container:project-it-1", "busybox", "ps"];
+        let beside = [
+            "container",
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "--pid",
+            "container:project-it-1",
+            "busybox",
+            "ps",
+        ];
         let seen = world.compose(&beside).ok().stdout;
         assert!(seen.contains("loadavg"), "it sees the other one's processes: {seen}");
     }

@@ -57,10 +57,10 @@ fn of_several_ups_at_once_one_does_the_work_and_all_succeed() {
 fn of_eight_containers_with_one_name_one_is_made() {
     let world = World::new();
     for _ in 0..rounds(10) {
-        let create = ["container", "create", "--name", "x", "busybox", "true"];
+        let create = ["container", "create", "--name", "xx", "busybox", "true"];
         let done = all((0..8).map(|_| begin(&world, &create)).collect());
         let (won, lost): (Vec<_>, Vec<_>) = done.iter().partition(|it| it.code == 0);
-        assert_eq!((won.len(), names(&world)), (1, vec!["x created".to_owned()]));
+        assert_eq!((won.len(), names(&world)), (1, vec!["xx created".to_owned()]));
         for done in lost {
             assert!(done.stderr.contains("is already in use by container"), "{}", done.stderr);
         }

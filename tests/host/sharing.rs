@@ -272,7 +272,8 @@ services:
     let (vpn, app) = (name("vpn").text().to_owned(), name("app").text().to_owned());
     world.compose(&["container", "stop", &vpn]).ok();
     world.compose(&["container", "start", &vpn]).ok();
-    world.compose(&["container", "kill", &app]).ok();
+    // Not by `kill`, after which a policy does not start it again.
+    world.compose(&["container", "exec", &app, "killall", "sleep"]).ok();
     let link = |service: &str| {
         let arguments = ["exec", "-T", service, "readlink", "/proc/self/ns/net"];
         world.compose(&arguments).stdout

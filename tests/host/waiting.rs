@@ -10,8 +10,8 @@ fn waiting_notices_what_ends_soon_also_while_others_take_longer() {
     world.compose_yaml(
         "
 services:
-  bad: {image: busybox, command: 'sh -c \'sleep 0.6; echo no database; exit 3\''}
-  slow: {image: busybox, init: true, command: sleep 100, healthcheck: {test: 'test -e /ready', interval: 1s}, post_start: [{command: 'sh -c \'sleep 3; touch /ready\''}]}
+  bad: {image: busybox, command: [sh, -c, 'sleep 0.6; echo no database; exit 3']}
+  slow: {image: busybox, init: true, command: sleep 100, healthcheck: {test: 'test -e /ready', interval: 1s}, post_start: [{command: [sh, -c, 'sleep 3; touch /ready']}]}
 ",
     );
     for arguments in [&["up", "-d", "--wait", "bad"][..], &["up", "-d", "--wait"]] {
@@ -31,7 +31,7 @@ services:
 #[test]
 fn waiting_for_what_keeps_ending_comes_to_an_end() {
     let world = World::new();
-    let loops = "image: busybox, restart: always, command: 'sh -c \'echo no config; exit 3\''";
+    let loops = "image: busybox, restart: always, command: [sh, -c, 'echo no config; exit 3']";
     world.compose_yaml(&format!("services: {{a: {{{loops}}}}}"));
     let done = world.compose(&["up", "-d", "--wait"]);
     assert_eq!(done.code, 1, "{}", done.stderr);

@@ -5,4 +5,5 @@ pub mod fmt;
 pub mod init;
 pub mod lint;
 pub mod lock;
+pub mod pinned;
 pub mod remote;

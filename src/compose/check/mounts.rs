@@ -82,6 +82,9 @@ fn subpath(check: &mut Check, service: &Service, index: usize) {
         ("image", volume.image.as_ref().and_then(|it| it.subpath.as_deref())),
     ];
     for (kind, path) in written {
+        // Docker Compose takes a path of an image from its root.
+        let path =
+            path.map(|path| if kind == "image" { path.trim_start_matches('/') } else { path });
         let Some(path) = path.filter(|path| !path.is_empty() && !stays_within(path)) else {
             continue;
         };

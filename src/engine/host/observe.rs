@@ -110,11 +110,12 @@ fn ids_in(dir: &Path) -> Result<Vec<ContainerId>> {
     Ok(ids)
 }
 
+/// A container, and what was asked for.
+pub(super) type Specified = (ContainerId, ContainerSpec);
+
 /// Specifications of all containers, and the containers whose record is damaged: what those use
 /// is not known, and counts as everything.
-pub(super) fn specs(
-    roots: &Roots,
-) -> Result<(Vec<(ContainerId, ContainerSpec)>, Vec<ContainerId>)> {
+pub(super) fn specs(roots: &Roots) -> Result<(Vec<Specified>, Vec<ContainerId>)> {
     let (mut specs, mut damaged) = (Vec::new(), Vec::new());
     for id in ids(roots)? {
         match look(roots, &id) {

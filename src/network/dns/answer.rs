@@ -307,7 +307,7 @@ mod tests {
         let Answer::Reply(short) = answer(&question, &many, 0, true) else { panic!() };
         let reply = Packet::parse(&short).unwrap();
         assert!(reply.has_flags(PacketFlag::TRUNCATION));
-        assert_eq!((short.len(), reply.answers.len()), (509, 30));
+        assert_eq!((short.len(), reply.answers.len()), (501, 30));
         let Answer::Reply(long) = answer(&question, &many, 0, false) else { panic!() };
         assert_eq!(Packet::parse(&long).unwrap().answers.len(), 100);
     }

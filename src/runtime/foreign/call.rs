@@ -157,13 +157,13 @@ mod tests {
         let (log, out) = (directory.path().join("log"), directory.path().join("out"));
         let _open = rustix::io::dup(fs::File::open("/dev/null").unwrap()).unwrap();
         let script = format!(
-            "ls /proc/$$/fd > {0}; grep -E '^Sig(Ign|Blk)' /proc/$$/status >> {0}; env >> {0}",
+            "ls /proc/self/fd > {0}; grep -E '^Sig(Ign|Blk)' /proc/$$/status >> {0}; env >> {0}",
             out.display()
         );
         sh(&script, &log).unwrap();
         let text = fs::read_to_string(out).unwrap();
         let zeros = "0000000000000000";
-        let signals = format!("0\n1\n2\nSigBlk:\t{zeros}\nSigIgn:\t{zeros}\n");
+        let signals = format!("0\n1\n2\n3\nSigBlk:\t{zeros}\nSigIgn:\t{zeros}\n");
         assert!(text.starts_with(&signals), "{text}");
         assert!(text.contains(&format!("PATH={SEARCH}")), "{text}");
     }

@@ -98,13 +98,12 @@ fn nesting_and_growing_have_limits() {
 #[test]
 fn doubling_ends_at_the_limit() {
     let mut value = "0123456789abcdef".to_owned();
-    let end = (0..24).find_map(|line| {
-        let expanded = expand("$A$A", '\\', &|_| Some(value.clone()));
-        match expanded {
-            Ok(expanded) => value = expanded.text,
-            Err(_) => return Some(line),
+    let end = (0..24).find(|_| match expand("$A$A", '\\', &|_| Some(value.clone())) {
+        Ok(expanded) => {
+            value = expanded.text;
+            false
         }
-        None
+        Err(_) => true,
     });
     assert_eq!((end, value.len()), (Some(16), 1 << 20));
 }
