@@ -64,7 +64,7 @@ fn of_eight_containers_with_one_name_one_is_made() {
         for done in lost {
             assert!(done.stderr.contains("is already in use by container"), "{}", done.stderr);
         }
-        world.compose(&["container", "rm", "x"]).ok();
+        world.compose(&["container", "rm", "xx"]).ok();
         world.assert_clean();
     }
 }
