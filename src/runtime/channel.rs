@@ -98,6 +98,8 @@ impl Channel {
     pub fn alone_from(&self, first: u32) -> io::Result<Channel> {
         let high = rustix::io::fcntl_dupfd_cloexec(&self.0, first as i32 + 1)?;
         let alone = sys::process::move_descriptor(&high, first)?;
+        // While it is open: a debug build ends when one is closed that is closed already.
+        drop(high);
         sys::process::close_from(first + 1)?;
         Ok(Channel(alone))
     }
